@@ -1,0 +1,91 @@
+import { type Account, capOf, roomOf } from './account.ts'
+import { type Amount, minus, plus } from './amount.ts'
+import { assert } from './defect.ts'
+import { amountFor, type CallBound, type Demand, outputThatFits } from './bound.ts'
+
+/** An account that applies to a call, and what the call may add to it. */
+export interface Claim {
+  readonly account: Account
+  readonly demand: Demand
+}
+
+/** What a call is allowed: everything was set aside, or nothing was. */
+export type Admission =
+  | {
+      readonly kind: 'held'
+      /** The maximum output per choice that the hold covers: less than asked for where the call is clamped. */
+      readonly outputMax: number
+      /** What was set aside, in the order of the claims. */
+      readonly amounts: readonly Amount[]
+    }
+  | {
+      readonly kind: 'refused'
+      /** The accounts without room, the tightest first; never empty. */
+      readonly accounts: readonly Account[]
+      /** True where the call would fit if no other call were in flight: waiting may help. */
+      readonly isBlockedByHolds: boolean
+    }
+
+/**
+ * Sets the call's bound aside in every account, or in none. Only hard caps refuse; at exactly the limit a further call is
+ * refused, and a limit of 0 refuses everything. Near a cap the maximum output is clamped to what is left, where the tight
+ * budgets allow it and at least `bound.outputMin` fits.
+ */
+export function reserve(claims: readonly Claim[], bound: CallBound): Admission {
+  const outputMax = outputThatAllAllow(claims, bound)
+  if (outputMax < bound.outputMin) return refusal(claims, bound)
+  const amounts: Amount[] = []
+  for (const { account, demand } of claims) {
+    const amount = amountFor(demand, outputMax)
+    account.held = plus(account.held, amount)
+    amounts.push(amount)
+    assert(!account.budget.isHardCap || roomOf(account) >= 0, `used + held <= limit in ${account.budget.id}`)
+  }
+  return { kind: 'held', outputMax, amounts }
+}
+
+/** Gives the holds back and charges what was used; never refused, and what goes beyond a hold is an overrun. */
+export function settle(accounts: readonly Account[], held: readonly Amount[], used: readonly Amount[]): Amount {
+  let overrun = 0
+  for (let i = 0; i < accounts.length; i++) {
+    const [account, heldAmount, usedAmount] = [accounts[i], held[i], used[i]]
+    assert(account !== undefined && heldAmount !== undefined && usedAmount !== undefined, 'a hold and a charge for each account')
+    account.held = minus(account.held, heldAmount)
+    account.used = plus(account.used, usedAmount)
+    const beyond = Math.max(0, usedAmount - heldAmount)
+    account.overrun = plus(account.overrun, beyond)
+    overrun = Math.max(overrun, beyond)
+  }
+  return overrun
+}
+
+function outputThatAllAllow(claims: readonly Claim[], bound: CallBound): number {
+  let outputMax = bound.outputMax
+  for (const claim of claims) {
+    if (claim.account.budget.isHardCap) outputMax = Math.min(outputMax, outputThatFitsIn(claim, bound, roomOf(claim.account)))
+  }
+  return outputMax
+}
+
+/** All of the maximum, less of it, or -1 where the call does not fit. */
+function outputThatFitsIn({ account, demand }: Claim, bound: CallBound, room: number): number {
+  if (capOf(account) === 0) return -1
+  const fits = outputThatFits(demand, room)
+  if (fits >= bound.outputMax) return bound.outputMax
+  return account.budget.nearLimit === 'clamp' && fits >= bound.outputMin ? fits : -1
+}
+
+function refusal(claims: readonly Claim[], bound: CallBound): Admission {
+  const tight = claims.filter((claim) => isTooTight(claim, bound, roomOf(claim.account)))
+  const withoutHolds = claims.filter((claim) => isTooTight(claim, bound, roomOf(claim.account) + claim.account.held))
+  const byRoom = tight.map(({ account }) => account).sort((a, b) => shareLeft(a) - shareLeft(b))
+  return { kind: 'refused', accounts: byRoom, isBlockedByHolds: withoutHolds.length === 0 }
+}
+
+function isTooTight(claim: Claim, bound: CallBound, room: number): boolean {
+  return claim.account.budget.isHardCap && outputThatFitsIn(claim, bound, room) < bound.outputMin
+}
+
+function shareLeft(account: Account): number {
+  return capOf(account) === 0 ? -1 : roomOf(account) / capOf(account)
+}

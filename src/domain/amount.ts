@@ -1,0 +1,28 @@
+import { assert } from './defect.ts'
+
+/** What a budget counts. An amount of `usd` is an integer count of nano-USD (1e-9 USD). */
+export type Unit = 'tokens' | 'usd' | 'requests'
+
+/** A safe integer >= 0 in an account's own unit: tokens, requests or nano-USD. */
+export type Amount = number
+
+/** The largest amount: 2^53 - 1, which is 9,007,199 USD in nano-USD. JSON, SQLite and Lua keep integers exact up to here. */
+export const AMOUNT_MAX: Amount = Number.MAX_SAFE_INTEGER
+
+export function isAmount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0
+}
+
+/** @throws Defect where the sum leaves the safe integers */
+export function plus(a: Amount, b: Amount): Amount {
+  const sum = a + b
+  assert(isAmount(sum), `${a} + ${b} is an amount`)
+  return sum
+}
+
+/** @throws Defect where `b` is more than `a` */
+export function minus(a: Amount, b: Amount): Amount {
+  const rest = a - b
+  assert(isAmount(rest), `${a} - ${b} is an amount`)
+  return rest
+}

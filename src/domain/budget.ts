@@ -1,0 +1,75 @@
+import type { Amount, Unit } from './amount.ts'
+import type { BudgetId } from './ids.ts'
+import type { EpochMs } from './instant.ts'
+import { type Period, type PeriodRule, periodAt } from './period.ts'
+import type { Attribute, Scope } from './scope.ts'
+
+/** A budget as its owner defines it. */
+export interface BudgetDefinition {
+  readonly id: BudgetId
+  readonly name: string
+  readonly scope: Scope
+  /** One account per value of this attribute; absent: one account for all calls in scope. */
+  readonly each?: Attribute
+  readonly unit: Unit
+  readonly limit: Amount
+  readonly period: PeriodRule
+  /** Shares of the limit, ascending, each above 0 and at most 1. */
+  readonly alertAt: readonly number[]
+  readonly isHardCap: boolean
+  /** What happens to a call whose maximum output does not fit any more: a smaller maximum, or a refusal. */
+  readonly nearLimit: 'clamp' | 'deny'
+  /** How long a call may wait for other calls' holds to come free before it is refused; 0: not at all. */
+  readonly waitMs: number
+  readonly ownerEmail?: string
+  /** Names of the channels that hear of this budget; absent: all. */
+  readonly channels?: readonly string[]
+  readonly notes?: string
+  readonly managedBy: 'file' | 'api'
+}
+
+/** A budget in force: its definition and what its past says about where its accounts begin. */
+export interface Budget extends BudgetDefinition {
+  /** The period rule before an edit; it stays in force until the period that it had begun ends. */
+  readonly before?: { readonly rule: PeriodRule; readonly until: EpochMs }
+  /** No account begins earlier: the end of the last account that was closed, or the instant of the last reset. */
+  readonly startsFrom?: EpochMs
+  /** Deleted at this instant: it applies to no further call, and its accounts close when their period ends. */
+  readonly archivedAt?: EpochMs
+}
+
+/**
+ * The budget after an edit at `now`. Usage stays where it is: a new limit, name or scope keeps the account, a new period rule
+ * waits for the end of the current period, and another unit or `each` (whose amounts can't be compared) begins new accounts.
+ */
+export function revise(previous: Budget | undefined, definition: BudgetDefinition, now: EpochMs): Budget {
+  if (previous === undefined) return definition
+  const startsAnew = previous.unit !== definition.unit || previous.each !== definition.each
+  if (startsAnew) return { ...definition, startsFrom: now }
+  const startsFrom = previous.startsFrom === undefined ? {} : { startsFrom: previous.startsFrom }
+  const ruleNow = ruleAt(previous, now)
+  const until = periodAt(ruleNow, now).endsAt
+  const isSameRule = ruleNow.kind === definition.period.kind && ruleNow.timezone === definition.period.timezone
+  return isSameRule ? { ...definition, ...startsFrom } : { ...definition, ...startsFrom, before: { rule: ruleNow, until } }
+}
+
+/** The budget after a reset at `now`: its current accounts end, and the next ones begin at zero in the same period. */
+export function restart(budget: Budget, now: EpochMs): Budget {
+  return { ...budget, startsFrom: Math.max(now, budget.startsFrom ?? 0) }
+}
+
+/**
+ * The span of the budget's account in which a call admitted at `at` counts. The spans of a budget tile time from
+ * `startsFrom` on; an instant before it (a clock that was set back) counts in the account that is open.
+ */
+export function accountPeriod(budget: Budget, at: EpochMs): Period {
+  const openAt = Math.max(at, budget.startsFrom ?? 0)
+  const period = periodAt(ruleAt(budget, openAt), openAt)
+  const isAfterEdit = budget.before !== undefined && openAt >= budget.before.until
+  const earliest = Math.max(budget.startsFrom ?? 0, isAfterEdit ? (budget.before?.until ?? 0) : 0)
+  return earliest > period.startsAt ? { ...period, startsAt: earliest } : period
+}
+
+function ruleAt(budget: Budget, at: EpochMs): PeriodRule {
+  return budget.before !== undefined && at < budget.before.until ? budget.before.rule : budget.period
+}

@@ -1,0 +1,71 @@
+import type { Amount, Unit } from './amount.ts'
+import type { AccountKey, CallId } from './ids.ts'
+import type { EpochMs } from './instant.ts'
+import type { Price } from './price.ts'
+import type { Attributes } from './scope.ts'
+import type { Crossing } from './threshold.ts'
+import { type ChargedTokens, totalTokens, type Usage } from './usage.ts'
+
+/** One request to an AI provider. */
+export interface Call {
+  readonly id: CallId
+  readonly admittedAt: EpochMs
+  readonly attributes: Attributes
+  /** Which API it speaks: `openai.chat`, `anthropic.messages`. */
+  readonly endpoint: string
+  /** The model's price at admission, which is also the one at settlement; absent where none is known. */
+  readonly price?: Price
+}
+
+/** An amount in one account: set aside by a hold, or charged at the end. */
+export interface Charge {
+  readonly account: AccountKey
+  readonly amount: Amount
+}
+
+/** What is set aside while a call is in flight. */
+export interface Hold {
+  readonly call: Call
+  readonly charges: readonly Charge[]
+  /** The bound in tokens; all choices together. */
+  readonly input: number
+  readonly output: number
+  /** The bound's cost; 0 without a price. */
+  readonly costNanoUsd: Amount
+  readonly expiresAt: EpochMs
+}
+
+/**
+ * How a call ended.
+ * `done`: the provider answered. `provider_error`: it answered with an error. `client_gone`: the caller hung up.
+ * `upstream_unreachable`, `upstream_timeout`: no answer, or none to its end. `lost`: the process died, or the hold expired.
+ */
+export type Ending = 'done' | 'provider_error' | 'client_gone' | 'upstream_unreachable' | 'upstream_timeout' | 'lost'
+
+/** A call's row in the ledger. Written once; never changed. */
+export interface EndedCall {
+  readonly call: Call
+  readonly endedAt: EpochMs
+  readonly ending: Ending
+  /** The HTTP status that the provider answered with; absent where it did not answer. */
+  readonly status?: number
+  readonly usage: Usage
+  readonly tokens: ChargedTokens
+  readonly costNanoUsd: Amount
+  readonly charges: readonly Charge[]
+  /** The largest excess over a hold, in that account's unit; 0: the bound held. */
+  readonly overrun: Amount
+  readonly crossings: readonly Crossing[]
+}
+
+/** What a call adds to an account of that unit. A call that used nothing counts as no request either. */
+export function chargeIn(unit: Unit, usage: Usage, tokens: ChargedTokens, costNanoUsd: Amount): Amount {
+  switch (unit) {
+    case 'tokens':
+      return totalTokens(tokens)
+    case 'usd':
+      return costNanoUsd
+    case 'requests':
+      return usage.kind === 'none' ? 0 : 1
+  }
+}

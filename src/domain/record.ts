@@ -1,0 +1,79 @@
+import type { Alert } from './alert.ts'
+import type { Amount, Unit } from './amount.ts'
+import type { Budget } from './budget.ts'
+import type { EndedCall, Hold } from './call.ts'
+import type { Close } from './close.ts'
+import type { AccountKey, BudgetId, CallId } from './ids.ts'
+import type { EpochMs } from './instant.ts'
+import type { Period } from './period.ts'
+
+/**
+ * One entry of the ledger, in the order in which it happened. The ledger is the one truth: applying its records from the
+ * first to the last gives every counter, report and alert again. Applying a record twice leaves what applying it once leaves.
+ */
+export type LedgerRecord =
+  | {
+      readonly kind: 'opened'
+      readonly account: AccountKey
+      readonly budget: BudgetId
+      readonly each: string | null
+      readonly unit: Unit
+      readonly period: Period
+    }
+  | { readonly kind: 'held'; readonly hold: Hold }
+  | { readonly kind: 'renewed'; readonly call: CallId; readonly expiresAt: EpochMs }
+  | { readonly kind: 'ended'; readonly ended: EndedCall; readonly alerts: readonly Alert[] }
+  | { readonly kind: 'alerted'; readonly alert: Alert }
+  | { readonly kind: 'cut'; readonly account: AccountKey; readonly endsAt: EpochMs }
+  | { readonly kind: 'closed'; readonly close: Close }
+  | { readonly kind: 'revised'; readonly budget: Budget; readonly at: EpochMs }
+  | { readonly kind: 'key'; readonly key: KeyRow }
+  | { readonly kind: 'delivery'; readonly attempt: DeliveryAttempt }
+  | { readonly kind: 'audit'; readonly entry: AuditEntry }
+
+/** A virtual key that was made by API or CLI; its secret is kept as a SHA-256 in hex only. */
+export interface KeyRow {
+  readonly id: string
+  readonly name: string
+  readonly hash: string
+  /** Its first characters, to be recognised by. */
+  readonly hint: string
+  readonly attributes: Readonly<Partial<Record<'team' | 'project' | 'user', string>>>
+  /** Attributes that the caller may set by header, such as `user` or `tag.*`. */
+  readonly allow: readonly string[]
+  readonly models: readonly string[]
+  readonly createdAt: EpochMs
+  readonly expiresAt?: EpochMs
+  readonly revokedAt?: EpochMs
+}
+
+/** One try to bring an alert to a channel. */
+export interface DeliveryAttempt {
+  readonly alert: string
+  readonly channel: string
+  readonly at: EpochMs
+  readonly outcome: 'delivered' | 'retry' | 'dead'
+  /** The first line of what the receiver said, without secrets; empty where it was delivered. */
+  readonly error: string
+  /** When the next try is due; 0 unless `outcome` is `retry`. */
+  readonly nextAt: EpochMs
+}
+
+/** Who changed what. `before` and `after` hold no secrets. */
+export interface AuditEntry {
+  readonly id: string
+  readonly at: EpochMs
+  readonly actor: string
+  readonly action: string
+  readonly target: string
+  readonly reason: string
+  readonly before: string
+  readonly after: string
+}
+
+/** An account's running sums as the ledger holds them. */
+export interface AccountSums {
+  readonly account: AccountKey
+  readonly used: Amount
+  readonly overrun: Amount
+}

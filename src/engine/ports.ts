@@ -1,0 +1,149 @@
+import type { Alert } from '../domain/alert.ts'
+import type { Amount, Unit } from '../domain/amount.ts'
+import type { Budget } from '../domain/budget.ts'
+import type { Hold } from '../domain/call.ts'
+import type { Close } from '../domain/close.ts'
+import type { AccountKey, BudgetId, CallId } from '../domain/ids.ts'
+import type { EpochMs } from '../domain/instant.ts'
+import type { Period } from '../domain/period.ts'
+import type { AccountSums, AuditEntry, DeliveryAttempt, KeyRow, LedgerRecord } from '../domain/record.ts'
+
+/** What the time is and what should happen later. Tests move it. */
+export interface Clock {
+  readonly now: () => EpochMs
+  /** Calls `run` once after that many milliseconds; the returned function cancels it. Does not keep the process alive. */
+  readonly after: (delayMs: number, run: () => void) => () => void
+}
+
+/** Makes ids that were never made before, by this process or another. */
+export interface Ids {
+  readonly callId: () => CallId
+}
+
+/** Where records become durable: an append-only file, or a stream of the counter store. */
+export interface Journal {
+  /**
+   * Appends a record that must not outlive a failure.
+   * @returns once it is durable (as `durability` says)
+   * @throws Failure store_unavailable: then it was not written and never will be
+   */
+  readonly appendOrFail: (record: LedgerRecord) => Promise<void>
+  /**
+   * Appends records that must not get lost: they are kept in memory and written as soon as the disk takes them again.
+   * @returns once they are durable, or once it is known that they can't be now (then `trouble` says why). Never throws.
+   */
+  readonly append: (records: readonly LedgerRecord[]) => Promise<void>
+  /** What keeps records from becoming durable right now; undefined: nothing. */
+  readonly trouble: () => string | undefined
+}
+
+/** What a process needs to know of the ledger when it starts. */
+export interface OpenState {
+  readonly budgets: readonly Budget[]
+  readonly accounts: readonly OpenAccount[]
+  /** Calls that were in flight when the last process ended. */
+  readonly holds: readonly Hold[]
+  readonly keys: readonly KeyRow[]
+}
+
+/** An account that has no close yet. */
+export interface OpenAccount extends AccountSums {
+  readonly budget: BudgetId
+  readonly each: string | null
+  readonly unit: Unit
+  readonly period: Period
+  readonly granted: Amount
+  /** The highest share at which an alert has fired; 0: none. */
+  readonly alertedAt: number
+}
+
+/** A question about usage: sums of calls by their `endedAt`, in half-open `[from, to)`. */
+export interface UsageQuery {
+  readonly from: EpochMs
+  readonly to: EpochMs
+  /** Attributes to group by, of `team project user key provider model`; empty: one row for all. */
+  readonly groupBy: readonly string[]
+  /** Split by calendar hour, day or month of this zone; absent: one row per group. */
+  readonly interval?: { readonly kind: 'hour' | 'day' | 'month'; readonly timezone: string }
+}
+
+export interface UsageRow {
+  /** The values of the attributes asked for, in the order asked for; empty where a call had none. */
+  readonly group: readonly string[]
+  /** Start of the interval; absent without one. */
+  readonly startsAt?: EpochMs
+  readonly calls: number
+  readonly estimatedCalls: number
+  readonly input: number
+  readonly cachedInput: number
+  readonly cacheWrite: number
+  readonly output: number
+  readonly reasoning: number
+  readonly costNanoUsd: Amount
+}
+
+/** A close with its place in the chain: `hash` is the SHA-256 over its content and the hash before it. */
+export interface ChainedClose extends Close {
+  readonly calls: number
+  readonly hash: string
+}
+
+/** An alert with the state of its deliveries. */
+export interface AlertStatus {
+  readonly alert: Alert
+  readonly deliveries: readonly DeliveryStatus[]
+}
+
+export interface DeliveryStatus {
+  readonly channel: string
+  readonly state: 'pending' | 'delivered' | 'dead'
+  readonly attempts: number
+  readonly nextAt: EpochMs
+  readonly lastError: string
+}
+
+/** A delivery that is due. */
+export interface DueDelivery {
+  readonly alert: Alert
+  readonly channel: string
+  /** Tries so far. */
+  readonly attempts: number
+}
+
+/** The difference between what the ledger's calls add up to and another sum; empty lists everywhere mean none. */
+export interface LedgerDifference {
+  readonly account: AccountKey
+  readonly what: 'account' | 'close' | 'rollup' | 'counter'
+  readonly calls: Amount
+  readonly other: Amount
+}
+
+/**
+ * The durable record of every call that ended, read. Every answer includes all records that were appended before the
+ * question. Reads never run on the gateway's event loop.
+ */
+export interface Ledger {
+  readonly openState: () => Promise<OpenState>
+  readonly usage: (query: UsageQuery) => Promise<readonly UsageRow[]>
+  /** Newest first. */
+  readonly closes: (query: { readonly budget?: string; readonly limit: number }) => Promise<readonly ChainedClose[]>
+  /** Newest first. */
+  readonly alerts: (query: { readonly limit: number }) => Promise<readonly AlertStatus[]>
+  /** Deliveries whose `nextAt` has come, oldest first. */
+  readonly dueDeliveries: (at: EpochMs, limit: number) => Promise<readonly DueDelivery[]>
+  /** Newest first. */
+  readonly audit: (query: { readonly limit: number }) => Promise<readonly AuditEntry[]>
+  /** Recomputes every account, close and rollup from the calls, and says where they differ. */
+  readonly differences: () => Promise<readonly LedgerDifference[]>
+  /** Every account's sums over its calls, as the calls say; for comparison with the counters. */
+  readonly sums: () => Promise<readonly AccountSums[]>
+}
+
+/** Brings one alert to one place. */
+export interface Channel {
+  readonly name: string
+  /** @throws ChannelError, or any error for a failure that may pass */
+  readonly send: (alert: Alert) => Promise<void>
+}
+
+export type { DeliveryAttempt }

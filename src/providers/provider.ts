@@ -1,0 +1,115 @@
+import type { TokenCounts } from '../domain/usage.ts'
+
+/** A JSON object as `JSON.parse` gives it. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** What a metered request asks for, read from its body before anything is reserved. */
+export interface RequestFacts {
+  /** As the client wrote it. */
+  readonly model: string
+  readonly isStream: boolean
+  /** The most tokens that the input can have: a true upper bound, cheap to compute from the bytes. */
+  readonly inputBound: number
+  /** The request's own maximum output per choice, in tokens; absent where it sets none. 0 for APIs without output. */
+  readonly outputMax?: number
+  /** The least maximum that the API accepts for this request (OpenAI responses: 16; Anthropic with thinking: its budget + 1). */
+  readonly outputMin: number
+  /** True where the API has a field to which the output can be clamped. */
+  readonly canClamp: boolean
+  /** How many answers are asked for (`n`, `best_of`, a list of prompts); >= 1. */
+  readonly choices: number
+}
+
+/** What the gateway must change in a request's bytes; nothing else of them is touched. */
+export interface RequestChanges {
+  readonly model?: string
+  readonly outputMax?: number
+}
+
+/** The request as it goes to the provider. */
+export interface OutgoingBody {
+  readonly body: Buffer
+  /** True where the provider was asked for a usage chunk that the client did not ask for, and must not see. */
+  readonly hidesUsageChunk: boolean
+}
+
+/** What an answer says of its use. */
+export interface AnswerReading {
+  /** As the provider reported it, normalised; absent where it reported nothing. */
+  readonly reported?: TokenCounts
+  /** True where the report covers input and output, so that nothing has to be estimated. */
+  readonly isComplete: boolean
+  /** All text that the answer produced, to be counted where the report is not complete (bounded; see `producedBeyond`). */
+  readonly produced: string
+  /** Bytes of produced text that were not kept in `produced`, since it is bounded. */
+  readonly producedBeyond: number
+  /** True where the answer is an error of the provider (also inside a 200 stream). */
+  readonly isError: boolean
+}
+
+/** Reads a streamed answer as it passes. Never throws, whatever the bytes. */
+export interface AnswerStream {
+  /** Takes the next (decoded) bytes of the answer; returns those that go to the client now: the same bytes, or fewer. */
+  readonly push: (chunk: Buffer) => Buffer
+  /** The stream ended or was cut: what is still to be relayed. */
+  readonly end: () => Buffer
+  /** What was read so far; may be asked at any time. */
+  readonly reading: () => AnswerReading
+}
+
+/** One path of an API. A path that has no endpoint can't be called. */
+export interface Endpoint {
+  /** As written into the ledger: `openai.chat`, `anthropic.messages`. */
+  readonly name: string
+  readonly method: 'GET' | 'POST'
+  /** As the client calls it: `/v1/chat/completions`. */
+  readonly path: string
+  /** What is appended to the provider's `base_url`: `/chat/completions` for openai, `/v1/messages` for anthropic. */
+  readonly upstreamPath: string
+  readonly admission: Metered | Free
+}
+
+/** Counted against budgets. */
+export interface Metered {
+  readonly kind: 'metered'
+  /** @throws InvalidRequest where the body is no JSON object, names no model, or holds a value that can't be bounded */
+  readonly readRequest: (body: Buffer) => { readonly facts: RequestFacts; readonly json: JsonObject }
+  readonly prepare: (body: Buffer, json: JsonObject, changes: RequestChanges) => OutgoingBody
+  /** An estimate (not a bound) of the input's tokens by a tokenizer, for answers that report none. */
+  readonly estimateInput: (json: JsonObject) => number
+  /** A whole, decoded answer. Never throws, whatever the bytes. */
+  readonly readAnswer: (status: number, body: Buffer) => AnswerReading
+  readonly readStream: (hidesUsageChunk: boolean) => AnswerStream
+}
+
+/** Costs nothing at the provider (a list of models, a token count): relayed, never gated by a budget. */
+export interface Free {
+  readonly kind: 'free'
+}
+
+/** The request can't be counted as it is written. The message says which field and what is expected. */
+export class InvalidRequest extends Error {
+  override readonly name = 'InvalidRequest'
+}
+
+/** What an error body of Bursar's own says, before it takes the API's shape. */
+export interface ErrorFacts {
+  readonly status: number
+  /** Bursar's code, such as `budget_exceeded`. */
+  readonly code: string
+  readonly message: string
+  /** Further members of the error object, such as `budget`. */
+  readonly details?: JsonObject
+}
+
+/** One API shape: its paths, how a key is sent, how an error looks. */
+export interface ApiShape {
+  readonly api: 'openai' | 'anthropic'
+  readonly endpoints: readonly Endpoint[]
+  /** The header that carries the provider's key, and its value. */
+  readonly credential: (apiKey: string) => readonly [name: string, value: string]
+  /** The error as this API writes it, so that its official SDKs raise their own typed error. */
+  readonly errorBody: (error: ErrorFacts) => JsonObject
+  /** The model's maximum output in tokens, by its published limits; a safe upper value where the model is unknown. */
+  readonly outputMaxOf: (model: string) => number
+}
