@@ -22,6 +22,8 @@ export type Admission =
       readonly kind: 'refused'
       /** The accounts without room, the tightest first; never empty. */
       readonly accounts: readonly Account[]
+      /** Those of them that have no room even without the calls in flight. */
+      readonly exhausted: readonly Account[]
       /** True where the call would fit if no other call were in flight: waiting may help. */
       readonly isBlockedByHolds: boolean
     }
@@ -77,9 +79,13 @@ function outputThatFitsIn({ account, demand }: Claim, bound: CallBound, room: nu
 
 function refusal(claims: readonly Claim[], bound: CallBound): Admission {
   const tight = claims.filter((claim) => isTooTight(claim, bound, roomOf(claim.account)))
-  const withoutHolds = claims.filter((claim) => isTooTight(claim, bound, roomOf(claim.account) + claim.account.held))
-  const byRoom = tight.map(({ account }) => account).sort((a, b) => shareLeft(a) - shareLeft(b))
-  return { kind: 'refused', accounts: byRoom, isBlockedByHolds: withoutHolds.length === 0 }
+  const exhausted = tight.filter((claim) => isTooTight(claim, bound, roomOf(claim.account) + claim.account.held))
+  return {
+    kind: 'refused',
+    accounts: tight.map(({ account }) => account).sort((a, b) => shareLeft(a) - shareLeft(b)),
+    exhausted: exhausted.map(({ account }) => account),
+    isBlockedByHolds: exhausted.length === 0,
+  }
 }
 
 function isTooTight(claim: Claim, bound: CallBound, room: number): boolean {

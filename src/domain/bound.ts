@@ -25,8 +25,8 @@ export interface Demand {
 }
 
 /**
- * @param price the model's; needed for `usd` only
- * @throws Defect where a `usd` demand has no price (such a call is refused before it gets here)
+ * What a call may add to an account of that unit.
+ * @param price the model's, for `usd`. Without one the demand is 0: such a call is let in by advisory budgets only.
  */
 export function demandIn(unit: Unit, bound: CallBound, price: Price | undefined): Demand {
   switch (unit) {
@@ -35,7 +35,7 @@ export function demandIn(unit: Unit, bound: CallBound, price: Price | undefined)
     case 'requests':
       return { fixed: 1, perOutput: 0, scale: 1 }
     case 'usd':
-      assert(price !== undefined, 'a call under a USD budget has a price')
+      if (price === undefined) return { fixed: 0, perOutput: 0, scale: 1 }
       return {
         fixed: bound.input * dearestInputPico(price),
         perOutput: bound.choices * price.outputPico,

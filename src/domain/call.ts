@@ -3,7 +3,6 @@ import type { AccountKey, CallId } from './ids.ts'
 import type { EpochMs } from './instant.ts'
 import type { Price } from './price.ts'
 import type { Attributes } from './scope.ts'
-import type { Crossing } from './threshold.ts'
 import { type ChargedTokens, totalTokens, type Usage } from './usage.ts'
 
 /** One request to an AI provider. */
@@ -55,7 +54,6 @@ export interface EndedCall {
   readonly charges: readonly Charge[]
   /** The largest excess over a hold, in that account's unit; 0: the bound held. */
   readonly overrun: Amount
-  readonly crossings: readonly Crossing[]
 }
 
 /** What a call adds to an account of that unit. A call that used nothing counts as no request either. */

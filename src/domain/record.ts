@@ -22,6 +22,7 @@ export type LedgerRecord =
     }
   | { readonly kind: 'held'; readonly hold: Hold }
   | { readonly kind: 'renewed'; readonly call: CallId; readonly expiresAt: EpochMs }
+  /** The alerts of the thresholds that this settlement crossed stand with it: both are written, or neither is. */
   | { readonly kind: 'ended'; readonly ended: EndedCall; readonly alerts: readonly Alert[] }
   | { readonly kind: 'alerted'; readonly alert: Alert }
   | { readonly kind: 'cut'; readonly account: AccountKey; readonly endsAt: EpochMs }

@@ -1,11 +1,15 @@
+import type { Account } from '../domain/account.ts'
 import type { Alert } from '../domain/alert.ts'
 import type { Amount, Unit } from '../domain/amount.ts'
 import type { Budget } from '../domain/budget.ts'
-import type { Hold } from '../domain/call.ts'
+import type { CallBound } from '../domain/bound.ts'
+import type { Call, EndedCall, Ending, Hold } from '../domain/call.ts'
 import type { Close } from '../domain/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import type { Period } from '../domain/period.ts'
+import type { Price } from '../domain/price.ts'
+import type { Usage } from '../domain/usage.ts'
 import type { AccountSums, AuditEntry, DeliveryAttempt, KeyRow, LedgerRecord } from '../domain/record.ts'
 
 /** What the time is and what should happen later. Tests move it. */
@@ -18,6 +22,70 @@ export interface Clock {
 /** Makes ids that were never made before, by this process or another. */
 export interface Ids {
   readonly callId: () => CallId
+}
+
+/** What a model's tokens cost. */
+export interface Prices {
+  /** The price of that model at that provider, or undefined where none is known; an unknown price is never 0. */
+  readonly priceOf: (provider: string, model: string) => Price | undefined
+}
+
+/** Which account a call counts in; resolved once per caller and period, and then only looked up. */
+export interface AccountRef {
+  readonly key: AccountKey
+  readonly budget: Budget
+  readonly each: string | null
+  readonly period: Period
+}
+
+export interface ReserveRequest {
+  readonly call: Call
+  readonly bound: CallBound
+  readonly accounts: readonly AccountRef[]
+  readonly expiresAt: EpochMs
+  /** True where a refusal is not the last word: then it alerts nobody. */
+  readonly isTrial?: boolean
+}
+
+/** An account as it stood right after the step that returned it. */
+export type Standing = Readonly<Account>
+
+export type ReserveOutcome =
+  | { readonly kind: 'held'; readonly outputMax: number; readonly standings: readonly Standing[] }
+  | { readonly kind: 'refused'; readonly standings: readonly Standing[]; readonly isBlockedByHolds: boolean }
+
+/** How a call ended and what it used. */
+export interface SettleRequest {
+  readonly call: CallId
+  readonly endedAt: EpochMs
+  readonly ending: Ending
+  readonly status?: number
+  /** `held`: what it used is unknown, so the whole hold is charged, as an estimate. */
+  readonly usage: Usage | 'held'
+}
+
+/**
+ * The running sums of the ledger. Each method is one atomic step over all accounts that it touches, is in the journal when
+ * its promise resolves, and leaves everything as it was when it throws.
+ */
+export interface Counters {
+  /** @throws Failure store_unavailable: then nothing is held */
+  readonly reserve: (request: ReserveRequest) => Promise<ReserveOutcome>
+  /** Ends a call, once: a repeated or unknown call changes nothing and returns undefined. Never refused. */
+  readonly settle: (request: SettleRequest) => Promise<EndedCall | undefined>
+  readonly renew: (call: CallId, expiresAt: EpochMs) => Promise<void>
+  /** Calls in flight, oldest first. */
+  readonly holds: () => Iterable<Hold>
+  /** Accounts that are not closed. */
+  readonly standings: () => Iterable<Standing>
+  /** Opens an account that no call has touched yet, so that its period is closed even if none does. */
+  readonly open: (account: AccountRef) => Promise<void>
+  /** Puts an edited budget in force in its accounts. */
+  readonly adopt: (budget: Budget) => void
+  /** Ends an account early; calls in flight still settle in it. */
+  readonly cut: (account: AccountKey, endsAt: EpochMs) => Promise<void>
+  /** Writes the close of an account that has ended and holds nothing, once. */
+  readonly close: (account: AccountKey, closedAt: EpochMs) => Promise<Close>
 }
 
 /** Where records become durable: an append-only file, or a stream of the counter store. */

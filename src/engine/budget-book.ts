@@ -1,0 +1,89 @@
+import { type Budget, type BudgetDefinition, accountPeriod, restart, revise } from '../domain/budget.ts'
+import { type BudgetIndex, indexBudgets } from '../domain/budget-index.ts'
+import { type BudgetId, toAccountKey } from '../domain/ids.ts'
+import type { EpochMs } from '../domain/instant.ts'
+import type { Attributes } from '../domain/scope.ts'
+import type { AccountRef } from './ports.ts'
+
+/** The accounts of a caller, good for as long as no period ends and no budget changes. */
+interface Resolved {
+  readonly version: number
+  readonly from: EpochMs
+  readonly until: EpochMs
+  readonly accounts: readonly AccountRef[]
+}
+
+/** The budgets in force, and the one function that says which accounts a call counts in. */
+export class BudgetBook {
+  readonly #budgets: Map<BudgetId, Budget>
+  readonly #resolved = new WeakMap<Attributes, Resolved>()
+  #index: BudgetIndex
+  #version = 0
+
+  constructor(budgets: readonly Budget[]) {
+    this.#budgets = new Map(budgets.map((budget) => [budget.id, budget]))
+    this.#index = indexBudgets(budgets)
+  }
+
+  /** All budgets, also the archived ones. */
+  all(): readonly Budget[] {
+    return [...this.#budgets.values()]
+  }
+
+  get(id: string): Budget | undefined {
+    return this.all().find((budget) => budget.id === id)
+  }
+
+  /** Puts a budget in force from the next call on. */
+  set(...changed: readonly Budget[]): void {
+    for (const budget of changed) this.#budgets.set(budget.id, budget)
+    this.#index = indexBudgets(this.#budgets.values())
+    this.#version++
+  }
+
+  /** What the budgets become when the file says `definitions`: those that changed, and those it no longer names, archived. */
+  changedBy(definitions: readonly BudgetDefinition[], now: EpochMs): readonly Budget[] {
+    const named = new Set(definitions.map(({ id }) => id))
+    const revised = definitions.map((definition) => revise(this.#budgets.get(definition.id), definition, now))
+    const dropped = this.all().filter((budget) => budget.managedBy === 'file' && budget.archivedAt === undefined && !named.has(budget.id))
+    const archived = dropped.map((budget) => ({ ...budget, archivedAt: now }))
+    return [...revised.filter((budget) => !isSame(budget, this.#budgets.get(budget.id))), ...archived]
+  }
+
+  /** The budget with its accounts beginning anew at `now`; not yet in force. */
+  restarted(budget: Budget, now: EpochMs): Budget {
+    return restart(budget, Math.max(now, (budget.startsFrom ?? 0) + 1))
+  }
+
+  /**
+   * The accounts in which a call of these attributes counts at `at`.
+   * @param attributes kept by identity: hand in the same object for the same caller, and nothing is computed twice
+   */
+  accountsOf(attributes: Attributes, at: EpochMs): readonly AccountRef[] {
+    const known = this.#resolved.get(attributes)
+    if (known !== undefined && known.version === this.#version && known.from <= at && at < known.until) return known.accounts
+    const accounts = this.#index.applicable(attributes).map(({ budget, each }) => accountRef(budget, each, at))
+    const resolved: Resolved = {
+      version: this.#version,
+      from: at,
+      until: Math.min(...accounts.map(({ period }) => period.endsAt), Infinity),
+      accounts,
+    }
+    this.#resolved.set(attributes, resolved)
+    return accounts
+  }
+}
+
+/** The account of a budget (and `each` value) that is open at `at`. */
+export function accountRef(budget: Budget, each: string | null, at: EpochMs): AccountRef {
+  const period = accountPeriod(budget, at)
+  return { key: toAccountKey(budget.id, each, period.startsAt), budget, each, period }
+}
+
+function isSame(a: Budget, b: Budget | undefined): boolean {
+  return b !== undefined && canonical(a) === canonical(b)
+}
+
+function canonical(budget: Budget): string {
+  return JSON.stringify(Object.entries(budget).sort(([a], [b]) => (a < b ? -1 : 1)))
+}

@@ -1,0 +1,50 @@
+import type { AccountKey } from '../domain/ids.ts'
+import type { Counters, Journal, Ledger, LedgerDifference } from './ports.ts'
+
+/** What a check of all sums found. */
+export interface Diagnosis {
+  readonly differences: readonly LedgerDifference[]
+  /** Calls in flight when it was made; their holds are in no sum of the ledger. */
+  readonly callsInFlight: number
+  /** What keeps records from becoming durable; undefined: nothing. */
+  readonly trouble?: string
+}
+
+/**
+ * Recomputes every sum from the ledger's calls, and compares the running counters with them.
+ * A counter that a settlement moves while the ledger is read is looked at again, so that a busy server shows no false difference.
+ */
+export async function diagnose(deps: {
+  readonly counters: Counters
+  readonly ledger: Ledger
+  readonly journal: Journal
+}): Promise<Diagnosis> {
+  const stored = await deps.ledger.differences()
+  const trouble = deps.journal.trouble()
+  return {
+    differences: [...stored, ...(await counterDifferences(deps))],
+    callsInFlight: [...deps.counters.holds()].length,
+    ...(trouble === undefined ? {} : { trouble }),
+  }
+}
+
+const TRIES = 5
+
+async function counterDifferences(deps: { counters: Counters; ledger: Ledger }): Promise<readonly LedgerDifference[]> {
+  let differences: readonly LedgerDifference[] = []
+  for (let tries = 0; tries < TRIES; tries++) {
+    const before = usedByAccount(deps.counters)
+    const sums = new Map((await deps.ledger.sums()).map(({ account, used }) => [account, used]))
+    const after = usedByAccount(deps.counters)
+    const isStill = (account: AccountKey) => before.get(account) === after.get(account)
+    differences = [...after]
+      .filter(([account, used]) => used !== (sums.get(account) ?? 0))
+      .map(([account, used]) => ({ account, what: 'counter', calls: sums.get(account) ?? 0, other: used }))
+    if (differences.every(({ account }) => isStill(account))) return differences
+  }
+  return differences
+}
+
+function usedByAccount(counters: Counters): ReadonlyMap<AccountKey, number> {
+  return new Map([...counters.standings()].map(({ key, used }) => [key, used]))
+}

@@ -1,0 +1,52 @@
+import { hash } from 'node:crypto'
+import type { EpochMs } from '../domain/instant.ts'
+import type { KeyRow } from '../domain/record.ts'
+import { globs } from './glob.ts'
+
+/** A virtual key in use. */
+export interface Key {
+  readonly row: KeyRow
+  readonly allowsModel: (model: string) => boolean
+  /** @param name `team`, `project`, `user` or `tag.NAME` */
+  readonly allowsAttribute: (name: string) => boolean
+}
+
+/** The keys by the hash of their secret; secrets themselves are never kept. */
+export class KeyBook {
+  readonly #byHash = new Map<string, Key>()
+
+  constructor(rows: readonly KeyRow[]) {
+    for (const row of rows) this.set(row)
+  }
+
+  /** Adds a key, or replaces the one with that hash. */
+  set(row: KeyRow): void {
+    this.#byHash.set(row.hash, {
+      row,
+      allowsModel: globs(row.models),
+      allowsAttribute: row.allow.length === 0 ? () => false : globs(row.allow),
+    })
+  }
+
+  /** A secret that was replaced is good no more. */
+  forget(hash: string): void {
+    this.#byHash.delete(hash)
+  }
+
+  /** The key with this secret, or undefined where none is good at `now`: unknown, revoked or expired. */
+  find(secret: string, now: EpochMs): Key | undefined {
+    const key = this.#byHash.get(hashSecret(secret))
+    if (key === undefined) return undefined
+    const { revokedAt = Infinity, expiresAt = Infinity } = key.row
+    return now < revokedAt && now < expiresAt ? key : undefined
+  }
+
+  all(): readonly KeyRow[] {
+    return [...this.#byHash.values()].map(({ row }) => row)
+  }
+}
+
+/** SHA-256 in hex: a random secret of 20 characters and more needs no slow hash. */
+export function hashSecret(secret: string): string {
+  return hash('sha256', secret, 'hex')
+}

@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto'
+import type { KeyRow } from '../domain/record.ts'
+import { hashSecret, type KeyBook } from './key-book.ts'
+import type { Clock, Ids, Journal } from './ports.ts'
+import type { Change } from './reconfigure.ts'
+
+export interface KeysDeps {
+  readonly keys: KeyBook
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly ids: Ids
+}
+
+/** What a new key is to be. */
+export type KeyWish = Pick<KeyRow, 'name' | 'attributes' | 'allow' | 'models'> & Partial<Pick<KeyRow, 'expiresAt'>>
+
+/** A key and its secret, which is shown this once and kept nowhere. */
+export interface IssuedKey {
+  readonly row: KeyRow
+  readonly secret: string
+}
+
+/** Makes keys, gives them new secrets and takes them back; each change is in the journal and audited. */
+export interface Keys {
+  /** Undefined where a key that is not revoked has that name. */
+  readonly create: (wish: KeyWish, change: Change) => Promise<IssuedKey | undefined>
+  /** A new secret for the same key: what it used stays. Undefined where there is no such key, or it is managed by the file. */
+  readonly rotate: (id: string, change: Change) => Promise<IssuedKey | undefined>
+  /** Undefined where there is no such key, or it is managed by the file. */
+  readonly revoke: (id: string, change: Change) => Promise<KeyRow | undefined>
+  readonly all: () => readonly KeyRow[]
+}
+
+/** Keys of the config file have ids that begin so; they are changed there. */
+export const FILE_KEY_PREFIX = 'file:'
+
+export function createKeys(deps: KeysDeps): Keys {
+  const { keys } = deps
+  const find = (id: string) => keys.all().find((row) => row.id === id && row.revokedAt === undefined && !id.startsWith(FILE_KEY_PREFIX))
+  return {
+    all: () => keys.all(),
+    create: async (wish, change) => {
+      if (keys.all().some(({ name, revokedAt }) => name === wish.name && revokedAt === undefined)) return undefined
+      const issued = issue({ ...wish, id: `key-${deps.ids.callId()}`, createdAt: deps.clock.now() })
+      await store(deps, issued.row, { ...change, action: 'key.create' })
+      return issued
+    },
+    rotate: async (id, change) => {
+      const row = find(id)
+      if (row === undefined) return undefined
+      const issued = issue(row)
+      await store(deps, issued.row, { ...change, action: 'key.rotate' })
+      keys.forget(row.hash)
+      return issued
+    },
+    revoke: async (id, change) => {
+      const row = find(id)
+      if (row === undefined) return undefined
+      const revoked = { ...row, revokedAt: deps.clock.now() }
+      await store(deps, revoked, { ...change, action: 'key.revoke' })
+      return revoked
+    },
+  }
+}
+
+function issue(row: Omit<KeyRow, 'hash' | 'hint'>): IssuedKey {
+  const secret = `bsr_${randomBytes(24).toString('base64url')}`
+  return { secret, row: { ...row, hash: hashSecret(secret), hint: secret.slice(0, 8) } }
+}
+
+async function store(deps: KeysDeps, row: KeyRow, change: Change & { readonly action: string }): Promise<void> {
+  const { hash: _, ...shown } = row
+  const entry = { id: deps.ids.callId(), at: deps.clock.now(), ...change, target: row.id, before: 'null', after: JSON.stringify(shown) }
+  await deps.journal.append([
+    { kind: 'key', key: row },
+    { kind: 'audit', entry },
+  ])
+  deps.keys.set(row)
+}

@@ -1,0 +1,89 @@
+import type { CallBound } from '../domain/bound.ts'
+import type { Call } from '../domain/call.ts'
+import type { Attributes } from '../domain/scope.ts'
+import type { BudgetBook } from './budget-book.ts'
+import type { AccountRef, Clock, Counters, Ids, Prices, ReserveOutcome, Standing } from './ports.ts'
+import type { WaitingLine } from './waiting-line.ts'
+
+/** What a caller wants to do. */
+export interface Request {
+  readonly attributes: Attributes
+  readonly endpoint: string
+  readonly bound: CallBound
+  /** A tighter, dearer bound of the input; asked for only where the cheap one would be clamped or refused. */
+  readonly refineInput?: () => number
+  /** Aborted when the caller is gone: it stops waiting for room. */
+  readonly signal?: AbortSignal
+}
+
+export type Admitted = {
+  readonly kind: 'admitted'
+  readonly call: Call
+  /** The maximum output per choice that the call may produce. */
+  readonly outputMax: number
+  readonly isClamped: boolean
+  readonly standings: readonly Standing[]
+}
+
+export type Refused =
+  | { readonly kind: 'refused'; readonly reason: 'budget_exceeded'; readonly standings: readonly Standing[] }
+  | { readonly kind: 'refused'; readonly reason: 'unpriced'; readonly budget: string; readonly model: string }
+
+export interface ReserveDeps {
+  readonly book: BudgetBook
+  readonly counters: Counters
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly prices: Prices
+  readonly line: WaitingLine
+  readonly holdTtlMs: number
+}
+
+/**
+ * Admits a call against every budget that applies, or refuses it and leaves all of them untouched. A call that only other
+ * calls' holds keep out waits for them, as long as the budgets that are tight allow.
+ * @throws Failure store_unavailable: then nothing is held
+ */
+export async function admit(deps: ReserveDeps, request: Request): Promise<Admitted | Refused> {
+  const { attributes } = request
+  const arrivedAt = deps.clock.now()
+  const price = deps.prices.priceOf(attributes.provider, attributes.model)
+  const unpriced = price === undefined ? findUnpriced(deps.book.accountsOf(attributes, arrivedAt)) : undefined
+  if (unpriced !== undefined) return { kind: 'refused', reason: 'unpriced', budget: unpriced.budget.id, model: attributes.model }
+  const id = deps.ids.callId()
+  for (;;) {
+    const now = deps.clock.now()
+    const call: Call = { id, admittedAt: now, attributes, endpoint: request.endpoint, ...(price === undefined ? {} : { price }) }
+    const outcome = await reserveOnce(deps, request, call)
+    if (outcome.kind === 'held') return admitted(call, request.bound, outcome)
+    const leftMs = arrivedAt + patienceMs(outcome) - now
+    if (leftMs <= 0 || request.signal?.aborted === true) return { kind: 'refused', reason: 'budget_exceeded', standings: outcome.standings }
+    await deps.line.pause(leftMs, request.signal)
+  }
+}
+
+/** The cheap bound first, whole; only where it does not fit the tokenizer's bound, and then clamped if need be. */
+async function reserveOnce(deps: ReserveDeps, request: Request, call: Call): Promise<ReserveOutcome> {
+  const { bound, refineInput } = request
+  const accounts = deps.book.accountsOf(call.attributes, call.admittedAt)
+  const expiresAt = call.admittedAt + deps.holdTtlMs
+  if (refineInput === undefined) return deps.counters.reserve({ call, bound, accounts, expiresAt })
+  const whole = { ...bound, outputMin: bound.outputMax }
+  const outcome = await deps.counters.reserve({ call, bound: whole, accounts, expiresAt, isTrial: true })
+  if (outcome.kind === 'held') return outcome
+  const input = Math.min(bound.input, refineInput())
+  return deps.counters.reserve({ call, bound: { ...bound, input }, accounts, expiresAt })
+}
+
+function admitted(call: Call, bound: CallBound, outcome: ReserveOutcome & { readonly kind: 'held' }): Admitted {
+  const { outputMax, standings } = outcome
+  return { kind: 'admitted', call, outputMax, isClamped: outputMax < bound.outputMax, standings }
+}
+
+function patienceMs(outcome: ReserveOutcome & { readonly kind: 'refused' }): number {
+  return outcome.isBlockedByHolds ? Math.min(...outcome.standings.map(({ budget }) => budget.waitMs)) : 0
+}
+
+function findUnpriced(accounts: readonly AccountRef[]): AccountRef | undefined {
+  return accounts.find(({ budget }) => budget.unit === 'usd' && budget.isHardCap)
+}

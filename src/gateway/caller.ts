@@ -1,0 +1,90 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { EpochMs } from '../domain/instant.ts'
+import { isId } from '../domain/ids.ts'
+import type { Attributes } from '../domain/scope.ts'
+import { KEY_HEADERS } from '../http/header-names.ts'
+import { GatewayError } from './gateway-error.ts'
+import type { Key, KeyBook } from '../engine/key-book.ts'
+
+/** @throws GatewayError invalid_api_key */
+export function authenticate(keys: KeyBook, headers: IncomingHttpHeaders, now: EpochMs): Key {
+  const secret = secretOf(headers)
+  if (secret === undefined) throw new GatewayError('invalid_api_key', 'no API key: send your Bursar key as "Authorization: Bearer bsr_…" or x-api-key')
+  const key = keys.find(secret, now)
+  if (key === undefined) throw new GatewayError('invalid_api_key', 'this API key is unknown, revoked or expired: ask whoever runs Bursar for a new one')
+  return key
+}
+
+function secretOf(headers: IncomingHttpHeaders): string | undefined {
+  for (const name of KEY_HEADERS) {
+    const value = headers[name]
+    if (typeof value !== 'string' || value === '') continue
+    return name === 'authorization' ? /^Bearer +(\S+) *$/i.exec(value)?.[1] : value
+  }
+  return undefined
+}
+
+/** Remembers the attributes of recent callers, so that the same caller gets the same object (and its accounts stay resolved). */
+export class CallerBook {
+  readonly #known = new Map<string, Attributes>()
+
+  /**
+   * Who calls: what the key fixes, and what the headers say where the key allows it.
+   * @throws GatewayError attribute_not_allowed, model_not_allowed
+   */
+  attributes(key: Key, headers: IncomingHttpHeaders, target: { readonly provider: string; readonly model: string }): Attributes {
+    const given = ATTRIBUTE_HEADERS.map((name) => headers[name] ?? '')
+    const id = [key.row.id, target.provider, target.model, ...given].join('\n')
+    const known = this.#known.get(id)
+    if (known !== undefined) return known
+    const attributes = resolveAttributes(key, headers, target)
+    if (this.#known.size >= CALLERS_MAX) this.#known.clear()
+    this.#known.set(id, attributes)
+    return attributes
+  }
+}
+
+const CALLERS_MAX = 50_000
+const ATTRIBUTE_HEADERS = ['x-bursar-team', 'x-bursar-project', 'x-bursar-user', 'x-bursar-tags'] as const
+const FIXED_BY_KEY = ['team', 'project', 'user'] as const
+
+function resolveAttributes(key: Key, headers: IncomingHttpHeaders, target: { provider: string; model: string }): Attributes {
+  const { row } = key
+  if (!key.allowsModel(target.model)) throw new GatewayError('model_not_allowed', `the key "${row.name}" may not use the model ${target.model}`)
+  const named: Partial<Record<(typeof FIXED_BY_KEY)[number], string>> = { ...row.attributes }
+  for (const name of FIXED_BY_KEY) {
+    const value = headers[`x-bursar-${name}`]
+    if (typeof value === 'string' && value !== '') named[name] = allowed(key, name, value)
+  }
+  const tags: Record<string, string> = {}
+  for (const [name, value] of parseTags(headers['x-bursar-tags'])) tags[name] = allowed(key, `tag.${name}`, value)
+  return { ...named, key: row.name, ...target, tags }
+}
+
+function allowed(key: Key, name: string, value: string): string {
+  const fixed = name === 'team' || name === 'project' || name === 'user' ? key.row.attributes[name] : undefined
+  if (fixed === value) return value
+  if (fixed !== undefined) throw notAllowed(key, name, `the key fixes it to "${fixed}"`)
+  if (!key.allowsAttribute(name)) throw notAllowed(key, name, 'the key does not allow callers to set it')
+  if (!isId(value)) throw notAllowed(key, name, 'its value has 1 to 200 characters without control characters')
+  return value
+}
+
+function notAllowed(key: Key, name: string, why: string): GatewayError {
+  return new GatewayError('attribute_not_allowed', `${name} can't be set with the key "${key.row.name}": ${why}`)
+}
+
+/** `k=v, k2=v2` */
+function parseTags(header: string | string[] | undefined): readonly (readonly [string, string])[] {
+  const text = Array.isArray(header) ? header.join(',') : (header ?? '')
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map((part) => {
+      const mark = part.indexOf('=')
+      const name = part.slice(0, mark).trim()
+      if (mark < 1 || !isId(name)) throw new GatewayError('attribute_not_allowed', 'x-bursar-tags is written as "name=value, name2=value2"')
+      return [name, part.slice(mark + 1).trim()] as const
+    })
+}

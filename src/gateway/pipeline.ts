@@ -1,0 +1,241 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Defect } from '../domain/defect.ts'
+import type { CallBound } from '../domain/bound.ts'
+import type { Usage } from '../domain/usage.ts'
+import type { Engine } from '../engine/engine.ts'
+import { Failure } from '../engine/failure.ts'
+import type { Clock } from '../engine/ports.ts'
+import type { Admitted } from '../engine/reserve.ts'
+import { BodyTooLarge, readBody } from '../http/body.ts'
+import { type Headers, headersToProvider } from '../http/header-names.ts'
+import { type ApiShape, InvalidRequest, type JsonObject, type Metered, type OutgoingBody, type RequestFacts } from '../providers/provider.ts'
+import { authenticate, CallerBook } from './caller.ts'
+import { type CallEnd, endingOf, type Estimates, usageOf } from './ending.ts'
+import { GatewayError } from './gateway-error.ts'
+import type { Key, KeyBook } from '../engine/key-book.ts'
+import { ratelimitHeaders } from './ratelimit-headers.ts'
+import { refusalError } from './refusal.ts'
+import { type AnswerReader, Relay, type Relayed } from './relay.ts'
+import type { Route, Router } from './route.ts'
+import { chooseTarget, type Target, type Upstream } from './upstream.ts'
+
+/** What the gateway tells the rest of the house; must return at once. */
+export interface GatewayEvents {
+  readonly refused: (code: string) => void
+  readonly ended: (admitted: Admitted, end: CallEnd) => void
+  readonly defect: (error: unknown) => void
+}
+
+export interface GatewayDeps {
+  readonly engine: Engine
+  readonly keys: KeyBook
+  readonly router: Router
+  readonly upstreams: readonly Upstream[]
+  readonly clock: Clock
+  readonly bodyBytesMax: number
+  /** Counts the tokens of a text. */
+  readonly countTokens: (text: string) => number
+  readonly outputMaxOf: (route: Route, model: string) => number
+  readonly events: GatewayEvents
+}
+
+/** A request that was read and is about to be admitted. */
+interface Asked {
+  readonly route: Route
+  readonly metered: Metered
+  readonly key: Key
+  readonly body: Buffer
+  readonly json: JsonObject
+  readonly facts: RequestFacts
+  readonly target: Target
+}
+
+/**
+ * The life of a call: route, authenticate, read, bound, reserve, forward, relay, settle. Whatever happens after the reserve
+ * ends in one {@link CallEnd}, and the last byte of an answer goes out only after its settlement is in the journal.
+ */
+export function createPipeline(deps: GatewayDeps): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const callers = new CallerBook()
+  return async (request, response) => {
+    try {
+      const route = deps.router.route({ method: request.method ?? '', url: request.url ?? '', headers: request.headers })
+      const key = authenticate(deps.keys, request.headers, deps.clock.now())
+      if (route.endpoint.admission.kind === 'free') {
+        await relayFree(deps, { request, response, route })
+        return
+      }
+      const asked = await read(deps, request, { route, key, metered: route.endpoint.admission })
+      const admitted = await reserve(deps, callers, { request, response, asked })
+      await serve(deps, { request, response, asked, admitted })
+    } catch (error) {
+      answerError(deps, { request, response, error })
+    }
+  }
+}
+
+async function read(deps: GatewayDeps, request: IncomingMessage, to: Pick<Asked, 'route' | 'key' | 'metered'>): Promise<Asked> {
+  const body = await readBody(request, deps.bodyBytesMax)
+  const { facts, json } = to.metered.readRequest(body)
+  return { ...to, body, json, facts, target: chooseTarget(deps.upstreams, to.route, facts.model) }
+}
+
+async function reserve(
+  deps: GatewayDeps,
+  callers: CallerBook,
+  { request, response, asked }: { request: IncomingMessage; response: ServerResponse; asked: Asked },
+): Promise<Admitted> {
+  const { metered, json, target, key, route } = asked
+  const refine = metered.refineInputBound
+  const gone = new AbortController()
+  const hangUp = () => gone.abort()
+  response.once('close', hangUp)
+  const admission = await deps.engine.admit({
+    attributes: callers.attributes(key, request.headers, { provider: target.upstream.name, model: target.model }),
+    endpoint: route.endpoint.name,
+    bound: boundOf(deps, asked),
+    ...(refine === undefined ? {} : { refineInput: () => refine(json) }),
+    signal: gone.signal,
+  })
+  response.off('close', hangUp)
+  if (admission.kind === 'refused') throw refusalError(admission, deps.clock.now())
+  return admission
+}
+
+function boundOf(deps: GatewayDeps, { facts, route, target }: Asked): CallBound {
+  const outputMax = facts.outputMax ?? deps.outputMaxOf(route, target.model)
+  const outputMin = facts.canClamp ? Math.min(facts.outputMin, outputMax) : outputMax
+  return { input: facts.inputBound, outputMax, outputMin, choices: facts.choices }
+}
+
+/** Forwards an admitted call and settles it, whatever happens: a hold never outlives the call. */
+async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
+  const { admitted, asked } = exchange
+  let isSettled = false
+  const settle = async (end: CallEnd, usage: Usage | 'held') => {
+    isSettled = true
+    const status = 'status' in end && end.status !== undefined ? { status: end.status } : {}
+    await deps.engine.settle({ call: admitted.call.id, endedAt: deps.clock.now(), ending: endingOf(end), ...status, usage })
+    deps.events.ended(admitted, end)
+  }
+  try {
+    if (exchange.response.destroyed) return await settle({ kind: 'client_gone' }, { kind: 'none' })
+    const { end, finish } = await forward(deps, exchange)
+    await settle(end, usageOf(end, estimatesOf(deps, asked)))
+    if (end.kind === 'no_answer') throw noAnswerError(end, asked.target.upstream, answerHeaders(deps, admitted))
+    finish()
+  } catch (error) {
+    if (!isSettled) await settle({ kind: 'no_answer', isTimeout: false, reason: 'defect' }, 'held')
+    throw error
+  }
+}
+
+interface Served {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly asked: Asked
+  readonly admitted: Admitted
+}
+
+function forward(deps: GatewayDeps, { request, response, asked, admitted }: Served): Promise<Relayed> {
+  const outgoing = prepare(asked, admitted)
+  const relay = new Relay(response, readerOf(asked, outgoing), () => answerHeaders(deps, admitted))
+  const headers = { ...headersToProvider(request.headers), 'content-length': String(outgoing.body.length) }
+  // An encoded stream would have to be decoded for the client before a chunk of it could be left out.
+  if (outgoing.hidesUsageChunk) headers['accept-encoding'] = 'identity'
+  dispatch({ asked, relay, headers, body: outgoing.body })
+  return relay.relayed
+}
+
+function answerHeaders(deps: GatewayDeps, { call, isClamped, outputMax, standings }: Admitted): Headers {
+  return {
+    'x-bursar-call': call.id,
+    ...(isClamped ? { 'x-bursar-max-tokens': String(outputMax) } : {}),
+    ...ratelimitHeaders(standings, deps.clock.now()),
+  }
+}
+
+function prepare({ metered, body, json, facts, target }: Asked, admitted: Admitted): OutgoingBody {
+  return metered.prepare(body, json, {
+    ...(target.model === facts.model ? {} : { model: target.model }),
+    ...(admitted.isClamped ? { outputMax: admitted.outputMax } : {}),
+  })
+}
+
+function readerOf({ metered, facts }: Asked, { hidesUsageChunk }: OutgoingBody): AnswerReader {
+  return {
+    isStream: facts.isStream,
+    hidesUsageChunk,
+    whole: (status, body) => metered.readAnswer(status, body),
+    stream: () => metered.readStream(hidesUsageChunk),
+  }
+}
+
+function estimatesOf(deps: GatewayDeps, { metered, json, facts }: Asked): Estimates {
+  return { input: () => metered.estimateInput(json), text: deps.countTokens, isBackground: facts.isBackground === true }
+}
+
+function dispatch(to: { asked: Pick<Asked, 'target' | 'route'>; relay: Relay; headers: Headers; body: Buffer | null }): void {
+  const { upstream } = to.asked.target
+  const { credential } = upstream
+  const headers = credential === undefined ? to.headers : { ...to.headers, [credential[0]]: credential[1] }
+  const { method } = to.asked.route.endpoint
+  upstream.pool.dispatch({ path: upstream.basePath + to.asked.route.upstreamPath, method, headers, body: to.body }, to.relay)
+}
+
+/** Lists of models and token counts cost nothing at the provider, so no budget is asked. */
+async function relayFree(
+  deps: GatewayDeps,
+  { request, response, route }: { request: IncomingMessage; response: ServerResponse; route: Route },
+): Promise<void> {
+  const body = await readBody(request, deps.bodyBytesMax)
+  const target = chooseTarget(deps.upstreams, route, '')
+  const reading = { isComplete: false, produced: '', producedBeyond: 0, isError: false }
+  const unread = { push: (chunk: Buffer) => chunk, end: () => Buffer.alloc(0), reading: () => reading }
+  const relay = new Relay(response, { isStream: false, hidesUsageChunk: false, whole: () => reading, stream: () => unread }, () => ({}))
+  const headers = headersToProvider(request.headers)
+  if (body.length > 0) headers['content-length'] = String(body.length)
+  dispatch({ asked: { target, route }, relay, headers, body: body.length === 0 ? null : body })
+  const { end, finish } = await relay.relayed
+  if (end.kind === 'no_answer') throw noAnswerError(end, target.upstream, {})
+  finish()
+}
+
+function noAnswerError(end: CallEnd & { kind: 'no_answer' }, upstream: Upstream, headers: Headers): GatewayError {
+  const { reason } = end
+  return end.isTimeout
+    ? new GatewayError('upstream_timeout', `the provider "${upstream.name}" did not answer in time (${reason}); nothing was charged`, { headers })
+    : new GatewayError('upstream_unreachable', `the provider "${upstream.name}" can't be reached (${reason}): check its base_url; nothing was charged`, { headers })
+}
+
+function answerError(
+  deps: GatewayDeps,
+  { request, response, error }: { request: IncomingMessage; response: ServerResponse; error: unknown },
+): void {
+  const known = toGatewayError(error, deps.bodyBytesMax)
+  if (known.code === 'internal_error') deps.events.defect(error)
+  deps.events.refused(known.code)
+  if (response.headersSent || response.destroyed) {
+    response.destroy()
+    return
+  }
+  const shape: ApiShape = deps.router.shapeOf(request.url ?? '', request.headers)
+  const { status, code, message, details, headers } = known
+  const body = Buffer.from(JSON.stringify(shape.errorBody({ status, code, message, details })))
+  // The rest of an unread body would be taken for the next request on this connection.
+  const connection: Headers = request.complete ? {} : { connection: 'close' }
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': String(body.length), ...headers, ...connection })
+  response.end(body)
+}
+
+function toGatewayError(error: unknown, bodyBytesMax: number): GatewayError {
+  if (error instanceof GatewayError) return error
+  if (error instanceof InvalidRequest) return new GatewayError('invalid_request', error.message)
+  if (error instanceof BodyTooLarge) {
+    return new GatewayError('body_too_large', `the request body is larger than ${bodyBytesMax} bytes (server.max_body_bytes)`)
+  }
+  if (error instanceof Failure && error.code === 'store_unavailable') {
+    return new GatewayError('store_unavailable', error.message, { headers: { 'retry-after': '5' } })
+  }
+  const what = error instanceof Defect ? 'a bug in Bursar' : 'an unexpected error in Bursar'
+  return new GatewayError('internal_error', `${what} ended this call; the log says more`)
+}

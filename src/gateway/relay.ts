@@ -1,0 +1,189 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { Transform } from 'node:stream'
+import { type Dispatcher, errors } from 'undici'
+import { type Headers, headersToClient } from '../http/header-names.ts'
+import type { AnswerReading, AnswerStream } from '../providers/provider.ts'
+import { createDecoder, decodeWhole } from './decode.ts'
+import type { CallEnd } from './ending.ts'
+
+/** How an answer is read while it passes. */
+export interface AnswerReader {
+  readonly isStream: boolean
+  /** True where the relayed bytes may be fewer than the provider's. */
+  readonly hidesUsageChunk: boolean
+  readonly whole: (status: number, body: Buffer) => AnswerReading
+  readonly stream: () => AnswerStream
+}
+
+/** What is still to be sent once the call is settled: the end of a stream, or a whole answer. */
+export interface Relayed {
+  readonly end: CallEnd
+  readonly finish: () => void
+}
+
+const NOTHING_READ: AnswerReading = { isComplete: false, produced: '', producedBeyond: 0, isError: false }
+
+/** Beyond this an answer that is not a stream is passed through as it comes, and its usage is estimated. */
+const WHOLE_BYTES_MAX = 64 * 1024 * 1024
+
+const NO_BYTES = Buffer.alloc(0)
+
+/**
+ * Relays one answer of a provider to the client: a stream byte for byte as it comes, with backpressure; any other answer in
+ * one write after its call is settled. Hop-by-hop headers are dropped. The client hanging up cancels the provider's work.
+ * It never ends the client's answer itself: `relayed` resolves first, so that the call is settled before its last byte goes.
+ */
+export class Relay implements Dispatcher.DispatchHandler {
+  readonly relayed: Promise<Relayed>
+  readonly #response: ServerResponse
+  readonly #reader: AnswerReader
+  /** Bursar's own headers of the answer. */
+  readonly #extraHeaders: () => Headers
+  #resolve: (relayed: Relayed) => void = () => undefined
+  #controller: Dispatcher.DispatchController | undefined
+  #status = 0
+  #headers: IncomingHttpHeaders = {}
+  #body: Buffer[] = []
+  #bodyBytes = 0
+  #stream: AnswerStream | undefined
+  #decoder: Transform | undefined
+  #isOver = false
+
+  constructor(response: ServerResponse, reader: AnswerReader, extraHeaders: () => Headers) {
+    this.#response = response
+    this.#reader = reader
+    this.#extraHeaders = extraHeaders
+    this.relayed = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    response.once('close', () => this.#clientGone())
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#isOver) controller.abort(new Error('the client is gone'))
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) return
+    this.#controller = controller
+    this.#status = status
+    this.#headers = headers
+    if (this.#isStreamed()) this.#startStream()
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#stream !== undefined) return this.#relayChunk(chunk)
+    this.#body.push(chunk)
+    this.#bodyBytes += chunk.length
+    if (this.#bodyBytes > WHOLE_BYTES_MAX) this.#turnIntoStream()
+  }
+
+  onResponseEnd(): void {
+    if (this.#stream === undefined) return this.#endWhole()
+    if (this.#decoder === undefined) return this.#endStream()
+    this.#decoder.once('close', () => this.#endStream())
+    this.#decoder.end()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    const isTimeout = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError
+    if (this.#status === 0) this.#over({ kind: 'no_answer', isTimeout, reason: reasonOf(error) }, () => undefined)
+    else this.#over({ kind: 'cut', status: this.#status, reading: this.#reading(), isTimeout }, () => this.#response.destroy())
+  }
+
+  #isStreamed(): boolean {
+    const type = this.#headers['content-type'] ?? ''
+    return type.includes('event-stream') || (this.#reader.isStream && this.#status < 400 && !type.includes('json'))
+  }
+
+  #startStream(): void {
+    this.#stream = this.#reader.stream()
+    const encoding = encodingOf(this.#headers)
+    const headers = { ...headersToClient(this.#headers), ...this.#extraHeaders() }
+    this.#decoder = createDecoder(encoding)
+    this.#decoder?.on('data', (chunk: Buffer) => this.#relayDecoded(chunk))
+    // A broken encoding can't be read further; the client still gets the provider's bytes where none are hidden.
+    this.#decoder?.on('error', () => undefined)
+    if (this.#reader.hidesUsageChunk) {
+      delete headers['content-length']
+      if (this.#decoder !== undefined) delete headers['content-encoding']
+    }
+    this.#response.writeHead(this.#status, headers)
+    this.#response.flushHeaders()
+  }
+
+  #relayChunk(chunk: Buffer): void {
+    if (this.#decoder === undefined) return this.#write(this.#stream?.push(chunk) ?? NO_BYTES)
+    this.#decoder.write(chunk)
+    if (!this.#reader.hidesUsageChunk) this.#write(chunk)
+  }
+
+  #relayDecoded(chunk: Buffer): void {
+    const visible = this.#stream?.push(chunk) ?? NO_BYTES
+    if (this.#reader.hidesUsageChunk) this.#write(visible)
+  }
+
+  #write(bytes: Buffer): void {
+    if (bytes.length === 0 || this.#isOver || this.#response.write(bytes)) return
+    this.#controller?.pause()
+    this.#response.once('drain', () => this.#controller?.resume())
+  }
+
+  #turnIntoStream(): void {
+    const chunks = this.#body
+    this.#body = []
+    this.#startStream()
+    for (const chunk of chunks) this.#relayChunk(chunk)
+  }
+
+  #endStream(): void {
+    const tail = this.#stream?.end() ?? NO_BYTES
+    const isRelayedDecoded = this.#decoder === undefined || this.#reader.hidesUsageChunk
+    this.#over({ kind: 'answered', status: this.#status, reading: this.#reading() }, () =>
+      isRelayedDecoded && tail.length > 0 ? this.#response.end(tail) : this.#response.end(),
+    )
+  }
+
+  #endWhole(): void {
+    const body = this.#wholeBody()
+    const reading = this.#reader.whole(this.#status, decodeWhole(body, encodingOf(this.#headers)))
+    this.#over({ kind: 'answered', status: this.#status, reading }, () => {
+      const headers: Headers = { ...headersToClient(this.#headers), ...this.#extraHeaders() }
+      if (this.#status !== 204 && this.#status !== 304) headers['content-length'] = String(body.length)
+      this.#response.writeHead(this.#status, headers)
+      this.#response.end(body)
+    })
+  }
+
+  #wholeBody(): Buffer {
+    return this.#body.length === 1 && this.#body[0] !== undefined ? this.#body[0] : Buffer.concat(this.#body)
+  }
+
+  #reading(): AnswerReading {
+    return this.#stream?.reading() ?? NOTHING_READ
+  }
+
+  #clientGone(): void {
+    if (this.#isOver) return
+    const end: CallEnd =
+      this.#status === 0 ? { kind: 'client_gone' } : { kind: 'client_gone', status: this.#status, reading: this.#reading() }
+    this.#over(end, () => undefined)
+    this.#controller?.abort(new Error('the client is gone'))
+  }
+
+  #over(end: CallEnd, finish: () => void): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#resolve({ end, finish })
+  }
+}
+
+function encodingOf(headers: IncomingHttpHeaders): string {
+  return (headers['content-encoding'] ?? '').trim().toLowerCase()
+}
+
+/** An error's code, without addresses or bytes of the call. */
+function reasonOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
+}

@@ -1,0 +1,68 @@
+import { Pool } from 'undici'
+import type { ApiShape } from '../providers/provider.ts'
+import { globs } from '../engine/glob.ts'
+import { GatewayError } from './gateway-error.ts'
+import type { Route } from './route.ts'
+
+/** A configured provider. */
+export interface UpstreamConfig {
+  readonly name: string
+  readonly api: string
+  /** As that provider's official SDK takes it, without a slash at its end. */
+  readonly baseUrl: string
+  readonly apiKey: string
+  /** Patterns of the model names that it claims; empty: none in particular. */
+  readonly models: readonly string[]
+  /** To the first byte of an answer, and between its bytes. */
+  readonly timeoutMs: number
+}
+
+/** A provider with its connections. */
+export interface Upstream {
+  readonly name: string
+  readonly api: string
+  readonly pool: Pool
+  readonly basePath: string
+  readonly credential: readonly [name: string, value: string] | undefined
+  readonly claims: (model: string) => boolean
+}
+
+/** Where a call goes: the provider, and the model's name there. */
+export interface Target {
+  readonly upstream: Upstream
+  readonly model: string
+}
+
+const CONNECT_TIMEOUT_MS = 10_000
+
+export function createUpstream(config: UpstreamConfig, shape: ApiShape): Upstream {
+  const url = new URL(config.baseUrl)
+  return {
+    name: config.name,
+    api: config.api,
+    pool: new Pool(url.origin, {
+      headersTimeout: config.timeoutMs,
+      bodyTimeout: config.timeoutMs,
+      connect: { timeout: CONNECT_TIMEOUT_MS },
+    }),
+    basePath: url.pathname.replace(/\/+$/, ''),
+    credential: config.apiKey === '' ? undefined : shape.credential(config.apiKey),
+    claims: config.models.length === 0 ? () => false : globs(config.models),
+  }
+}
+
+/**
+ * The provider of a call and its model's one name: the provider in the path, else the one before the slash of
+ * `provider/model`, else the first that claims the model, else the first of the path's API.
+ * @throws GatewayError invalid_request where no provider speaks this API
+ */
+export function chooseTarget(upstreams: readonly Upstream[], route: Route, model: string): Target {
+  const ofApi = upstreams.filter(({ api }) => api === route.shape.api)
+  const inPath = ofApi.find(({ name }) => name === route.provider)
+  const slash = model.indexOf('/')
+  const inModel = slash > 0 ? ofApi.find(({ name }) => name === model.slice(0, slash)) : undefined
+  if (inModel !== undefined && (inPath === undefined || inPath === inModel)) return { upstream: inModel, model: model.slice(slash + 1) }
+  const upstream = inPath ?? ofApi.find(({ claims }) => claims(model)) ?? ofApi[0]
+  if (upstream === undefined) throw new GatewayError('invalid_request', `no provider of the config speaks the ${route.shape.api} API`)
+  return { upstream, model }
+}

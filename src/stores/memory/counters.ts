@@ -1,0 +1,272 @@
+import { type Account, adoptBudget, openAccount, restoreAccount } from '../../domain/account.ts'
+import { reserve, settle } from '../../domain/admission.ts'
+import { type Alert, alertOf } from '../../domain/alert.ts'
+import type { Amount } from '../../domain/amount.ts'
+import { assert } from '../../domain/defect.ts'
+import { amountFor, demandIn } from '../../domain/bound.ts'
+import type { Budget } from '../../domain/budget.ts'
+import { type Charge, chargeIn, type EndedCall, type Hold } from '../../domain/call.ts'
+import type { Close } from '../../domain/close.ts'
+import type { AccountKey, BudgetId, CallId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
+import { costNanoUsd } from '../../domain/price.ts'
+import type { LedgerRecord } from '../../domain/record.ts'
+import { crossByRefusal, crossThreshold } from '../../domain/threshold.ts'
+import { type ChargedTokens, chargedTokens, type Usage } from '../../domain/usage.ts'
+import type {
+  AccountRef,
+  Counters,
+  Journal,
+  OpenState,
+  ReserveOutcome,
+  ReserveRequest,
+  SettleRequest,
+  Standing,
+} from '../../engine/ports.ts'
+
+/** A call in flight with the accounts that it holds in. */
+interface Flight {
+  hold: Hold
+  readonly accounts: readonly Account[]
+}
+
+/**
+ * Counters of one process: a map look-up and an integer addition per account. A step changes memory first, synchronously, so
+ * that no two calls can see the same room, and resolves once the journal has it.
+ */
+export function createMemoryCounters(options: {
+  readonly journal: Journal
+  readonly channelNames: readonly string[]
+  /** Whether a call under a hard cap is refused or let in while its hold can't be made durable. */
+  readonly onStoreDown: 'refuse' | 'admit'
+  readonly state: OpenState
+}): Counters {
+  const counters = new MemoryCounters(options)
+  counters.restore(options.state)
+  return counters
+}
+
+class MemoryCounters implements Counters {
+  readonly #accounts = new Map<AccountKey, Account>()
+  readonly #flights = new Map<CallId, Flight>()
+  readonly #journal: Journal
+  readonly #channelNames: readonly string[]
+  readonly #onStoreDown: 'refuse' | 'admit'
+
+  constructor(options: { journal: Journal; channelNames: readonly string[]; onStoreDown: 'refuse' | 'admit' }) {
+    this.#journal = options.journal
+    this.#channelNames = options.channelNames
+    this.#onStoreDown = options.onStoreDown
+  }
+
+  restore(state: OpenState): void {
+    const budgets = new Map<BudgetId, Budget>(state.budgets.map((budget) => [budget.id, budget]))
+    for (const { account: key, budget: id, ...sums } of state.accounts) {
+      const budget = budgets.get(id)
+      assert(budget !== undefined, `the ledger knows the budget ${id} of its account`)
+      this.#accounts.set(key, restoreAccount({ ...sums, key, budget, held: 0 }))
+    }
+    for (const hold of state.holds) this.#restoreHold(hold)
+  }
+
+  async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
+    const { call, bound } = request
+    const accounts = request.accounts.map((ref) => this.#accountOf(ref))
+    const claims = accounts.map((account) => ({ account, demand: demandIn(account.budget.unit, bound, call.price) }))
+    const admission = reserve(claims, bound)
+    if (admission.kind === 'refused') {
+      if (request.isTrial !== true) this.#alertRefusal(admission.exhausted, call.admittedAt)
+      return { kind: 'refused', standings: admission.accounts, isBlockedByHolds: admission.isBlockedByHolds }
+    }
+    const flight = this.#takeOff(request, accounts, admission)
+    await this.#recordHold(flight)
+    return { kind: 'held', outputMax: admission.outputMax, standings: accounts }
+  }
+
+  async settle(request: SettleRequest): Promise<EndedCall | undefined> {
+    const flight = this.#flights.get(request.call)
+    if (flight === undefined) return undefined
+    const { hold, accounts } = flight
+    const bill = request.usage === 'held' ? billOfHold(hold) : billOfUsage(hold, accounts, request.usage)
+    const overrun = this.#land(flight, bill.amounts)
+    const alerts = this.#alertCrossings(accounts, request.endedAt)
+    const ended: EndedCall = {
+      call: hold.call,
+      endedAt: request.endedAt,
+      ending: request.ending,
+      ...(request.status === undefined ? {} : { status: request.status }),
+      usage: bill.usage,
+      tokens: bill.tokens,
+      costNanoUsd: bill.costNanoUsd,
+      charges: chargesOf(accounts, bill.amounts),
+      overrun,
+    }
+    await this.#journal.append([{ kind: 'ended', ended, alerts }])
+    return ended
+  }
+
+  async renew(call: CallId, expiresAt: EpochMs): Promise<void> {
+    const flight = this.#flights.get(call)
+    if (flight === undefined) return
+    flight.hold = { ...flight.hold, expiresAt }
+    await this.#journal.append([{ kind: 'renewed', call, expiresAt }])
+  }
+
+  *holds(): Iterable<Hold> {
+    for (const { hold } of this.#flights.values()) yield hold
+  }
+
+  standings(): Iterable<Standing> {
+    return this.#accounts.values()
+  }
+
+  async open(ref: AccountRef): Promise<void> {
+    this.#accountOf(ref)
+  }
+
+  adopt(budget: Budget): void {
+    for (const account of this.#accounts.values()) {
+      if (account.budget.id === budget.id && account.budget.unit === budget.unit) adoptBudget(account, budget)
+    }
+  }
+
+  async cut(key: AccountKey, endsAt: EpochMs): Promise<void> {
+    const account = this.#open(key)
+    account.period = { ...account.period, endsAt }
+    await this.#journal.append([{ kind: 'cut', account: key, endsAt }])
+  }
+
+  async close(key: AccountKey, closedAt: EpochMs): Promise<Close> {
+    const account = this.#open(key)
+    assert(account.held === 0 && account.period.endsAt <= closedAt, `the account ${key} has ended and holds nothing`)
+    this.#accounts.delete(key)
+    const { budget, each, period, granted, used, overrun } = account
+    const close: Close = {
+      account: key,
+      budget: budget.id,
+      name: budget.name,
+      each,
+      unit: budget.unit,
+      period,
+      limit: budget.limit,
+      granted,
+      used,
+      overrun,
+      closedAt,
+    }
+    await this.#journal.append([{ kind: 'closed', close }])
+    return close
+  }
+
+  /** The account, opened where this is the first that is heard of it; its record goes before the one that needs it. */
+  #accountOf(ref: AccountRef): Account {
+    const known = this.#accounts.get(ref.key)
+    if (known !== undefined) return known
+    const account = openAccount(ref.budget, ref.each, ref.period)
+    this.#accounts.set(ref.key, account)
+    this.#write({
+      kind: 'opened',
+      account: ref.key,
+      budget: ref.budget.id,
+      each: ref.each,
+      unit: ref.budget.unit,
+      period: ref.period,
+    })
+    return account
+  }
+
+  #takeOff(request: ReserveRequest, accounts: readonly Account[], held: { outputMax: number; amounts: readonly Amount[] }): Flight {
+    const { call, bound, expiresAt } = request
+    const flight: Flight = {
+      accounts,
+      hold: {
+        call,
+        charges: chargesOf(accounts, held.amounts),
+        input: bound.input,
+        output: held.outputMax * bound.choices,
+        costNanoUsd: call.price === undefined ? 0 : amountFor(demandIn('usd', bound, call.price), held.outputMax),
+        expiresAt,
+      },
+    }
+    this.#flights.set(call.id, flight)
+    return flight
+  }
+
+  /** A hold under a hard cap must be durable before the request goes out; the others are counted when the store is back. */
+  async #recordHold(flight: Flight): Promise<void> {
+    const record: LedgerRecord = { kind: 'held', hold: flight.hold }
+    const mustBeDurable = this.#onStoreDown === 'refuse' && flight.accounts.some(({ budget }) => budget.isHardCap)
+    if (!mustBeDurable) return this.#journal.append([record])
+    try {
+      await this.#journal.appendOrFail(record)
+    } catch (error) {
+      this.#land(
+        flight,
+        flight.accounts.map(() => 0),
+      )
+      throw error
+    }
+  }
+
+  #land(flight: Flight, amounts: readonly Amount[]): Amount {
+    this.#flights.delete(flight.hold.call.id)
+    const held = flight.hold.charges.map(({ amount }) => amount)
+    return settle(flight.accounts, held, amounts)
+  }
+
+  #restoreHold(hold: Hold): void {
+    const accounts = hold.charges.map(({ account }) => this.#open(account))
+    for (const [i, account] of accounts.entries()) account.held += hold.charges[i]?.amount ?? 0
+    this.#flights.set(hold.call.id, { hold, accounts })
+  }
+
+  #alertCrossings(accounts: readonly Account[], at: EpochMs): readonly Alert[] {
+    const alerts: Alert[] = []
+    for (const account of accounts) {
+      const crossing = crossThreshold(account)
+      if (crossing !== undefined) alerts.push(alertOf(account, crossing, at, this.#channelNames))
+    }
+    return alerts
+  }
+
+  #alertRefusal(exhausted: readonly Account[], at: EpochMs): void {
+    for (const account of exhausted) {
+      const crossing = crossByRefusal(account)
+      if (crossing !== undefined) this.#write({ kind: 'alerted', alert: alertOf(account, crossing, at, this.#channelNames) })
+    }
+  }
+
+  /** Appended in order, but not waited for: the next record that is waited for comes after it. */
+  #write(record: LedgerRecord): void {
+    void this.#journal.append([record])
+  }
+
+  #open(key: AccountKey): Account {
+    const account = this.#accounts.get(key)
+    assert(account !== undefined, `the account ${key} is open`)
+    return account
+  }
+}
+
+/** What a call is charged: its tokens, their cost, and the amount in each of its accounts. */
+interface Bill {
+  readonly usage: Usage
+  readonly tokens: ChargedTokens
+  readonly costNanoUsd: Amount
+  readonly amounts: readonly Amount[]
+}
+
+function billOfUsage(hold: Hold, accounts: readonly Account[], usage: Usage): Bill {
+  const tokens = chargedTokens(usage)
+  const cost = hold.call.price === undefined ? 0 : costNanoUsd(tokens, hold.call.price)
+  return { usage, tokens, costNanoUsd: cost, amounts: accounts.map((account) => chargeIn(account.budget.unit, usage, tokens, cost)) }
+}
+
+function billOfHold(hold: Hold): Bill {
+  const usage: Usage = { kind: 'estimated', counts: { input: hold.input, output: hold.output }, why: 'what it used is unknown: its hold' }
+  return { usage, tokens: chargedTokens(usage), costNanoUsd: hold.costNanoUsd, amounts: hold.charges.map(({ amount }) => amount) }
+}
+
+function chargesOf(accounts: readonly Account[], amounts: readonly Amount[]): readonly Charge[] {
+  return accounts.map(({ key }, i) => ({ account: key, amount: amounts[i] ?? 0 }))
+}
