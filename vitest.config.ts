@@ -3,7 +3,10 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    reporters: ['default', './test/plain-summary.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Tests start servers and child processes of their own: two at a time is what two cores carry.
+    maxWorkers: 2,
   },
 })

@@ -46,11 +46,15 @@ export function revise(previous: Budget | undefined, definition: BudgetDefinitio
   if (previous === undefined) return definition
   const startsAnew = previous.unit !== definition.unit || previous.each !== definition.each
   if (startsAnew) return { ...definition, startsFrom: now }
-  const startsFrom = previous.startsFrom === undefined ? {} : { startsFrom: previous.startsFrom }
-  const ruleNow = ruleAt(previous, now)
-  const until = periodAt(ruleNow, now).endsAt
+  const ruleNow = ruleAt(previous, Math.max(now, previous.startsFrom ?? 0))
   const isSameRule = ruleNow.kind === definition.period.kind && ruleNow.timezone === definition.period.timezone
-  return isSameRule ? { ...definition, ...startsFrom } : { ...definition, ...startsFrom, before: { rule: ruleNow, until } }
+  if (isSameRule && previous.before === undefined) return { ...definition, ...keptStart(previous.startsFrom) }
+  const { startsAt, endsAt } = accountPeriod(previous, now)
+  return { ...definition, startsFrom: startsAt, ...(isSameRule ? {} : { before: { rule: ruleNow, until: endsAt } }) }
+}
+
+function keptStart(startsFrom: EpochMs | undefined): Pick<Budget, 'startsFrom'> {
+  return startsFrom === undefined ? {} : { startsFrom }
 }
 
 /** The budget after a reset at `now`: its current accounts end, and the next ones begin at zero in the same period. */

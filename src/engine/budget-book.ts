@@ -41,12 +41,15 @@ export class BudgetBook {
     this.#version++
   }
 
-  /** What the budgets become when the file says `definitions`: those that changed, and those it no longer names, archived. */
-  changedBy(definitions: readonly BudgetDefinition[], now: EpochMs): readonly Budget[] {
+  /**
+   * What the budgets become when the file says `definitions`: those that changed, and those it no longer names, archived.
+   * @param nowOf the instant of the edit, for each budget
+   */
+  changedBy(definitions: readonly BudgetDefinition[], nowOf: (budget: BudgetId) => EpochMs): readonly Budget[] {
     const named = new Set(definitions.map(({ id }) => id))
-    const revised = definitions.map((definition) => revise(this.#budgets.get(definition.id), definition, now))
+    const revised = definitions.map((definition) => revise(this.#budgets.get(definition.id), definition, nowOf(definition.id)))
     const dropped = this.all().filter((budget) => budget.managedBy === 'file' && budget.archivedAt === undefined && !named.has(budget.id))
-    const archived = dropped.map((budget) => ({ ...budget, archivedAt: now }))
+    const archived = dropped.map((budget) => ({ ...budget, archivedAt: nowOf(budget.id) }))
     return [...revised.filter((budget) => !isSame(budget, this.#budgets.get(budget.id))), ...archived]
   }
 

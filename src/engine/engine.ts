@@ -34,6 +34,8 @@ export interface Engine {
   readonly reset: (budget: string, change: Change) => Promise<Budget | undefined>
   /** See {@link closeEnded}. */
   readonly closeEnded: () => Promise<Closing>
+  /** All budgets in force and the archived ones. */
+  readonly budgets: () => readonly Budget[]
   /** The accounts that are open now. */
   readonly standings: () => readonly Standing[]
   readonly callsInFlight: () => number
@@ -74,6 +76,7 @@ export async function startEngine(deps: EngineDeps, state: OpenState, definition
         return budget === undefined || budget.archivedAt !== undefined ? undefined : reset(all, budget, change)
       }),
     closeEnded: () => serially(() => closeEnded(all)),
+    budgets: () => book.all(),
     standings: () => currentStandings(deps.counters, deps.clock.now()),
     callsInFlight: () => live.size,
   }

@@ -1,4 +1,5 @@
 import type { Budget, BudgetDefinition } from '../domain/budget.ts'
+import type { BudgetId } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import { openCurrent } from './close.ts'
 import type { BudgetBook } from './budget-book.ts'
@@ -29,7 +30,7 @@ export async function reconfigure(
   change: Change,
 ): Promise<readonly Budget[]> {
   const now = deps.clock.now()
-  const changed = deps.book.changedBy(definitions, now)
+  const changed = deps.book.changedBy(definitions, (budget) => editedAt(deps.counters, budget, now))
   for (const budget of changed) {
     const before = deps.book.get(budget.id)
     await putInForce(deps, budget, now)
@@ -43,13 +44,20 @@ export async function reconfigure(
 /** Ends the budget's current accounts and begins new ones at zero in the same period; the old ones are closed with their sums. Audited. */
 export async function reset(deps: ReconfigureDeps, budget: Budget, change: Change): Promise<Budget> {
   const now = deps.clock.now()
-  const restarted = deps.book.restarted(budget, now)
+  const restarted = deps.book.restarted(budget, editedAt(deps.counters, budget.id, now))
   await putInForce(deps, restarted, now)
   const used = [...deps.counters.standings()].filter((account) => account.budget.id === budget.id)
   const before = used.map(({ each, used, period }) => ({ account: each, used, from: period.startsAt }))
   await audit(deps, { ...change, action: 'budget.reset', target: budget.id, before, after: null })
   await openCurrent(deps, deps.clock.now())
   return restarted
+}
+
+/** Now, but not before the budget's newest account began: a clock that was set back must not let an edit reach into the past. */
+function editedAt(counters: Counters, budget: BudgetId, now: EpochMs): EpochMs {
+  let at = now
+  for (const account of counters.standings()) if (account.budget.id === budget) at = Math.max(at, account.period.startsAt)
+  return at
 }
 
 /** Accounts that the edited budget no longer continues are cut at its new start. */

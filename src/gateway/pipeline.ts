@@ -139,7 +139,7 @@ interface Served {
 function forward(deps: GatewayDeps, { request, response, asked, admitted }: Served): Promise<Relayed> {
   const outgoing = prepare(asked, admitted)
   const relay = new Relay(response, readerOf(asked, outgoing), () => answerHeaders(deps, admitted))
-  const headers = { ...headersToProvider(request.headers), 'content-length': String(outgoing.body.length) }
+  const headers: Headers = { ...headersToProvider(request.headers), 'content-length': String(outgoing.body.length) }
   // An encoded stream would have to be decoded for the client before a chunk of it could be left out.
   if (outgoing.hidesUsageChunk) headers['accept-encoding'] = 'identity'
   dispatch({ asked, relay, headers, body: outgoing.body })

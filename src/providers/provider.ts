@@ -16,6 +16,8 @@ export interface RequestFacts {
   readonly outputMin: number
   /** True where the API has a field to which the output can be clamped. */
   readonly canClamp: boolean
+  /** True where the provider goes on working after it answered, so that the answer can't tell the use. */
+  readonly isBackground?: boolean
   /** How many answers are asked for (`n`, `best_of`, a list of prompts); >= 1. */
   readonly choices: number
 }
@@ -75,6 +77,8 @@ export interface Metered {
   /** @throws InvalidRequest where the body is no JSON object, names no model, or holds a value that can't be bounded */
   readonly readRequest: (body: Buffer) => { readonly facts: RequestFacts; readonly json: JsonObject }
   readonly prepare: (body: Buffer, json: JsonObject, changes: RequestChanges) => OutgoingBody
+  /** A tighter upper bound of the input by a tokenizer; absent where no tokenizer is known to bound this API's models. */
+  readonly refineInputBound?: (json: JsonObject) => number
   /** An estimate (not a bound) of the input's tokens by a tokenizer, for answers that report none. */
   readonly estimateInput: (json: JsonObject) => number
   /** A whole, decoded answer. Never throws, whatever the bytes. */

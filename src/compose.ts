@@ -1,0 +1,174 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { type Channel, createChannels } from './alerts/channels/create-channels.ts'
+import { createDeliveryWorker } from './alerts/delivery.ts'
+import { createApi } from './api/app.ts'
+import type { Config } from './config/config.ts'
+import type { KeyRow } from './domain/record.ts'
+import { createCallIds } from './engine/call-ids.ts'
+import { diagnose } from './engine/doctor.ts'
+import { type Engine, startEngine } from './engine/engine.ts'
+import { hashSecret, KeyBook } from './engine/key-book.ts'
+import { createKeys, FILE_KEY_PREFIX } from './engine/keys.ts'
+import type { Clock, Prices } from './engine/ports.ts'
+import { systemClock } from './engine/system-clock.ts'
+import { createPipeline } from './gateway/pipeline.ts'
+import { createRouter } from './gateway/route.ts'
+import { createUpstream } from './gateway/upstream.ts'
+import { createMetrics } from './http/metrics.ts'
+import { listPriceOf } from './providers/price-table.ts'
+import { apiShape, apiShapes } from './providers/registry.ts'
+import { countTokens } from './providers/tokenizer.ts'
+import { createMemoryCounters } from './stores/memory/counters.ts'
+import { openLedger } from './stores/sqlite/open-ledger.ts'
+
+/** A running Bursar. */
+export interface App {
+  readonly engine: Engine
+  readonly url: string
+  /** Refuses new calls, waits for the open ones, writes everything down, and ends. */
+  readonly close: () => Promise<void>
+}
+
+export interface AppOptions {
+  readonly clock?: Clock
+  /** One line about what goes on; never holds a secret or a prompt. */
+  readonly log: (message: string, error?: unknown) => void
+  /** Whether a token opens the control plane. */
+  readonly isAdminToken: (token: string) => boolean
+}
+
+const TICK_MS = 1000
+const DRAIN_MS = 60_000
+
+/** Paths of the control plane; everything else is a call to a provider. */
+const CONTROL_PLANE = /^\/(?:$|\?|api\/|docs(?:\/|$|\?)|metrics(?:$|\?)|healthz(?:$|\?)|readyz(?:$|\?))/
+
+/** Starts Bursar as configured: recovers the ledger, ends what a dead process left, and listens. */
+export async function startApp(config: Config, options: AppOptions): Promise<App> {
+  const clock = options.clock ?? systemClock
+  const { log } = options
+  const { store, server } = config
+  let deliveries: { readonly wake: () => void } | undefined
+  const ledgerStore = await openLedger({
+    dataDir: store.dataDir,
+    durability: store.durability,
+    onAlerts: () => deliveries?.wake(),
+    onTrouble: (message) => log(message),
+  })
+  const { journal, ledger } = ledgerStore
+  const channels = enabledChannels(config)
+  const state = await ledger.openState()
+  const counters = createMemoryCounters({ journal, channelNames: channels.map(({ name }) => name), onStoreDown: store.onStoreDown, state })
+  const ids = createCallIds(() => clock.now())
+  const engineDeps = { counters, journal, clock, ids, prices: pricesOf(config), holdTtlMs: store.holdTtlMs, onLost: store.onLost }
+  const engine = await startEngine(engineDeps, state, config.budgets)
+  const keys = new KeyBook([...fileKeys(config, clock.now()), ...state.keys])
+  const worker = createDeliveryWorker({ ledger, journal, clock, channels, log })
+  deliveries = worker
+  worker.wake()
+
+  const trouble = () => journal.trouble()
+  const metrics = createMetrics(engine.standings, { callsInFlight: engine.callsInFlight, trouble: () => trouble() !== undefined })
+  const upstreams = config.providers.map((provider) => createUpstream(provider, apiShape(provider.api)))
+  const pipeline = createPipeline({
+    engine,
+    keys,
+    upstreams,
+    clock,
+    countTokens,
+    router: createRouter(apiShapes, new Map(config.providers.map(({ name, api }) => [name, api]))),
+    bodyBytesMax: server.bodyBytesMax,
+    outputMaxOf: (route, model) => route.shape.outputMaxOf(model),
+    events: { refused: metrics.refused, ended: metrics.ended, defect: (error) => log('a call ended in an unexpected error', error) },
+  })
+  let isDraining = false
+  const api = createApi({
+    engine,
+    ledger,
+    clock,
+    keys: createKeys({ keys, journal, clock, ids }),
+    budgets: engine.budgets,
+    diagnose: () => diagnose({ counters, ledger, journal }),
+    testChannel: (name) => testChannel(channels, name, clock.now()),
+    isAdminToken: options.isAdminToken,
+    health: () => healthOf(trouble(), isDraining),
+    metrics: metrics.text,
+  })
+  const controlPlane = getRequestListener(api.fetch)
+  const listener = createServer({ keepAliveTimeout: 75_000, requestTimeout: 0 }, (request, response) => {
+    if (CONTROL_PLANE.test(request.url ?? '')) void controlPlane(request, response)
+    else void pipeline(request, response)
+  })
+  const url = await listen(listener, server)
+  const ticking = setInterval(() => void engine.tick().catch((error: unknown) => log('a tick failed', error)), TICK_MS)
+  return {
+    engine,
+    url,
+    close: async () => {
+      isDraining = true
+      await drain(listener, engine)
+      clearInterval(ticking)
+      await worker.stop()
+      await Promise.all(upstreams.map(({ pool }) => pool.destroy()))
+      await ledgerStore.close()
+    },
+  }
+}
+
+function enabledChannels(config: Config): readonly Channel[] {
+  const enabled = config.alerts.channels.flatMap((channel) => (channel.kind === 'disabled' ? [] : [{ ...channel, type: channel.kind }]))
+  return createChannels(enabled, { allowPrivateUrls: config.alerts.allowsPrivateUrls })
+}
+
+/** The config's prices first; an unknown model has no price, which is never 0. */
+function pricesOf(config: Config): Prices {
+  const configured = new Map(config.prices.map(({ model, price }) => [model, price]))
+  return { priceOf: (provider, model) => configured.get(`${provider}/${model}`) ?? configured.get(model) ?? listPriceOf(model) }
+}
+
+function fileKeys(config: Config, createdAt: number): readonly KeyRow[] {
+  return config.keys.map(({ name, secret, team, project, user, allow, models }) => ({
+    id: `${FILE_KEY_PREFIX}${name}`,
+    name,
+    hash: hashSecret(secret),
+    hint: '',
+    attributes: { ...(team === undefined ? {} : { team }), ...(project === undefined ? {} : { project }), ...(user === undefined ? {} : { user }) },
+    allow,
+    models,
+    createdAt,
+  }))
+}
+
+function healthOf(trouble: string | undefined, isDraining: boolean): { ready: boolean; reasons: readonly string[] } {
+  const reasons = [...(trouble === undefined ? [] : [trouble]), ...(isDraining ? ['shutting down'] : [])]
+  return { ready: reasons.length === 0, reasons }
+}
+
+async function listen(listener: Server, { host, port }: { host: string; port: number }): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', reject)
+    listener.listen(port, host, resolve)
+  })
+  const address = listener.address()
+  const actual = isAddressInfo(address) ? address.port : port
+  return `http://${host.includes(':') ? `[${host}]` : host}:${actual}`
+}
+
+function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {
+  return typeof address === 'object' && address !== null
+}
+
+/** Open calls end in their own time; idle connections and new ones are closed at once. */
+async function drain(listener: Server, engine: Engine): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    listener.close(() => resolve())
+  })
+  const idle = setInterval(() => listener.closeIdleConnections(), 50)
+  const deadline = setTimeout(() => listener.closeAllConnections(), DRAIN_MS)
+  await closed
+  clearInterval(idle)
+  clearTimeout(deadline)
+  for (let waits = 0; engine.callsInFlight() > 0 && waits < 100; waits++) await new Promise((resolve) => setTimeout(resolve, 50))
+}

@@ -1,0 +1,15 @@
+import type { Reporter, TestModule } from 'vitest/node'
+
+/** Ends a run with one plain line, `N passed, N failed`, that scripts can read. */
+export default class PlainSummary implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
+    const count = { passed: 0, failed: errors.length, skipped: 0, pending: 0 }
+    for (const module of modules) {
+      const tests = [...module.children.allTests()]
+      for (const test of tests) count[test.result().state]++
+      if (tests.length === 0 && module.state() === 'failed') count.failed++
+    }
+    const skipped = count.skipped + count.pending
+    process.stdout.write(`\n${count.passed} passed, ${count.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`)
+  }
+}
