@@ -41,7 +41,7 @@ export function reserve(claims: readonly Claim[], bound: CallBound): Admission {
     const amount = amountFor(demand, outputMax)
     account.held = plus(account.held, amount)
     amounts.push(amount)
-    assert(!account.budget.isHardCap || roomOf(account) >= 0, `used + held <= limit in ${account.budget.id}`)
+    assert(!account.budget.isHardCap || roomOf(account) >= 0, 'used + held <= limit in a hard cap')
   }
   return { kind: 'held', outputMax, amounts }
 }
@@ -50,7 +50,9 @@ export function reserve(claims: readonly Claim[], bound: CallBound): Admission {
 export function settle(accounts: readonly Account[], held: readonly Amount[], used: readonly Amount[]): Amount {
   let overrun = 0
   for (let i = 0; i < accounts.length; i++) {
-    const [account, heldAmount, usedAmount] = [accounts[i], held[i], used[i]]
+    const account = accounts[i]
+    const heldAmount = held[i]
+    const usedAmount = used[i]
     assert(account !== undefined && heldAmount !== undefined && usedAmount !== undefined, 'a hold and a charge for each account')
     account.held = minus(account.held, heldAmount)
     account.used = plus(account.used, usedAmount)

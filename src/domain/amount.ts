@@ -16,13 +16,13 @@ export function isAmount(value: number): boolean {
 /** @throws Defect where the sum leaves the safe integers */
 export function plus(a: Amount, b: Amount): Amount {
   const sum = a + b
-  assert(isAmount(sum), `${a} + ${b} is an amount`)
+  assert(isAmount(sum), 'a sum of amounts is an amount')
   return sum
 }
 
 /** @throws Defect where `b` is more than `a` */
 export function minus(a: Amount, b: Amount): Amount {
   const rest = a - b
-  assert(isAmount(rest), `${a} - ${b} is an amount`)
+  assert(isAmount(rest), 'no more is given back than was set aside')
   return rest
 }

@@ -13,7 +13,7 @@ export interface Call {
   /** Which API it speaks: `openai.chat`, `anthropic.messages`. */
   readonly endpoint: string
   /** The model's price at admission, which is also the one at settlement; absent where none is known. */
-  readonly price?: Price
+  readonly price?: Price | undefined
 }
 
 /** An amount in one account: set aside by a hold, or charged at the end. */
@@ -47,7 +47,7 @@ export interface EndedCall {
   readonly endedAt: EpochMs
   readonly ending: Ending
   /** The HTTP status that the provider answered with; absent where it did not answer. */
-  readonly status?: number
+  readonly status?: number | undefined
   readonly usage: Usage
   readonly tokens: ChargedTokens
   readonly costNanoUsd: Amount

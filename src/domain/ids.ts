@@ -14,7 +14,7 @@ export type AccountKey = Branded<'AccountKey'>
 
 /** 1 to 200 characters without control characters. */
 export function isId(text: string): boolean {
-  return text.length > 0 && text.length <= 200 && !/\p{Cc}/u.test(text)
+  return text.length > 0 && text.length <= 200 && !/[\0-\x1F\x7F-\x9F]/.test(text)
 }
 
 /** @throws RangeError where `text` is no id (see {@link isId}) */

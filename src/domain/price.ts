@@ -28,7 +28,7 @@ export function costNanoUsd(tokens: ChargedTokens, price: Price): Amount {
     tokens.cachedInput * price.cachedInputPico +
     cacheWrite * price.cacheWritePico +
     tokens.output * price.outputPico
-  assert(Number.isSafeInteger(pico), `a call's cost of ${pico} pico-USD is a safe integer`)
+  assert(Number.isSafeInteger(pico), "a call's cost in pico-USD is a safe integer")
   return Math.floor((pico + PICO_PER_NANO / 2) / PICO_PER_NANO)
 }
 

@@ -59,7 +59,7 @@ export interface SettleRequest {
   readonly call: CallId
   readonly endedAt: EpochMs
   readonly ending: Ending
-  readonly status?: number
+  readonly status?: number | undefined
   /** `held`: what it used is unknown, so the whole hold is charged, as an estimate. */
   readonly usage: Usage | 'held'
 }

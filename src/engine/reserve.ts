@@ -53,7 +53,7 @@ export async function admit(deps: ReserveDeps, request: Request): Promise<Admitt
   const id = deps.ids.callId()
   for (;;) {
     const now = deps.clock.now()
-    const call: Call = { id, admittedAt: now, attributes, endpoint: request.endpoint, ...(price === undefined ? {} : { price }) }
+    const call: Call = { id, admittedAt: now, attributes, endpoint: request.endpoint, price }
     const outcome = await reserveOnce(deps, request, call)
     if (outcome.kind === 'held') return admitted(call, request.bound, outcome)
     const leftMs = arrivedAt + patienceMs(outcome) - now
