@@ -1,0 +1,97 @@
+import { existsSync, rmSync } from 'node:fs'
+import { CommanderError } from 'commander'
+import pino from 'pino'
+import { createProgram } from './cli/program.ts'
+import { ConfigInvalid, loadConfig } from './config/load.ts'
+import { runDemo } from './demo/demo.ts'
+import { startDemoGateway } from './demo-gateway.ts'
+import { Failure } from './engine/failure.ts'
+import { serve, writeFirstConfig } from './serve.ts'
+
+/** Exit codes: done, failed, called wrongly. */
+const EXIT = { done: 0, failed: 1, usage: 2 } as const
+
+const DEFAULT_CONFIG = 'bursar.yaml'
+
+const logger = pino({ name: 'bursar', level: process.env['LOG_LEVEL'] ?? 'info' }, pino.destination(2))
+
+function log(message: string, error?: unknown): void {
+  if (error === undefined) logger.warn(message)
+  else logger.error({ err: error }, message)
+}
+
+/** Runs until a signal comes; a second signal ends it at once. */
+async function runServer(configPath: string): Promise<void> {
+  const app = await serve({ configPath, env: process.env, print: (text) => process.stdout.write(`${text}\n`), log })
+  const signal = await nextSignal()
+  process.stdout.write(`${signal}: no new calls; waiting for ${app.engine.callsInFlight()} in flight (again to stop at once)\n`)
+  void nextSignal().then(() => process.exit(EXIT.failed))
+  await app.close()
+}
+
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve(name))
+  })
+}
+
+async function main(): Promise<number> {
+  const program = createProgram(
+    {
+      stdout: process.stdout,
+      stderr: process.stderr,
+      env: process.env,
+      isTty: process.stdout.isTTY === true,
+      columns: process.stdout.columns ?? 80,
+      fetch,
+    },
+    {
+      serve: ({ config }) => runServer(config ?? DEFAULT_CONFIG),
+      demo: () => playDemo(),
+      init: ({ path = DEFAULT_CONFIG, force }) => initConfig(path, force),
+      check: (path) => checkConfig(path),
+    },
+  )
+  await program.parseAsync(process.argv)
+  return EXIT.done
+}
+
+async function playDemo(): Promise<void> {
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  const out = process.stdout
+  await runDemo({ startGateway: startDemoGateway(log), out, isTty: out.isTTY === true, columns: out.columns ?? 80, signal: stop.signal })
+}
+
+function initConfig(path: string, force: boolean): string {
+  if (existsSync(path)) {
+    if (!force) throw new Failure('invalid_config', `${path} exists: nothing was changed (--force writes it anew)`)
+    rmSync(path)
+  }
+  const key = writeFirstConfig(path)
+  return `wrote ${path}: four budgets and two example keys; the first is ${key}`
+}
+
+function checkConfig(path: string): { readonly ok: boolean; readonly text: string } {
+  try {
+    const config = loadConfig(path, process.env)
+    const summary = `${path} is valid: ${config.budgets.length} budgets, ${config.keys.length} keys, ${config.providers.length} providers`
+    return { ok: true, text: [summary, ...config.warnings.map((warning) => `note: ${warning}`)].join('\n') }
+  } catch (error) {
+    if (error instanceof ConfigInvalid) return { ok: false, text: error.message }
+    throw error
+  }
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  process.exitCode = exitCodeOf(error)
+  if (error instanceof Failure) process.stderr.write(`${error.message}\n`)
+  else if (!(error instanceof CommanderError)) log('bursar ended in an unexpected error', error)
+}
+
+function exitCodeOf(error: unknown): number {
+  if (!(error instanceof CommanderError)) return EXIT.failed
+  return error.exitCode === 0 ? EXIT.done : error.code.startsWith('commander.') ? EXIT.usage : error.exitCode
+}

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, writeFileSync } from 'node:fs'
+import { openAdminAccess } from './api/admin-token.ts'
+import { type App, startApp } from './compose.ts'
+import { exampleConfig } from './config/example.ts'
+import { loadConfig } from './config/load.ts'
+import { Failure } from './engine/failure.ts'
+
+export interface ServeOptions {
+  /** Path of the config; where there is none, a first one is written. */
+  readonly configPath: string
+  readonly env: NodeJS.ProcessEnv
+  readonly print: (text: string) => void
+  readonly log: (message: string, error?: unknown) => void
+}
+
+/**
+ * Starts Bursar and says where it is. The first start writes a config and shows what can be seen only once.
+ * @throws Failure invalid_config, store_unavailable
+ */
+export async function serve(options: ServeOptions): Promise<App> {
+  const { configPath, env, print } = options
+  const first = existsSync(configPath) ? undefined : writeFirstConfig(configPath)
+  const config = loadConfig(configPath, env)
+  for (const warning of config.warnings) print(`note: ${warning}`)
+  const access = openAdminAccess(config.store.dataDir, config.server.adminToken)
+  const app = await startApp(config, { log: options.log, isAdminToken: access.isAdminToken }).catch((error: unknown) => {
+    throw explainStart(error, config.server)
+  })
+  access.announce(app.url)
+  print(`Bursar counts at ${app.url} (config ${configPath}, ${config.budgets.length} budgets, ledger in ${config.store.dataDir})`)
+  if (access.generated !== undefined) print(`admin token, shown this once: ${access.generated}`)
+  if (first !== undefined) print(firstSteps(app.url, configPath, first))
+  return app
+}
+
+/** Writes the commented example with two keys of its own; returns the key to try. */
+export function writeFirstConfig(path: string): string {
+  const nightlyKey = newKey()
+  writeFileSync(path, exampleConfig({ nightlyKey, marketingKey: newKey() }), { mode: 0o600, flag: 'wx' })
+  return nightlyKey
+}
+
+function newKey(): string {
+  return `bsr_${randomBytes(24).toString('base64url')}`
+}
+
+function firstSteps(url: string, configPath: string, key: string): string {
+  return `
+wrote ${configPath}: four budgets and two example keys. Your first call (the provider's own key comes from OPENAI_API_KEY):
+
+  curl ${url}/v1/chat/completions \\
+    -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' \\
+    -d '{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]}'
+
+then: npx bursar status
+`
+}
+
+function explainStart(error: unknown, { host, port }: { readonly host: string; readonly port: number }): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') return new Failure('invalid_config', `port ${port} on ${host} is in use: stop what listens there, or set another server.port`, error)
+  if (code === 'EACCES') return new Failure('invalid_config', `port ${port} on ${host} needs more rights: set a server.port of 1024 or more`, error)
+  return error
+}
