@@ -1,0 +1,85 @@
+import type { BudgetDefinition } from '../domain/budget.ts'
+import type { Price } from '../domain/price.ts'
+
+/** What a config file says, in domain values: amounts in their unit's integers (nano-USD for money), times in milliseconds. */
+export interface Config {
+  readonly server: ServerConfig
+  readonly store: StoreConfig
+  /** In the order of the file: the first one of an API serves the models that no provider claims. */
+  readonly providers: readonly ProviderConfig[]
+  readonly keys: readonly KeyConfig[]
+  /** All of them `managedBy: 'file'`. */
+  readonly budgets: readonly BudgetDefinition[]
+  readonly alerts: AlertsConfig
+  readonly prices: readonly PriceConfig[]
+  /** What is allowed but probably not meant; one line each, without secrets. */
+  readonly warnings: readonly string[]
+}
+
+interface ServerConfig {
+  readonly host: string
+  /** 0 to 65535; 0 takes any free port. */
+  readonly port: number
+  /** At least 20 characters; absent: one is generated. */
+  readonly adminToken?: string
+  readonly bodyBytesMax: number
+}
+
+interface StoreConfig {
+  /** Absolute. */
+  readonly dataDir: string
+  readonly durability: 'process' | 'disk'
+  readonly onStoreDown: 'refuse' | 'admit'
+  readonly onLost: 'charge' | 'release'
+  readonly holdTtlMs: number
+}
+
+export interface ProviderConfig {
+  /** Lower-case letters, digits and hyphens; also the first segment of paths that name the provider. */
+  readonly name: string
+  readonly api: 'openai' | 'anthropic'
+  /** An http or https URL without a slash at its end. */
+  readonly baseUrl: string
+  /** Empty where the provider needs none. */
+  readonly apiKey: string
+  /** Globs of the model names that this provider claims; empty: none in particular. */
+  readonly models: readonly string[]
+  /** The longest wait for the first byte of an answer, and between two pieces of it. */
+  readonly timeoutMs: number
+}
+
+/** An attribute that a caller may set by header; `tag.*` is every tag. */
+export type CallerAttribute = 'team' | 'project' | 'user' | `tag.${string}`
+
+export interface KeyConfig {
+  readonly name: string
+  /** At least 20 characters of printable ASCII. */
+  readonly secret: string
+  readonly team?: string
+  readonly project?: string
+  readonly user?: string
+  readonly allow: readonly CallerAttribute[]
+  /** Globs of the models that may be called; `['*']` where the file says nothing. */
+  readonly models: readonly string[]
+}
+
+interface AlertsConfig {
+  readonly channels: readonly ChannelConfig[]
+  readonly allowsPrivateUrls: boolean
+}
+
+export type ChannelConfig =
+  | { readonly kind: 'slack'; readonly name: string; readonly url: string }
+  | { readonly kind: 'email'; readonly name: string; readonly smtp: string; readonly from: string; readonly to: readonly string[] }
+  /** `secret` signs the deliveries (Standard Webhooks); absent: they are not signed. */
+  | { readonly kind: 'webhook'; readonly name: string; readonly url: string; readonly secret?: string }
+  /** Its URL is empty, as that of an environment variable that is not set: it exists, and delivers nothing. */
+  | { readonly kind: 'disabled'; readonly name: string; readonly type: ChannelType }
+
+export type ChannelType = 'slack' | 'email' | 'webhook'
+
+/** An override, or the price of a private model. */
+export interface PriceConfig {
+  readonly model: string
+  readonly price: Price
+}

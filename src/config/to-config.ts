@@ -1,0 +1,149 @@
+import { dirname, resolve } from 'node:path'
+import type { Amount, Unit } from '../domain/amount.ts'
+import type { BudgetDefinition } from '../domain/budget.ts'
+import { assert } from '../domain/defect.ts'
+import { toBudgetId } from '../domain/ids.ts'
+import type { Price } from '../domain/price.ts'
+import { scopeOfId } from '../domain/scope.ts'
+import type { ChannelConfig, Config, KeyConfig, PriceConfig, ProviderConfig } from './config.ts'
+import type { ConfigInput } from './schema.ts'
+
+type BudgetInput = ConfigInput['budgets'][number]
+type KeyInput = ConfigInput['keys'][number]
+type NamedProvider = ConfigInput['providers'][number]
+type NamedChannel = ConfigInput['alerts']['channels'][number]
+type PriceInput = ConfigInput['prices'][number]
+
+/** At this share an alert fires where a budget does not say when. */
+const ALERT_AT_DEFAULT = [0.8]
+
+/**
+ * The domain values of a config without errors.
+ * @param path the config file's; relative paths in it are relative to its directory
+ */
+export function toConfig(input: ConfigInput, path: string): Config {
+  const { server, store, alerts } = input
+  const channels = alerts.channels.map(toChannel)
+  return {
+    server: {
+      host: server.host,
+      port: server.port,
+      bodyBytesMax: server.max_body_bytes,
+      ...(server.admin_token === undefined ? {} : { adminToken: server.admin_token }),
+    },
+    store: {
+      dataDir: resolve(dirname(path), store.data_dir),
+      durability: store.durability,
+      onStoreDown: store.on_store_down,
+      onLost: store.on_lost,
+      holdTtlMs: store.hold_ttl,
+    },
+    providers: input.providers.map(toProvider),
+    keys: input.keys.map(toKey),
+    budgets: input.budgets.map(toBudget),
+    alerts: { channels, allowsPrivateUrls: alerts.allow_private_urls },
+    prices: input.prices.map(toPrice),
+    warnings: [
+      ...(input.providers.length === 0 ? ['providers: there are none, so no call can be answered'] : []),
+      ...channels.flatMap(warn),
+    ],
+  }
+}
+
+function toProvider([name, provider]: NamedProvider): ProviderConfig {
+  return {
+    name,
+    api: provider.api,
+    baseUrl: provider.base_url.replace(/\/+$/, ''),
+    apiKey: provider.api_key ?? '',
+    models: provider.models ?? [],
+    timeoutMs: provider.timeout,
+  }
+}
+
+function toKey({ name, secret, team, project, user, allow, models }: KeyInput): KeyConfig {
+  return {
+    name,
+    secret,
+    ...(team === undefined ? {} : { team }),
+    ...(project === undefined ? {} : { project }),
+    ...(user === undefined ? {} : { user }),
+    allow,
+    models,
+  }
+}
+
+function toBudget(budget: BudgetInput): BudgetDefinition {
+  const scope = budget.scope === undefined ? scopeOfId(budget.id) : Object.fromEntries(budget.scope)
+  assert(scope !== undefined, 'a budget without a scope has an id that says it')
+  return {
+    id: toBudgetId(budget.id),
+    name: budget.name ?? budget.id,
+    scope,
+    ...(budget.each === undefined ? {} : { each: budget.each }),
+    ...toLimit(budget),
+    period: { kind: budget.period, timezone: budget.timezone },
+    alertAt: toAlertAt(budget),
+    isHardCap: budget.hard_cap,
+    nearLimit: budget.near_limit,
+    waitMs: budget.wait,
+    ...toContacts(budget),
+    managedBy: 'file',
+  }
+}
+
+function toContacts({ owner_email, channels, notes }: BudgetInput): Pick<BudgetDefinition, 'ownerEmail' | 'channels' | 'notes'> {
+  return {
+    ...(owner_email === undefined ? {} : { ownerEmail: owner_email }),
+    ...(channels === undefined ? {} : { channels }),
+    ...(notes === undefined ? {} : { notes }),
+  }
+}
+
+function toLimit({ limit, monthly_token_limit: monthly }: BudgetInput): { readonly unit: Unit; readonly limit: Amount } {
+  if (limit?.usd !== undefined) return { unit: 'usd', limit: limit.usd }
+  if (limit?.requests !== undefined) return { unit: 'requests', limit: limit.requests }
+  const tokens = limit?.tokens ?? monthly
+  assert(tokens !== undefined, 'a budget has a limit')
+  return { unit: 'tokens', limit: tokens }
+}
+
+function toAlertAt({ alert_at: shares, alert_threshold: threshold }: BudgetInput): readonly number[] {
+  const written = shares ?? (threshold === undefined ? ALERT_AT_DEFAULT : [threshold])
+  return [...new Set(written)].sort((a, b) => a - b)
+}
+
+function toChannel([name, channel]: NamedChannel): ChannelConfig {
+  switch (channel.type) {
+    case 'slack':
+      return channel.url === undefined ? { kind: 'disabled', name, type: 'slack' } : { kind: 'slack', name, url: channel.url }
+    case 'email': {
+      const { smtp, from, to } = channel
+      return smtp === undefined ? { kind: 'disabled', name, type: 'email' } : { kind: 'email', name, smtp, from, to }
+    }
+    case 'webhook': {
+      const { url, secret } = channel
+      if (url === undefined) return { kind: 'disabled', name, type: 'webhook' }
+      return { kind: 'webhook', name, url, ...(secret === undefined ? {} : { secret }) }
+    }
+  }
+}
+
+function warn(channel: ChannelConfig): readonly string[] {
+  const path = `alerts.channels.${channel.name}`
+  if (channel.kind === 'disabled') return [`${path}: disabled, since its ${channel.type === 'email' ? 'smtp' : 'url'} is empty`]
+  return channel.kind === 'webhook' && channel.secret === undefined
+    ? [`${path}: its deliveries are not signed, since its secret is empty`]
+    : []
+}
+
+function toPrice(input: PriceInput): PriceConfig {
+  const inputPico = input.input_per_mtok
+  const price: Price = {
+    inputPico,
+    cachedInputPico: input.cached_input_per_mtok ?? inputPico,
+    cacheWritePico: input.cache_write_per_mtok ?? inputPico,
+    outputPico: input.output_per_mtok,
+  }
+  return { model: input.model, price }
+}
