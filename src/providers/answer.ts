@@ -1,0 +1,163 @@
+import type { TokenCounts } from '../domain/usage.ts'
+import { SseFramer } from './framing/sse.ts'
+import type { AnswerReading, AnswerStream, JsonObject } from './provider.ts'
+
+/** Reads the JSON objects of one answer, in their order. */
+export interface AnswerParts {
+  /** One event of a stream. */
+  readonly event: (data: JsonObject) => void
+  /** A whole answer. */
+  readonly whole: (data: JsonObject) => void
+  readonly reading: () => AnswerReading
+}
+
+const PRODUCED_CHARS_MAX = 1 << 20
+
+/** What an answer was found to say so far. */
+export class ReadingSoFar {
+  #reported: TokenCounts | undefined
+  #isComplete = false
+  #isError = false
+  #produced: string[] = []
+  #producedChars = 0
+  #producedBeyond = 0
+
+  /** The latest report counts: where a provider reports more than once, its counts are cumulative. */
+  report(counts: TokenCounts | undefined, isComplete: boolean): void {
+    if (counts === undefined) return
+    this.#reported = counts
+    this.#isComplete = isComplete
+  }
+
+  fail(): void {
+    this.#isError = true
+  }
+
+  produce(text: string): void {
+    if (text === '') return
+    if (this.#producedChars + text.length > PRODUCED_CHARS_MAX) {
+      this.#producedBeyond += Buffer.byteLength(text)
+      return
+    }
+    this.#producedChars += text.length
+    this.#produced.push(text)
+  }
+
+  get reported(): TokenCounts | undefined {
+    return this.#reported
+  }
+
+  reading(): AnswerReading {
+    return {
+      ...(this.#reported === undefined ? {} : { reported: this.#reported }),
+      isComplete: this.#isComplete,
+      produced: this.#produced.join(''),
+      producedBeyond: this.#producedBeyond,
+      isError: this.#isError,
+    }
+  }
+}
+
+/** Reads a whole answer. Never throws, whatever the bytes. */
+export function readWhole(parts: AnswerParts, status: number, body: Buffer): AnswerReading {
+  const data = parseObject(body.toString())
+  if (data !== undefined) parts.whole(data)
+  const reading = parts.reading()
+  return status >= 400 ? { ...reading, isError: true } : reading
+}
+
+/**
+ * Reads a stream of server-sent events, and relays it. Where nothing may be hidden the very bytes pass at once; else each
+ * event passes when it is complete. An answer that turns out to be one JSON object, and no stream, is read at its end.
+ * @param isHidden the event that the client did not ask for; absent: nothing is hidden
+ */
+export function createSseAnswer(parts: AnswerParts, isHidden?: (data: JsonObject) => boolean): AnswerStream {
+  const framer = new SseFramer()
+  const plain = new PlainBody()
+  const relay = (bytes: Buffer, data: string | undefined): Buffer => {
+    const parsed = data === undefined ? undefined : parseObject(data)
+    if (parsed === undefined) return bytes
+    parts.event(parsed)
+    return isHidden?.(parsed) === true ? NO_BYTES : bytes
+  }
+  return {
+    reading: parts.reading,
+    push: (chunk) => {
+      if (plain.takes(chunk)) return chunk
+      const visible = framer.push(chunk).map(({ bytes, data }) => relay(bytes, data))
+      return isHidden === undefined ? chunk : Buffer.concat(visible)
+    },
+    end: () => {
+      const whole = plain.object()
+      if (whole !== undefined) parts.whole(whole)
+      const { bytes, data } = framer.end()
+      const visible = relay(bytes, data)
+      return isHidden === undefined ? NO_BYTES : visible
+    },
+  }
+}
+
+const NO_BYTES = Buffer.alloc(0)
+const PLAIN_BYTES_MAX = 16 * 1024 * 1024
+
+/** A body that begins with a brace is no stream of events: it is kept (bounded) and read whole. */
+class PlainBody {
+  #isPlain: boolean | undefined
+  readonly #chunks: Buffer[] = []
+  #bytes = 0
+
+  takes(chunk: Buffer): boolean {
+    if (this.#isPlain === undefined && chunk.length > 0) this.#isPlain = /^\s*\{/.test(chunk.toString('latin1', 0, 64))
+    if (this.#isPlain !== true) return false
+    this.#bytes += chunk.length
+    if (this.#bytes <= PLAIN_BYTES_MAX) this.#chunks.push(chunk)
+    return true
+  }
+
+  object(): JsonObject | undefined {
+    return this.#isPlain === true ? parseObject(Buffer.concat(this.#chunks).toString()) : undefined
+  }
+}
+
+/** The JSON object of a text; undefined where it is none. */
+export function parseObject(text: string): JsonObject | undefined {
+  try {
+    return asObject(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
+
+export function asObject(value: unknown): JsonObject | undefined {
+  return isObject(value) ? value : undefined
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The value as a list; empty where it is none. */
+export function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+/** The objects of a list. */
+export function asObjects(value: unknown): readonly JsonObject[] {
+  return asList(value).filter((item) => isObject(item))
+}
+
+/** Members of an answer or a request that hold text which models read or write. */
+const TEXT_MEMBERS = [
+  'content', 'text', 'reasoning_content', 'reasoning', 'refusal', 'thinking', 'partial_json', 'arguments', 'name', 'function',
+  'function_call', 'tool_calls', 'input', 'output', 'summary', 'instructions', 'system', 'messages', 'prompt', 'tools', 'description',
+  'parameters', 'input_schema', 'properties',
+] // prettier-ignore
+
+/** All text in a value, without the data of images and files. */
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (Array.isArray(value)) return value.map(textOf).join('')
+  const object = asObject(value)
+  if (object === undefined) return ''
+  return TEXT_MEMBERS.map((name) => (object[name] === undefined ? '' : textOf(object[name]))).join('')
+}

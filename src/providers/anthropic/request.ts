@@ -1,0 +1,47 @@
+import { asList, asObject, textOf } from '../answer.ts'
+import { imageCorrection } from '../image-bound.ts'
+import { jsonMembers, spliceBytes } from '../json-members.ts'
+import type { JsonObject, OutgoingBody, RequestChanges, RequestFacts } from '../provider.ts'
+import { countIn, parseBody, setMember } from '../request-body.ts'
+import { countTokens } from '../tokenizer.ts'
+
+/** The most tokens that Anthropic counts for one image: width x height / 750, for the largest size (https://docs.anthropic.com/en/docs/build-with-claude/vision). */
+const IMAGE_TOKENS_MAX = 5000
+
+/** What the system prompt for tools adds at the most (https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview). */
+const TOOL_PROMPT_TOKENS_MAX = 1000
+
+export function readMessagesRequest(body: Buffer): { readonly facts: RequestFacts; readonly json: JsonObject } {
+  const { json, model } = parseBody(body)
+  const outputMax = countIn(json, 'max_tokens')
+  const thinking = asObject(json['thinking'])
+  const thinkingBudget = thinking?.['type'] === 'enabled' ? (countIn(thinking, 'budget_tokens') ?? 0) : 0
+  const toolPrompt = asList(json['tools']).length > 0 ? TOOL_PROMPT_TOKENS_MAX : 0
+  return {
+    json,
+    facts: {
+      model,
+      isStream: json['stream'] === true,
+      inputBound: Math.max(1, body.length + toolPrompt + imageCorrection(body, json, IMAGE_TOKENS_MAX)),
+      ...(outputMax === undefined ? {} : { outputMax }),
+      // The maximum must be above what the model may think.
+      outputMin: thinkingBudget + 1,
+      canClamp: true,
+      choices: 1,
+    },
+  }
+}
+
+export function prepareMessages(body: Buffer, _json: JsonObject, { model, outputMax }: RequestChanges): OutgoingBody {
+  const wanted = { ...(model === undefined ? {} : { model }), ...(outputMax === undefined ? {} : { max_tokens: outputMax }) }
+  const changes = Object.entries(wanted)
+  if (changes.length === 0) return { body, hidesUsageChunk: false }
+  const members = jsonMembers(body)
+  const splices = changes.map(([name, value]) => setMember(body, members, name, JSON.stringify(value)))
+  return { body: spliceBytes(body, splices), hidesUsageChunk: false }
+}
+
+/** Claude's own tokenizer is not published: OpenAI's count stands in, in what is marked as an estimate anyway. */
+export function estimateMessagesInput(json: JsonObject): number {
+  return countTokens(textOf(json))
+}

@@ -1,0 +1,45 @@
+import { createSseAnswer, readWhole } from '../answer.ts'
+import type { ApiShape } from '../provider.ts'
+import { anthropicError } from './errors.ts'
+import { anthropicOutputMax } from './output-max.ts'
+import { estimateMessagesInput, prepareMessages, readMessagesRequest } from './request.ts'
+import { readMessageParts } from './stream.ts'
+
+/** The API of Anthropic. A `base_url` has no `/v1`. */
+export const anthropic: ApiShape = {
+  api: 'anthropic',
+  endpoints: [
+    {
+      name: 'anthropic.messages',
+      method: 'POST',
+      path: '/v1/messages',
+      upstreamPath: '/v1/messages',
+      admission: {
+        kind: 'metered',
+        readRequest: readMessagesRequest,
+        prepare: prepareMessages,
+        estimateInput: estimateMessagesInput,
+        readAnswer: (status, body) => readWhole(readMessageParts(), status, body),
+        readStream: () => createSseAnswer(readMessageParts()),
+      },
+    },
+    {
+      name: 'anthropic.count_tokens',
+      method: 'POST',
+      path: '/v1/messages/count_tokens',
+      upstreamPath: '/v1/messages/count_tokens',
+      admission: { kind: 'free' },
+    },
+    { name: 'anthropic.models', method: 'GET', path: '/v1/models', upstreamPath: '/v1/models', admission: { kind: 'free' } },
+    {
+      name: 'anthropic.models',
+      method: 'GET',
+      path: '/v1/models/{model}',
+      upstreamPath: '/v1/models/{model}',
+      admission: { kind: 'free' },
+    },
+  ],
+  credential: (apiKey) => ['x-api-key', apiKey],
+  errorBody: anthropicError,
+  outputMaxOf: anthropicOutputMax,
+}

@@ -1,0 +1,73 @@
+/** A server-sent event as it came. */
+export interface SseEvent {
+  /** Its bytes, with the blank line that ends it. */
+  readonly bytes: Buffer
+  /** Its `data`, several lines joined by a line feed; undefined for comments and events without data. */
+  readonly data: string | undefined
+}
+
+const LF = 0x0a
+const CR = 0x0d
+
+/** An event larger than this is passed on unread: nothing that carries usage comes near it. */
+const EVENT_BYTES_MAX = 16 * 1024 * 1024
+
+const NO_BYTES = Buffer.alloc(0)
+
+/**
+ * Cuts a stream of bytes into events by the rules of the WHATWG (https://html.spec.whatwg.org/#event-stream-interpretation):
+ * lines end in LF, CRLF or CR, a blank line ends an event. The stream may be cut anywhere; no byte is lost or changed.
+ */
+export class SseFramer {
+  #pending: Buffer = NO_BYTES
+  /** Where in `#pending` the line begins that is not finished yet. */
+  #lineStart = 0
+
+  /** The events that these bytes finish. */
+  push(chunk: Buffer): readonly SseEvent[] {
+    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
+    const events: SseEvent[] = []
+    let eventStart = 0
+    let lineStart = this.#lineStart
+    for (let at = lineStart; at < bytes.length; at++) {
+      const byte = bytes[at]
+      if (byte !== LF && byte !== CR) continue
+      // A CR at the very end may be half of a CRLF.
+      if (byte === CR && at + 1 === bytes.length) break
+      const isBlank = at === lineStart
+      if (byte === CR && bytes[at + 1] === LF) at++
+      lineStart = at + 1
+      if (!isBlank) continue
+      events.push(toEvent(bytes.subarray(eventStart, lineStart)))
+      eventStart = lineStart
+    }
+    this.#pending = bytes.subarray(eventStart)
+    this.#lineStart = lineStart - eventStart
+    if (this.#pending.length > EVENT_BYTES_MAX) events.push({ bytes: this.#takePending(), data: undefined })
+    return events
+  }
+
+  /** What is left when the stream ends: an event that no blank line ended. */
+  end(): SseEvent {
+    return toEvent(this.#takePending())
+  }
+
+  #takePending(): Buffer {
+    const bytes = this.#pending
+    this.#pending = NO_BYTES
+    this.#lineStart = 0
+    return bytes
+  }
+}
+
+function toEvent(bytes: Buffer): SseEvent {
+  const data: string[] = []
+  for (const line of bytes
+    .toString()
+    .replace(/^\uFEFF/, '')
+    .split(/\r\n|\n|\r/)) {
+    if (line === 'data') data.push('')
+    else if (line.startsWith('data:')) data.push(line.slice(line[5] === ' ' ? 6 : 5))
+  }
+  return { bytes, data: data.length === 0 ? undefined : data.join('\n') }
+}

@@ -1,0 +1,164 @@
+import { asList, asObject, textOf } from '../answer.ts'
+import { imageCorrection } from '../image-bound.ts'
+import { insertMember, jsonMembers, spliceBytes, type Splice } from '../json-members.ts'
+import type { JsonObject, OutgoingBody, RequestChanges, RequestFacts } from '../provider.ts'
+import { countIn, parseBody, setMember } from '../request-body.ts'
+import { countTokens } from '../tokenizer.ts'
+
+/** The most tokens that OpenAI counts for one image: gpt-4o-mini, 2,833 and 5,667 for each of 8 tiles (https://platform.openai.com/docs/guides/images-vision). */
+const IMAGE_TOKENS_MAX = 50_000
+
+/** Completions answer with so many tokens where the request sets no maximum. */
+const COMPLETION_OUTPUT_DEFAULT = 16
+
+/** The Responses API accepts no smaller maximum. */
+const RESPONSES_OUTPUT_MIN = 16
+
+interface Read {
+  readonly facts: RequestFacts
+  readonly json: JsonObject
+}
+
+/** A token per byte is the only cheap bound that holds for byte-level encodings; JSON's own bytes cover what messages add. */
+function inputBoundOf(body: Buffer, json: JsonObject): number {
+  return Math.max(1, body.length + imageCorrection(body, json, IMAGE_TOKENS_MAX))
+}
+
+export function readChatRequest(body: Buffer): Read {
+  const { json, model } = parseBody(body)
+  const maxima = [countIn(json, 'max_completion_tokens'), countIn(json, 'max_tokens')].filter((max) => max !== undefined)
+  return {
+    json,
+    facts: {
+      model,
+      isStream: json['stream'] === true,
+      inputBound: inputBoundOf(body, json),
+      ...(maxima.length === 0 ? {} : { outputMax: Math.max(...maxima) }),
+      outputMin: 1,
+      canClamp: true,
+      choices: Math.max(1, countIn(json, 'n') ?? 1),
+    },
+  }
+}
+
+export function readCompletionRequest(body: Buffer): Read {
+  const { json, model } = parseBody(body)
+  const prompts = Array.isArray(json['prompt']) && typeof json['prompt'][0] !== 'number' ? Math.max(1, json['prompt'].length) : 1
+  return {
+    json,
+    facts: {
+      model,
+      isStream: json['stream'] === true,
+      inputBound: inputBoundOf(body, json),
+      outputMax: countIn(json, 'max_tokens') ?? COMPLETION_OUTPUT_DEFAULT,
+      outputMin: 1,
+      canClamp: true,
+      choices: prompts * Math.max(1, countIn(json, 'n') ?? 1, countIn(json, 'best_of') ?? 1),
+    },
+  }
+}
+
+export function readResponsesRequest(body: Buffer): Read {
+  const { json, model } = parseBody(body)
+  const outputMax = countIn(json, 'max_output_tokens')
+  return {
+    json,
+    facts: {
+      model,
+      isStream: json['stream'] === true,
+      inputBound: inputBoundOf(body, json),
+      ...(outputMax === undefined ? {} : { outputMax }),
+      outputMin: RESPONSES_OUTPUT_MIN,
+      canClamp: true,
+      choices: 1,
+      isBackground: json['background'] === true,
+    },
+  }
+}
+
+export function readEmbeddingsRequest(body: Buffer): Read {
+  const { json, model } = parseBody(body)
+  const facts = { model, isStream: false, inputBound: Math.max(1, body.length), outputMax: 0, outputMin: 0, canClamp: false, choices: 1 }
+  return { json, facts }
+}
+
+/** Asks for the usage chunk of a stream; a client that did not ask for it must not see it. */
+export function prepareChat(body: Buffer, json: JsonObject, changes: RequestChanges): OutgoingBody {
+  const asksForUsage = asObject(json['stream_options'])?.['include_usage'] === true
+  const hidesUsageChunk = json['stream'] === true && !asksForUsage
+  const members = hidesUsageChunk || hasChanges(changes) ? jsonMembers(body) : []
+  const splices = [...changeSplices(body, members, changes, (max) => chatMaximum(json, max))]
+  if (hidesUsageChunk) splices.push(usageSplice(body, members))
+  return { body: spliceBytes(body, splices), hidesUsageChunk }
+}
+
+export function prepareResponses(body: Buffer, _json: JsonObject, changes: RequestChanges): OutgoingBody {
+  const members = hasChanges(changes) ? jsonMembers(body) : []
+  const splices = changeSplices(body, members, changes, (max) => ({ max_output_tokens: max }))
+  return { body: spliceBytes(body, splices), hidesUsageChunk: false }
+}
+
+export function prepareEmbeddings(body: Buffer, _json: JsonObject, changes: RequestChanges): OutgoingBody {
+  const members = hasChanges(changes) ? jsonMembers(body) : []
+  return {
+    body: spliceBytes(
+      body,
+      changeSplices(body, members, changes, () => ({})),
+    ),
+    hidesUsageChunk: false,
+  }
+}
+
+function hasChanges({ model, outputMax }: RequestChanges): boolean {
+  return model !== undefined || outputMax !== undefined
+}
+
+function changeSplices(
+  body: Buffer,
+  members: ReturnType<typeof jsonMembers>,
+  { model, outputMax }: RequestChanges,
+  maximum: (max: number) => Readonly<Record<string, number>>,
+): Splice[] {
+  const wanted = { ...(model === undefined ? {} : { model }), ...(outputMax === undefined ? {} : maximum(outputMax)) }
+  return Object.entries(wanted).map(([name, value]) => setMember(body, members, name, JSON.stringify(value)))
+}
+
+/** OpenAI's own models know `max_completion_tokens` (and reasoning models nothing else); servers that imitate it know `max_tokens`. */
+function chatMaximum(json: JsonObject, max: number): Readonly<Record<string, number>> {
+  const present = ['max_completion_tokens', 'max_tokens'].filter((name) => json[name] !== undefined && json[name] !== null)
+  const isOpenAiModel = typeof json['model'] === 'string' && /(?:^|\/)(?:gpt-|o\d|chatgpt-)/.test(json['model'])
+  const names = present.length > 0 ? present : [isOpenAiModel ? 'max_completion_tokens' : 'max_tokens']
+  return Object.fromEntries(names.map((name) => [name, max]))
+}
+
+function usageSplice(body: Buffer, members: ReturnType<typeof jsonMembers>): Splice {
+  const options = members.find(({ name }) => name === 'stream_options')
+  if (options === undefined || body.toString('latin1', options.valueStart, options.valueEnd) === 'null') {
+    return setMember(body, members, 'stream_options', '{"include_usage":true}')
+  }
+  const inner = jsonMembers(body, options.valueStart).find(({ name }) => name === 'include_usage')
+  if (inner === undefined) return insertMember(body, options.valueStart, 'include_usage', 'true')
+  return { start: inner.valueStart, end: inner.valueEnd, text: 'true' }
+}
+
+/** What a request's own text counts, for an answer that reports no input. */
+export function estimateInput(json: JsonObject): number {
+  return countTokens(textOf(json))
+}
+
+const REFINED_BYTES_MAX = 64 * 1024
+const TOKENS_PER_MESSAGE = 8
+const MARGIN = 1.02
+
+/**
+ * An upper bound by the tokenizer: the request's JSON text has more tokens than what the model is given of it; each message
+ * and tool adds a few, and a small margin covers older encodings.
+ */
+export function refineInputBound(json: JsonObject): number {
+  const model = typeof json['model'] === 'string' ? json['model'] : ''
+  const text = JSON.stringify(json)
+  const hasImages = text.includes('image')
+  if (hasImages || text.length > REFINED_BYTES_MAX || !/^(?:gpt-|o\d|chatgpt-|text-embedding-3)/.test(model)) return Infinity
+  const parts = asList(json['messages']).length + asList(json['input']).length + asList(json['tools']).length
+  return Math.ceil(countTokens(text) * MARGIN) + TOKENS_PER_MESSAGE * (parts + 1)
+}

@@ -1,0 +1,59 @@
+import { type AnswerParts, createSseAnswer, readWhole } from '../answer.ts'
+import type { ApiShape, Endpoint, Metered } from '../provider.ts'
+import { openAiError } from './errors.ts'
+import { openAiOutputMax } from './output-max.ts'
+import {
+  estimateInput,
+  prepareChat,
+  prepareEmbeddings,
+  prepareResponses,
+  readChatRequest,
+  readCompletionRequest,
+  readEmbeddingsRequest,
+  readResponsesRequest,
+  refineInputBound,
+} from './request.ts'
+import { isUsageChunk, readChatParts, readEmbeddingsParts, readResponsesParts } from './stream.ts'
+
+function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () => AnswerParts): Metered {
+  return {
+    kind: 'metered',
+    ...request,
+    refineInputBound,
+    estimateInput,
+    readAnswer: (status, body) => readWhole(parts(), status, body),
+    readStream: (hidesUsageChunk) => createSseAnswer(parts(), hidesUsageChunk ? isUsageChunk : undefined),
+  }
+}
+
+function post(name: string, path: string, admission: Endpoint['admission']): Endpoint {
+  return { name, method: 'POST', path: `/v1${path}`, upstreamPath: path, admission }
+}
+
+function free(method: 'GET' | 'POST', name: string, path: string): Endpoint {
+  return { name, method, path: `/v1${path}`, upstreamPath: path, admission: { kind: 'free' } }
+}
+
+const responses = metered({ readRequest: readResponsesRequest, prepare: prepareResponses }, readResponsesParts)
+
+/** The API of OpenAI, and of everything that imitates it. A `base_url` ends in `/v1`. */
+export const openAi: ApiShape = {
+  api: 'openai',
+  endpoints: [
+    post('openai.chat', '/chat/completions', metered({ readRequest: readChatRequest, prepare: prepareChat }, readChatParts)),
+    post('openai.completions', '/completions', metered({ readRequest: readCompletionRequest, prepare: prepareChat }, readChatParts)),
+    post('openai.responses', '/responses', responses),
+    post('openai.responses', '/responses/compact', responses),
+    post(
+      'openai.embeddings',
+      '/embeddings',
+      metered({ readRequest: readEmbeddingsRequest, prepare: prepareEmbeddings }, readEmbeddingsParts),
+    ),
+    free('POST', 'openai.input_tokens', '/responses/input_tokens'),
+    free('GET', 'openai.models', '/models'),
+    free('GET', 'openai.models', '/models/{model}'),
+  ],
+  credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
+  errorBody: openAiError,
+  outputMaxOf: openAiOutputMax,
+}

@@ -1,0 +1,55 @@
+import { asList, asObject, type AnswerParts, ReadingSoFar, textOf } from '../answer.ts'
+import type { JsonObject } from '../provider.ts'
+import { readChatUsage, readResponsesUsage } from './usage.ts'
+
+/** Chat completions and completions: whole answers and chunks have the same members. */
+export function readChatParts(): AnswerParts {
+  const soFar = new ReadingSoFar()
+  const read = (data: JsonObject) => {
+    if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
+    const usage = readChatUsage(data['usage'] ?? asObject(data['x_groq'])?.['usage'])
+    soFar.report(usage, usage?.output !== undefined)
+    for (const choice of asList(data['choices'])) soFar.produce(producedBy(asObject(choice)))
+  }
+  return { event: read, whole: read, reading: () => soFar.reading() }
+}
+
+function producedBy(choice: JsonObject | undefined): string {
+  return textOf(choice?.['delta'] ?? choice?.['message'] ?? choice?.['text'])
+}
+
+/** Embeddings produce no tokens: a report of the input is all there is. */
+export function readEmbeddingsParts(): AnswerParts {
+  const soFar = new ReadingSoFar()
+  const read = (data: JsonObject) => {
+    if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
+    soFar.report(readChatUsage(data['usage']), true)
+  }
+  return { event: read, whole: read, reading: () => soFar.reading() }
+}
+
+/** The Responses API: a whole answer, or events of which the last carries it. */
+export function readResponsesParts(): AnswerParts {
+  const soFar = new ReadingSoFar()
+  const whole = (data: JsonObject) => {
+    if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
+    const usage = readResponsesUsage(data['usage'])
+    soFar.report(usage, usage?.output !== undefined)
+    soFar.produce(textOf(data['output']))
+  }
+  const event = (data: JsonObject) => {
+    const type = typeof data['type'] === 'string' ? data['type'] : ''
+    if (type === 'error' || type === 'response.failed') soFar.fail()
+    if (type.endsWith('.delta') && typeof data['delta'] === 'string') soFar.produce(data['delta'])
+    const response = asObject(data['response'])
+    const usage = readResponsesUsage(response?.['usage'])
+    soFar.report(usage, usage?.output !== undefined)
+  }
+  return { event, whole, reading: () => soFar.reading() }
+}
+
+/** The chunk that `stream_options.include_usage` adds: usage, and no choices. */
+export function isUsageChunk(data: JsonObject): boolean {
+  const { choices, usage } = data
+  return Array.isArray(choices) && choices.length === 0 && usage !== null && usage !== undefined
+}

@@ -1,0 +1,85 @@
+import { type TokenCounts, toCount } from '../../domain/usage.ts'
+import { asObject } from '../answer.ts'
+import type { JsonObject } from '../provider.ts'
+
+/**
+ * The usage object of chat completions, completions and embeddings, as OpenAI and the many that imitate it write it.
+ * `input` and `output` are whole: cached tokens are in the one, reasoning in the other, also where a provider reports them beside.
+ * @returns undefined where it says nothing that is understood
+ */
+export function readChatUsage(value: unknown): TokenCounts | undefined {
+  const usage = asObject(value)
+  if (usage === undefined) return undefined
+  const prompt = toCount(usage['prompt_tokens'])
+  const total = toCount(usage['total_tokens'])
+  if (prompt === undefined) return total === undefined ? undefined : { input: total }
+  const inputDetails = detailsOf(usage, ['prompt_tokens_details', 'prompt_token_details'])
+  const outputDetails = detailsOf(usage, ['completion_tokens_details', 'completion_token_details'])
+  const completion = toCount(usage['completion_tokens'])
+  const reasoning = toCount(outputDetails['reasoning_tokens'])
+  const whole = completeByTotal({ prompt, completion, total, reasoning, audio: toCount(inputDetails['audio_tokens']) })
+  return counts({
+    ...whole,
+    cachedInput: cachedOf(usage, inputDetails),
+    cacheWrite: toCount(inputDetails['cache_write_tokens']),
+    reasoning,
+  })
+}
+
+/** The usage object of the Responses API. */
+export function readResponsesUsage(value: unknown): TokenCounts | undefined {
+  const usage = asObject(value)
+  const input = toCount(usage?.['input_tokens'])
+  if (usage === undefined || input === undefined) return undefined
+  const inputDetails = detailsOf(usage, ['input_tokens_details'])
+  return counts({
+    input,
+    output: toCount(usage['output_tokens']),
+    cachedInput: toCount(inputDetails['cached_tokens']),
+    cacheWrite: toCount(inputDetails['cache_write_tokens']),
+    reasoning: toCount(detailsOf(usage, ['output_tokens_details'])['reasoning_tokens']),
+  })
+}
+
+interface ChatCounts {
+  readonly prompt: number
+  readonly completion: number | undefined
+  readonly total: number | undefined
+  readonly reasoning: number | undefined
+  readonly audio: number | undefined
+}
+
+/**
+ * Where the total is more than prompt and completion, a part was left out of one of them: reasoning (xAI), audio of the prompt
+ * (Mistral Voxtral), or thinking that has no field of its own (Gemini's OpenAI endpoint).
+ */
+function completeByTotal({ prompt, completion, total, reasoning = 0, audio = 0 }: ChatCounts): TokenCounts {
+  if (completion === undefined) return { input: prompt }
+  if (total === undefined || total <= prompt + completion) return { input: prompt, output: completion }
+  if (total === prompt + completion + reasoning) return { input: prompt, output: completion + reasoning }
+  if (total === prompt + completion + audio) return { input: prompt + audio, output: completion }
+  return { input: prompt, output: total - prompt }
+}
+
+/** Four names for the same count; DeepSeek's stands beside the first and is not added to it. */
+function cachedOf(usage: JsonObject, details: JsonObject): number | undefined {
+  return (
+    toCount(details['cached_tokens']) ??
+    toCount(usage['prompt_cache_hit_tokens']) ??
+    toCount(usage['cached_tokens']) ??
+    toCount(usage['num_cached_tokens'])
+  )
+}
+
+function detailsOf(usage: JsonObject, names: readonly string[]): JsonObject {
+  for (const name of names) {
+    const details = asObject(usage[name])
+    if (details !== undefined) return details
+  }
+  return {}
+}
+
+/** Without the counts that are not there: absent is not zero. */
+export function counts(all: { readonly [Name in keyof TokenCounts]: number | undefined }): TokenCounts {
+  return Object.fromEntries(Object.entries(all).filter(([, count]) => count !== undefined))
+}

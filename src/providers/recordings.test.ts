@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest'
+import fc from 'fast-check'
+import { bytesOf, type Expected, hasRecordings, readRecordings, type Recording } from '../../test/e2e/recordings.ts'
+import { chargedTokens } from '../domain/usage.ts'
+import type { AnswerReading, Metered } from './provider.ts'
+import { apiShapes } from './registry.ts'
+
+/** What every recorded answer says of its use, read from its bytes, however they are cut. */
+
+function meteredOf(family: string): Metered {
+  for (const { endpoints } of apiShapes) {
+    for (const { name, admission } of endpoints) if (name === family && admission.kind === 'metered') return admission
+  }
+  throw new Error(`no endpoint ${family}`)
+}
+
+const FIELDS = [
+  ['input', 'input_tokens'],
+  ['output', 'output_tokens'],
+  ['cachedInput', 'cached_input_tokens'],
+  ['cacheWrite', 'cache_write_tokens'],
+  ['reasoning', 'reasoning_tokens'],
+] as const
+
+function isExact(reading: AnswerReading, expected: Expected): boolean {
+  return FIELDS.every(
+    ([name, field]) =>
+      (reading.reported?.[name] ?? null) === expected[field] || (expected[field] === 0 && reading.reported?.[name] === undefined),
+  )
+}
+
+function readStreamed(recording: Recording, pieces: readonly number[]): { reading: AnswerReading; relayed: Buffer } {
+  const stream = meteredOf(recording.family).readStream(false)
+  const bytes = bytesOf(recording)
+  const relayed: Buffer[] = []
+  let at = 0
+  for (let i = 0; at < bytes.length; i++) {
+    const next = Math.min(bytes.length, at + (pieces[i % pieces.length] ?? 1))
+    relayed.push(stream.push(bytes.subarray(at, next)))
+    at = next
+  }
+  relayed.push(stream.end())
+  return { reading: stream.reading(), relayed: Buffer.concat(relayed) }
+}
+
+const FAMILIES = ['openai.chat', 'openai.completions', 'openai.responses', 'openai.embeddings', 'anthropic.messages']
+
+describe.skipIf(!hasRecordings)('recorded answers', () => {
+  test.each(FAMILIES)('%s: the usage is exactly what the provider reported', (family) => {
+    const recordings = readRecordings(new Set([family])).filter(({ kind }) => kind !== 'retrieve')
+    const wrong = recordings.flatMap((recording) => {
+      const { status } = recording.response
+      const reading = recording.stream
+        ? readStreamed(recording, [7, 64, 1, 300]).reading
+        : meteredOf(family).readAnswer(status, bytesOf(recording))
+      const accepted = [recording.expected, ...(recording.expected_alternatives ?? [])]
+      return accepted.some((expected) => isExact(reading, expected))
+        ? []
+        : [`${recording.id}: ${JSON.stringify(reading.reported)} instead of ${JSON.stringify(recording.expected)}`]
+    })
+    console.log(`${family}: ${recordings.length - wrong.length} exact of ${recordings.length}`)
+    expect(wrong).toEqual([])
+  })
+
+  test('however a stream is cut, the same is read, and every byte is relayed', () => {
+    const streams = readRecordings(new Set(FAMILIES)).filter(({ stream, response }) => stream && response.body.length < 30_000)
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...streams),
+        fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 }),
+        (recording, pieces) => {
+          const whole = readStreamed(recording, [1 << 30])
+          const cut = readStreamed(recording, pieces)
+          expect(cut.reading).toEqual(whole.reading)
+          expect(cut.relayed.equals(bytesOf(recording))).toBe(true)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  test('what is charged never has a part that is more than its whole', () => {
+    for (const recording of readRecordings(new Set(FAMILIES)).filter(({ stream }) => !stream)) {
+      const reading = meteredOf(recording.family).readAnswer(recording.response.status, bytesOf(recording))
+      const tokens = chargedTokens(reading.reported === undefined ? { kind: 'none' } : { kind: 'reported', counts: reading.reported })
+      expect(tokens.cachedInput).toBeLessThanOrEqual(tokens.input)
+      expect(tokens.reasoning).toBeLessThanOrEqual(tokens.output)
+    }
+  })
+})

@@ -1,0 +1,57 @@
+import { isAmount } from '../domain/amount.ts'
+import { asObject } from './answer.ts'
+import { insertMember, jsonMembers, type Member, type Splice } from './json-members.ts'
+import { InvalidRequest, type JsonObject } from './provider.ts'
+
+const MODEL_CHARS_MAX = 200
+
+/** A request's body, parsed; its top-level members stand in it once. */
+export interface ParsedBody {
+  readonly json: JsonObject
+  readonly model: string
+}
+
+/**
+ * @throws InvalidRequest where it is no JSON object, names no model, or names a member twice: then Bursar might read the one
+ * and the provider the other
+ */
+export function parseBody(body: Buffer): ParsedBody {
+  const json = asObject(parseJson(body))
+  if (json === undefined) throw new InvalidRequest('the request body must be a JSON object')
+  const members = jsonMembers(body)
+  const names = new Set<string>()
+  for (const { name } of members) {
+    if (names.has(name)) throw new InvalidRequest(`the request body has the member "${name}" twice`)
+    names.add(name)
+  }
+  const { model } = json
+  if (typeof model !== 'string' || model === '' || model.length > MODEL_CHARS_MAX) {
+    throw new InvalidRequest(`"model" must be a string of 1 to ${MODEL_CHARS_MAX} characters`)
+  }
+  return { json, model }
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString())
+  } catch {
+    throw new InvalidRequest('the request body is no valid JSON')
+  }
+}
+
+/**
+ * A count in a request; absent and null are the same.
+ * @throws InvalidRequest where it is anything but a whole number >= 0
+ */
+export function countIn(json: JsonObject, name: string): number | undefined {
+  const value = json[name]
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'number' || !isAmount(value)) throw new InvalidRequest(`"${name}" must be a whole number of 0 or more`)
+  return value
+}
+
+/** Puts a member's new value in the place of the old one, or adds the member. */
+export function setMember(body: Buffer, members: readonly Member[], name: string, json: string): Splice {
+  const member = members.find((candidate) => candidate.name === name)
+  return member === undefined ? insertMember(body, 0, name, json) : { start: member.valueStart, end: member.valueEnd, text: json }
+}

@@ -1,0 +1,34 @@
+import { createRequire } from 'node:module'
+
+type Tokenizer = typeof import('gpt-tokenizer/encoding/o200k_base')
+
+const load = createRequire(import.meta.url)
+let tokenizer: Tokenizer | undefined
+
+/** Byte pair encoding is quadratic in a run without a break: 20 kB of one letter take 0.3 s, a kilobyte at a time is linear. */
+const SLICE_CHARS = 1024
+
+/** Beyond this a token for each three characters is assumed, which is above what text has. */
+const COUNTED_CHARS_MAX = 256 * 1024
+const CHARS_PER_TOKEN_BEYOND = 3
+
+/**
+ * The tokens of a text by OpenAI's o200k encoding. Counted in slices, so it may be a token too high at each of their borders.
+ * The first call loads the tables (about 0.3 s).
+ */
+export function countTokens(text: string): number {
+  const counter = loadTokenizer()
+  const counted = Math.min(text.length, COUNTED_CHARS_MAX)
+  let tokens = 0
+  for (let at = 0; at < counted; at += SLICE_CHARS) {
+    tokens += counter.countTokens(text.slice(at, Math.min(at + SLICE_CHARS, counted)), { allowedSpecial: 'all' })
+  }
+  return tokens + Math.ceil((text.length - counted) / CHARS_PER_TOKEN_BEYOND)
+}
+
+/** Loads the tables now, so that the first call that needs them does not wait. */
+export function loadTokenizer(): Tokenizer {
+  const loaded: Tokenizer = tokenizer ?? load('gpt-tokenizer/encoding/o200k_base')
+  tokenizer = loaded
+  return loaded
+}
