@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { type Channel, createChannels } from './alerts/channels/create-channels.ts'
 import { createDeliveryWorker } from './alerts/delivery.ts'
+import { testChannel } from './alerts/test-channel.ts'
 import { createApi } from './api/app.ts'
 import type { Config } from './config/config.ts'
 import type { KeyRow } from './domain/record.ts'
@@ -89,9 +90,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     ledger,
     clock,
     keys: createKeys({ keys, journal, clock, ids }),
-    budgets: engine.budgets,
     diagnose: () => diagnose({ counters, ledger, journal }),
     testChannel: (name) => testChannel(channels, name, clock.now()),
+    defect: (error) => log('the control plane ended in an unexpected error', error),
     isAdminToken: options.isAdminToken,
     health: () => healthOf(trouble(), isDraining),
     metrics: metrics.text,
@@ -118,7 +119,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 }
 
 function enabledChannels(config: Config): readonly Channel[] {
-  const enabled = config.alerts.channels.flatMap((channel) => (channel.kind === 'disabled' ? [] : [{ ...channel, type: channel.kind }]))
+  const enabled = config.alerts.channels.filter((channel) => channel.kind !== 'disabled')
   return createChannels(enabled, { allowPrivateUrls: config.alerts.allowsPrivateUrls })
 }
 
@@ -134,7 +135,11 @@ function fileKeys(config: Config, createdAt: number): readonly KeyRow[] {
     name,
     hash: hashSecret(secret),
     hint: '',
-    attributes: { ...(team === undefined ? {} : { team }), ...(project === undefined ? {} : { project }), ...(user === undefined ? {} : { user }) },
+    attributes: {
+      ...(team === undefined ? {} : { team }),
+      ...(project === undefined ? {} : { project }),
+      ...(user === undefined ? {} : { user }),
+    },
     allow,
     models,
     createdAt,

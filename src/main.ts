@@ -60,7 +60,7 @@ async function playDemo(): Promise<void> {
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
   const out = process.stdout
-  await runDemo({ startGateway: startDemoGateway(log), out, isTty: out.isTTY === true, columns: out.columns ?? 80, signal: stop.signal })
+  await runDemo({ startGateway: startDemoGateway(log), out, isTty: out.isTTY === true, signal: stop.signal })
 }
 
 function initConfig(path: string, force: boolean): string {

@@ -9,9 +9,11 @@ import type { Key, KeyBook } from '../engine/key-book.ts'
 /** @throws GatewayError invalid_api_key */
 export function authenticate(keys: KeyBook, headers: IncomingHttpHeaders, now: EpochMs): Key {
   const secret = secretOf(headers)
-  if (secret === undefined) throw new GatewayError('invalid_api_key', 'no API key: send your Bursar key as "Authorization: Bearer bsr_…" or x-api-key')
+  if (secret === undefined)
+    throw new GatewayError('invalid_api_key', 'no API key: send your Bursar key as "Authorization: Bearer bsr_…" or x-api-key')
   const key = keys.find(secret, now)
-  if (key === undefined) throw new GatewayError('invalid_api_key', 'this API key is unknown, revoked or expired: ask whoever runs Bursar for a new one')
+  if (key === undefined)
+    throw new GatewayError('invalid_api_key', 'this API key is unknown, revoked or expired: ask whoever runs Bursar for a new one')
   return key
 }
 
@@ -50,7 +52,8 @@ const FIXED_BY_KEY = ['team', 'project', 'user'] as const
 
 function resolveAttributes(key: Key, headers: IncomingHttpHeaders, target: { provider: string; model: string }): Attributes {
   const { row } = key
-  if (!key.allowsModel(target.model)) throw new GatewayError('model_not_allowed', `the key "${row.name}" may not use the model ${target.model}`)
+  if (!key.allowsModel(target.model))
+    throw new GatewayError('model_not_allowed', `the key "${row.name}" may not use the model ${target.model}`)
   const named: Partial<Record<(typeof FIXED_BY_KEY)[number], string>> = { ...row.attributes }
   for (const name of FIXED_BY_KEY) {
     const value = headers[`x-bursar-${name}`]

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Defect } from '../domain/defect.ts'
+import type { EndedCall } from '../domain/call.ts'
 import type { CallBound } from '../domain/bound.ts'
 import type { Usage } from '../domain/usage.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -8,7 +9,14 @@ import type { Clock } from '../engine/ports.ts'
 import type { Admitted } from '../engine/reserve.ts'
 import { BodyTooLarge, readBody } from '../http/body.ts'
 import { type Headers, headersToProvider } from '../http/header-names.ts'
-import { type ApiShape, InvalidRequest, type JsonObject, type Metered, type OutgoingBody, type RequestFacts } from '../providers/provider.ts'
+import {
+  type ApiShape,
+  InvalidRequest,
+  type JsonObject,
+  type Metered,
+  type OutgoingBody,
+  type RequestFacts,
+} from '../providers/provider.ts'
 import { authenticate, CallerBook } from './caller.ts'
 import { type CallEnd, endingOf, type Estimates, usageOf } from './ending.ts'
 import { GatewayError } from './gateway-error.ts'
@@ -22,7 +30,7 @@ import { chooseTarget, type Target, type Upstream } from './upstream.ts'
 /** What the gateway tells the rest of the house; must return at once. */
 export interface GatewayEvents {
   readonly refused: (code: string) => void
-  readonly ended: (admitted: Admitted, end: CallEnd) => void
+  readonly ended: (call: EndedCall) => void
   readonly defect: (error: unknown) => void
 }
 
@@ -114,8 +122,8 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
   const settle = async (end: CallEnd, usage: Usage | 'held') => {
     isSettled = true
     const status = 'status' in end && end.status !== undefined ? { status: end.status } : {}
-    await deps.engine.settle({ call: admitted.call.id, endedAt: deps.clock.now(), ending: endingOf(end), ...status, usage })
-    deps.events.ended(admitted, end)
+    const ended = await deps.engine.settle({ call: admitted.call.id, endedAt: deps.clock.now(), ending: endingOf(end), ...status, usage })
+    if (ended !== undefined) deps.events.ended(ended)
   }
   try {
     if (exchange.response.destroyed) return await settle({ kind: 'client_gone' }, { kind: 'none' })
@@ -203,8 +211,14 @@ async function relayFree(
 function noAnswerError(end: CallEnd & { kind: 'no_answer' }, upstream: Upstream, headers: Headers): GatewayError {
   const { reason } = end
   return end.isTimeout
-    ? new GatewayError('upstream_timeout', `the provider "${upstream.name}" did not answer in time (${reason}); nothing was charged`, { headers })
-    : new GatewayError('upstream_unreachable', `the provider "${upstream.name}" can't be reached (${reason}): check its base_url; nothing was charged`, { headers })
+    ? new GatewayError('upstream_timeout', `the provider "${upstream.name}" did not answer in time (${reason}); nothing was charged`, {
+        headers,
+      })
+    : new GatewayError(
+        'upstream_unreachable',
+        `the provider "${upstream.name}" can't be reached (${reason}): check its base_url; nothing was charged`,
+        { headers },
+      )
 }
 
 function answerError(

@@ -89,7 +89,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     const isTimeout = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError
     if (this.#status === 0) this.#over({ kind: 'no_answer', isTimeout, reason: reasonOf(error) }, () => undefined)
-    else this.#over({ kind: 'cut', status: this.#status, reading: this.#reading(), isTimeout }, () => this.#response.destroy())
+    else this.#cut(isTimeout)
   }
 
   #isStreamed(): boolean {
@@ -153,6 +153,19 @@ export class Relay implements Dispatcher.DispatchHandler {
       if (this.#status !== 204 && this.#status !== 304) headers['content-length'] = String(body.length)
       this.#response.writeHead(this.#status, headers)
       this.#response.end(body)
+    })
+  }
+
+  /** The client sees the answer break off where it did, after all bytes that came. */
+  #cut(isTimeout: boolean): void {
+    const tail = this.#stream?.end() ?? NO_BYTES
+    this.#over({ kind: 'cut', status: this.#status, reading: this.#reading(), isTimeout }, () => {
+      if (this.#stream === undefined) {
+        this.#response.destroy()
+        return
+      }
+      if (tail.length > 0) this.#response.write(tail)
+      this.#response.socket?.destroySoon()
     })
   }
 

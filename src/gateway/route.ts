@@ -35,7 +35,8 @@ export function createRouter(shapes: readonly ApiShape[], providerApis: Readonly
   for (const shape of shapes) {
     for (const endpoint of shape.endpoints) {
       if (endpoint.path.includes('{')) patterns.push({ shape, endpoint })
-      else exact.set(keyOf(endpoint.method, endpoint.path), [...(exact.get(keyOf(endpoint.method, endpoint.path)) ?? []), { shape, endpoint }])
+      else
+        exact.set(keyOf(endpoint.method, endpoint.path), [...(exact.get(keyOf(endpoint.method, endpoint.path)) ?? []), { shape, endpoint }])
     }
   }
   const candidates = (method: string, path: string) =>
@@ -106,5 +107,8 @@ function shapeByHeaders(shapes: readonly ApiShape[], headers: IncomingHttpHeader
 }
 
 function unsupported(method: string, path: string): GatewayError {
-  return new GatewayError('unsupported_path', `Bursar can't count ${method} ${path.slice(0, 200)}, so it does not forward it. See the list of paths in the README.`)
+  return new GatewayError(
+    'unsupported_path',
+    `Bursar can't count ${method} ${path.slice(0, 200)}, so it does not forward it. See the list of paths in the README.`,
+  )
 }

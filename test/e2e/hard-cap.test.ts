@@ -5,12 +5,13 @@ import { answerJson, chatCompletion, startUpstream, type Upstream } from './upst
 let dir: string
 let upstream: Upstream
 let produced = 0
+let delayMs = 300
 
 beforeEach(async () => {
   dir = tempDir()
   produced = 0
   upstream = await startUpstream(async (request, response) => {
-    await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 20))
+    await new Promise((resolve) => setTimeout(resolve, delayMs * (0.5 + Math.random())))
     const { max_tokens: max } = JSON.parse(request.body) as { max_tokens: number }
     const usage = { input: 20, output: Math.ceil(Math.random() * max) }
     produced += usage.input + usage.output
@@ -78,6 +79,7 @@ test('500 concurrent calls never pass a hard cap of 100,000 tokens, and used is 
 })
 
 test('after kill -9 under load, 20 times, no answered call is missing and no sum differs', async () => {
+  delayMs = 15
   const setup = {
     upstreamUrl: upstream.url,
     dir,

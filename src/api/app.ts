@@ -1,0 +1,60 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { HTTPException } from 'hono/http-exception'
+import { Failure } from '../engine/failure.ts'
+import { addAlerts } from './alerts.ts'
+import { addBudgets } from './budgets.ts'
+import { addChecks } from './checks.ts'
+import { addCloses } from './closes.ts'
+import type { ApiDeps } from './deps.ts'
+import { addKeys } from './keys.ts'
+import { Problem, problemBody } from './problem.ts'
+import { addStatus } from './status.ts'
+import { addUsage } from './usage.ts'
+
+export type { ApiDeps }
+
+const OPENAPI_PATH = '/api/v1/openapi.json'
+
+/** Resources of the control plane that this version does not have. */
+const LATER = /^\/api\/v1\/(?:forecast|export|simulate|reservations|budgets\/[^/]+\/grants)(?:\/|$)/
+
+/** The control plane: JSON under `/api/v1` for whoever has the admin token, health and metrics for all. */
+export function createApi(deps: ApiDeps): OpenAPIHono {
+  const app = new OpenAPIHono({
+    defaultHook: (result) => {
+      if (!result.success) throw new Problem(400, 'invalid_request', describe(result.error.issues))
+    },
+  })
+  app.use('/api/*', async (context, next) => {
+    const token = /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1] ?? ''
+    if (context.req.path !== OPENAPI_PATH && !deps.isAdminToken(token)) {
+      throw new Problem(
+        401,
+        'invalid_admin_token',
+        'this needs the admin token, as "Authorization: Bearer …"; it was printed on the first start',
+      )
+    }
+    if (LATER.test(context.req.path)) throw new Problem(501, 'not_available_yet', 'this version does not have this resource')
+    await next()
+  })
+  for (const add of [addStatus, addUsage, addCloses, addBudgets, addAlerts, addKeys, addChecks]) add(app, deps)
+  app.doc31(OPENAPI_PATH, { openapi: '3.1.0', info: { title: 'Bursar', version: '1' } })
+  app.get('/', (context) => context.text('Bursar counts. "npx bursar status" shows the budgets; the dashboard is not in this version.\n'))
+  app.notFound((context) => problem(404, 'not_found', `there is nothing at ${context.req.path}`))
+  app.onError((error) => {
+    if (error instanceof Problem) return problem(error.status, error.code, error.message)
+    if (error instanceof HTTPException) return problem(error.status, 'invalid_request', error.message)
+    if (error instanceof Failure) return problem(error.code === 'not_found' ? 404 : 503, error.code, error.message)
+    deps.defect(error)
+    return problem(500, 'internal_error', 'a bug in Bursar: the log says more')
+  })
+  return app
+}
+
+function problem(status: number, code: string, detail: string): Response {
+  return Response.json(problemBody(status, code, detail), { status, headers: { 'content-type': 'application/problem+json' } })
+}
+
+function describe(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]): string {
+  return issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`).join('; ')
+}

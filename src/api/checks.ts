@@ -1,0 +1,82 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { ApiDeps } from './deps.ts'
+
+const difference = z.object({ account: z.string(), what: z.string(), calls: z.number(), other: z.number() })
+
+const doctorRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/doctor',
+  summary: 'Recomputes every sum from the ledger',
+  responses: {
+    200: {
+      description: 'What differs; an empty list means nothing',
+      content: {
+        'application/json': {
+          schema: z.object({ differences: z.array(difference), calls_in_flight: z.number(), trouble: z.string().nullable() }),
+        },
+      },
+    },
+  },
+})
+
+const auditRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/audit',
+  summary: 'Who changed what, newest first',
+  request: { query: z.object({ limit: z.coerce.number().int().min(1).max(10_000).default(100) }) },
+  responses: {
+    200: {
+      description: 'Entries',
+      content: {
+        'application/json': {
+          schema: z.object({
+            entries: z.array(
+              z.object({
+                id: z.string(),
+                at: z.string(),
+                actor: z.string(),
+                action: z.string(),
+                target: z.string(),
+                reason: z.string(),
+                before: z.unknown(),
+                after: z.unknown(),
+              }),
+            ),
+          }),
+        },
+      },
+    },
+  },
+})
+
+export function addChecks(app: OpenAPIHono, { diagnose, ledger, health, metrics }: ApiDeps): void {
+  app.openapi(doctorRoute, async (context) => {
+    const { differences, callsInFlight, trouble } = await diagnose()
+    const found = differences.map(({ account, ...rest }) => ({ ...rest, account: account.replaceAll('\n', ' ').trim() }))
+    return context.json({ differences: found, calls_in_flight: callsInFlight, trouble: trouble ?? null }, 200)
+  })
+  app.openapi(auditRoute, async (context) => {
+    const entries = await ledger.audit({ limit: context.req.valid('query').limit })
+    const shown = entries.map((entry) => ({
+      ...entry,
+      at: new Date(entry.at).toISOString(),
+      before: parseJson(entry.before),
+      after: parseJson(entry.after),
+    }))
+    return context.json({ entries: shown }, 200)
+  })
+  app.get('/healthz', (context) => context.text('ok'))
+  app.get('/readyz', (context) => {
+    const { ready, reasons } = health()
+    return context.json({ ready, reasons }, ready ? 200 : 503)
+  })
+  app.get('/metrics', async (context) => context.text(await metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }))
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,18 @@
+import { HTTPException } from 'hono/http-exception'
+import { STATUS_CODES } from 'node:http'
+
+/** An error of the control plane, answered as RFC 9457 problem details. */
+export class Problem extends HTTPException {
+  readonly code: string
+
+  /** @param detail what happened, to what, and what to do; holds no secret */
+  constructor(status: 400 | 401 | 404 | 409 | 500 | 501 | 502 | 503, code: string, detail: string) {
+    super(status, { message: detail })
+    this.code = code
+  }
+}
+
+/** The body of a problem. */
+export function problemBody(status: number, code: string, detail: string): Readonly<Record<string, unknown>> {
+  return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, code, detail }
+}

@@ -1,0 +1,94 @@
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { type Io, print } from './io.ts'
+import type { Server } from './server.ts'
+import { table } from './table.ts'
+
+const key = z.object({
+  id: z.string(),
+  name: z.string(),
+  team: z.string().nullable(),
+  project: z.string().nullable(),
+  user: z.string().nullable(),
+  revoked_at: z.string().nullable(),
+  managed_by: z.string(),
+})
+
+const list = z.object({ keys: z.array(key) })
+const issued = key.extend({ secret: z.string() })
+
+interface CreateOptions {
+  readonly team?: string
+  readonly project?: string
+  readonly user?: string
+  readonly allow?: string[]
+  readonly models?: string[]
+  readonly expires?: string
+  readonly json?: boolean
+}
+
+/** `bursar keys` */
+export function addKeys(program: Command, io: Io, server: () => Server): void {
+  const keys = program.command('keys').description('virtual keys: what callers use instead of the provider’s key')
+  keys.addHelpText('after', '\nExample:\n  $ bursar keys create batch --team research --project night')
+  keys
+    .command('list', { isDefault: true })
+    .description('all keys')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  $ bursar keys list')
+    .action(async (options: { json?: boolean }) => {
+      const found = await server().get('keys')
+      print(io, options, found, () => table(list.parse(found).keys.map(toLine), ['left', 'left', 'left', 'left']))
+    })
+  keys
+    .command('create')
+    .description('make a key; its secret is shown this once')
+    .argument('<name>')
+    .option('--team <team>')
+    .option('--project <project>')
+    .option('--user <user>')
+    .option('--allow <attribute...>', 'attributes that callers may set: team, project, user, tag.NAME, tag.*')
+    .option('--models <pattern...>', 'models that may be used, such as "gpt-*"')
+    .option('--expires <instant>', 'ISO 8601')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  $ bursar keys create batch --team research --allow user tag.*')
+    .action(async (name: string, options: CreateOptions) => {
+      const { json: _, expires, ...wish } = options
+      const made = await server().post('keys', { name, ...wish, ...(expires === undefined ? {} : { expires_at: expires }) })
+      print(io, options, made, () => shownOnce(made))
+    })
+  keys
+    .command('rotate')
+    .description('a new secret for the same key; what it used stays')
+    .argument('<id>')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  $ bursar keys rotate key-call_1')
+    .action(async (id: string, options: { json?: boolean }) => {
+      const made = await server().post(`keys/${encodeURIComponent(id)}/rotate`)
+      print(io, options, made, () => shownOnce(made))
+    })
+  keys
+    .command('revoke')
+    .description('take a key back')
+    .argument('<id>')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  $ bursar keys revoke key-call_1')
+    .action(async (id: string, options: { json?: boolean }) => {
+      const revoked = await server().post(`keys/${encodeURIComponent(id)}/revoke`)
+      print(io, options, revoked, () => `${key.parse(revoked).name} is revoked\n`)
+    })
+}
+
+function toLine(row: z.infer<typeof key>): string[] {
+  const attributes = [
+    row.team === null ? '' : `team ${row.team}`,
+    row.project === null ? '' : `project ${row.project}`,
+    row.user === null ? '' : `user ${row.user}`,
+  ]
+  return [row.name, row.id, attributes.filter((text) => text !== '').join(', '), row.revoked_at === null ? '' : 'revoked']
+}
+
+function shownOnce(made: unknown): string {
+  const { name, id, secret } = issued.parse(made)
+  return `${name} (${id}), shown this once: ${secret}\n`
+}

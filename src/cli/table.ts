@@ -1,0 +1,46 @@
+/** Columns by display width: `left` and `right` say how each is aligned. */
+export function table(rows: readonly (readonly string[])[], align: readonly ('left' | 'right')[]): string {
+  const widths = align.map((_, column) => Math.max(0, ...rows.map((row) => widthOf(row[column] ?? ''))))
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => pad(cell, widths[column] ?? 0, align[column] ?? 'left'))
+      .join('  ')
+      .trimEnd(),
+  )
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+/** How many columns of a terminal a text takes: no escape codes, two for wide characters, none for combining ones. */
+export function widthOf(text: string): number {
+  let width = 0
+  // oxlint-disable-next-line no-control-regex
+  for (const character of text.replaceAll(/\u001B\[[\d;]*m/g, '')) {
+    if (/\p{M}|\p{Cf}/u.test(character)) continue
+    width += /\p{Emoji_Presentation}|[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]/u.test(
+      character,
+    )
+      ? 2
+      : 1
+  }
+  return width
+}
+
+function pad(cell: string, width: number, align: 'left' | 'right'): string {
+  const space = ' '.repeat(Math.max(0, width - widthOf(cell)))
+  return align === 'left' ? cell + space : space + cell
+}
+
+const BAR_CHARS = 20
+
+/** `#####---------------` */
+export function bar(percent: number): string {
+  const filled = Math.max(0, Math.min(BAR_CHARS, Math.floor((percent / 100) * BAR_CHARS)))
+  return '#'.repeat(filled) + '-'.repeat(BAR_CHARS - filled)
+}
+
+/** An amount as the API gives it (money in USD). */
+export function amount(unit: string, value: number): string {
+  return unit === 'usd'
+    ? `$${value.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`
+    : value.toLocaleString('en-US')
+}
