@@ -68,5 +68,7 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 const used = [...counters.standings()].map((account) => account.used)
 const sorted = rates.toSorted((a, b) => a - b)
-console.log(`engine: 4-budget reserve + settle, pairs a second: ${sorted[0]} / ${sorted[Math.floor(ROUNDS / 2)]} / ${sorted.at(-1)} (min / median / max)`)
+console.log(
+  `engine: 4-budget reserve + settle, pairs a second: ${sorted[0]} / ${sorted[Math.floor(ROUNDS / 2)]} / ${sorted.at(-1)} (min / median / max)`,
+)
 console.log(`raw: ${rates.join(' ')}; checksum ${used.join(',')}`)

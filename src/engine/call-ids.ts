@@ -6,7 +6,9 @@ import type { Ids } from './ports.ts'
  * Ids that sort by time: milliseconds, a counter, and 80 random bits of the process, all in base 36. Nothing is drawn per call.
  */
 export function createCallIds(now: () => number): Ids {
-  const process = BigInt(`0x${randomBytes(10).toString('hex')}`).toString(36).padStart(16, '0')
+  const process = BigInt(`0x${randomBytes(10).toString('hex')}`)
+    .toString(36)
+    .padStart(16, '0')
   let count = 0
   return {
     callId: (): CallId => {

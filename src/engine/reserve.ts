@@ -12,8 +12,8 @@ export interface Request {
   readonly bound: CallBound
   /** A tighter, dearer bound of the input; asked for only where the cheap one would be clamped or refused. */
   readonly refineInput?: () => number
-  /** Aborted when the caller is gone: it stops waiting for room. */
-  readonly signal?: AbortSignal
+  /** True once the caller is gone: it stops waiting for room. */
+  readonly isAbandoned?: () => boolean
 }
 
 export type Admitted = {
@@ -57,8 +57,8 @@ export async function admit(deps: ReserveDeps, request: Request): Promise<Admitt
     const outcome = await reserveOnce(deps, request, call)
     if (outcome.kind === 'held') return admitted(call, request.bound, outcome)
     const leftMs = arrivedAt + patienceMs(outcome) - now
-    if (leftMs <= 0 || request.signal?.aborted === true) return { kind: 'refused', reason: 'budget_exceeded', standings: outcome.standings }
-    await deps.line.pause(leftMs, request.signal)
+    if (leftMs <= 0 || request.isAbandoned?.() === true) return { kind: 'refused', reason: 'budget_exceeded', standings: outcome.standings }
+    await deps.line.pause(leftMs)
   }
 }
 

@@ -14,16 +14,14 @@ export class WaitingLine {
   }
 
   /** Resolves when a try may succeed, at the latest after `waitMs`. */
-  async pause(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+  async pause(waitMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const wake = () => {
         cancel()
-        signal?.removeEventListener('abort', wake)
         this.#wakers.delete(wake)
         resolve()
       }
       const cancel = this.#clock.after(Math.max(0, Math.min(waitMs, PAUSE_MS)), wake)
-      signal?.addEventListener('abort', wake, { once: true })
       this.#wakers.add(wake)
     })
   }

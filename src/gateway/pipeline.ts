@@ -94,17 +94,13 @@ async function reserve(
 ): Promise<Admitted> {
   const { metered, json, target, key, route } = asked
   const refine = metered.refineInputBound
-  const gone = new AbortController()
-  const hangUp = () => gone.abort()
-  response.once('close', hangUp)
   const admission = await deps.engine.admit({
     attributes: callers.attributes(key, request.headers, { provider: target.upstream.name, model: target.model }),
     endpoint: route.endpoint.name,
     bound: boundOf(deps, asked),
     ...(refine === undefined ? {} : { refineInput: () => refine(json) }),
-    signal: gone.signal,
+    isAbandoned: () => response.destroyed,
   })
-  response.off('close', hangUp)
   if (admission.kind === 'refused') throw refusalError(admission, deps.clock.now())
   return admission
 }

@@ -13,14 +13,35 @@ const INTEGER_MAX = 999_999_999_999_999
  */
 export function ratelimitHeaders(standings: readonly Standing[], now: EpochMs): Headers {
   if (standings.length === 0) return {}
-  const tightestFirst = [...standings].sort((a, b) => shareLeft(a) - shareLeft(b))
+  const tightestFirst = standings.toSorted((a, b) => shareLeft(a) - shareLeft(b))
   return {
     'ratelimit-policy': tightestFirst.map(policyItem).join(', '),
     ratelimit: tightestFirst.map((standing) => stateItem(standing, now)).join(', '),
   }
 }
 
+/** The parts of an account's items that do not change while its budget does not. */
+interface Fixed {
+  readonly budget: Standing['budget']
+  readonly name: string
+  readonly policy: string
+}
+
+const known = new WeakMap<Standing, Fixed>()
+
+function fixedOf(standing: Standing): Fixed {
+  const found = known.get(standing)
+  if (found !== undefined && found.budget === standing.budget) return found
+  const fixed = { budget: standing.budget, name: nameOf(standing), policy: makePolicyItem(standing) }
+  known.set(standing, fixed)
+  return fixed
+}
+
 function policyItem(standing: Standing): string {
+  return fixedOf(standing).policy
+}
+
+function makePolicyItem(standing: Standing): string {
   const { budget, period } = standing
   const unit = budget.unit === 'usd' ? 'micro-usd' : budget.unit
   const window = period.kind === 'total' ? '' : `;w=${Math.round((period.endsAt - period.startsAt) / 1000)}`
@@ -30,7 +51,7 @@ function policyItem(standing: Standing): string {
 function stateItem(standing: Standing, now: EpochMs): string {
   const { period } = standing
   const reset = period.kind === 'total' ? '' : `;t=${Math.max(0, Math.ceil((period.endsAt - now) / 1000))}`
-  return `${nameOf(standing)};r=${quantity(standing, Math.max(0, roomOf(standing)))}${reset}`
+  return `${fixedOf(standing).name};r=${quantity(standing, Math.max(0, roomOf(standing)))}${reset}`
 }
 
 function nameOf({ budget, each }: Standing): string {

@@ -164,8 +164,9 @@ export class Relay implements Dispatcher.DispatchHandler {
         this.#response.destroy()
         return
       }
-      if (tail.length > 0) this.#response.write(tail)
-      this.#response.socket?.destroySoon()
+      const breakOff = () => this.#response.socket?.destroySoon()
+      if (tail.length > 0) this.#response.write(tail, breakOff)
+      else breakOff()
     })
   }
 

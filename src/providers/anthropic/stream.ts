@@ -14,7 +14,7 @@ export function readMessageParts(): AnswerParts {
     usage.merge(data['usage'])
     const tokens = usage.tokens()
     soFar.report(tokens, tokens?.output !== undefined && tokens.input !== undefined)
-    soFar.produce(textOf(data['content']))
+    if (tokens?.output === undefined) soFar.produce(textOf(data['content']))
   }
   const start = (message: JsonObject | undefined) => {
     usage.merge(message?.['usage'])

@@ -9,9 +9,22 @@ export function readChatParts(): AnswerParts {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
     const usage = readChatUsage(data['usage'] ?? asObject(data['x_groq'])?.['usage'])
     soFar.report(usage, usage?.output !== undefined)
+    return usage?.output !== undefined
+  }
+  const produce = (data: JsonObject) => {
     for (const choice of asList(data['choices'])) soFar.produce(producedBy(asObject(choice)))
   }
-  return { event: read, whole: read, reading: () => soFar.reading() }
+  return {
+    event: (data) => {
+      read(data)
+      produce(data)
+    },
+    // What a complete report covers need not be counted.
+    whole: (data) => {
+      if (!read(data)) produce(data)
+    },
+    reading: () => soFar.reading(),
+  }
 }
 
 function producedBy(choice: JsonObject | undefined): string {
@@ -35,7 +48,7 @@ export function readResponsesParts(): AnswerParts {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
     const usage = readResponsesUsage(data['usage'])
     soFar.report(usage, usage?.output !== undefined)
-    soFar.produce(textOf(data['output']))
+    if (usage?.output === undefined) soFar.produce(textOf(data['output']))
   }
   const event = (data: JsonObject) => {
     const type = typeof data['type'] === 'string' ? data['type'] : ''

@@ -155,7 +155,7 @@ async function startWriter(options: { dataDir: string; onAlerts: () => void; onT
       // The worker needs no word for each turn: one, and then a pause in which it reads all that came.
       setTimeout(() => {
         isTold = false
-      }, 20).unref()
+      }, 100).unref()
       worker.postMessage({ kind: 'grown' })
     },
     catchUp: (to) => {

@@ -11,6 +11,7 @@ export interface Batch {
 }
 
 const READ_BYTES = 1 << 20
+const reused = Buffer.allocUnsafe(READ_BYTES)
 
 /**
  * Reads the whole lines that follow a position, about a megabyte of them; an unfinished last line is left for later.
@@ -42,7 +43,7 @@ function readFrom(path: string, offset: number): Buffer {
   const fd = openSync(path, 'r')
   try {
     for (let size = READ_BYTES; ; size *= 4) {
-      const buffer = Buffer.alloc(size)
+      const buffer = size === READ_BYTES ? reused : Buffer.allocUnsafe(size)
       const bytes = buffer.subarray(0, readSync(fd, buffer, 0, size, offset))
       // A line longer than what was read: once more, with room for it.
       if (bytes.length < size || bytes.includes(0x0a)) return bytes

@@ -14,7 +14,7 @@ import { readBatch } from './tail.ts'
  * nothing else: it goes on where the database says it was.
  */
 
-const PAUSE_MS = 40
+const PAUSE_MS = 200
 const RETRY_MS = 500
 
 const request = z.discriminatedUnion('kind', [
