@@ -22,7 +22,7 @@ import { listPriceOf } from './providers/price-table.ts'
 import { apiShape, apiShapes } from './providers/registry.ts'
 import { countTokens } from './providers/tokenizer.ts'
 import { createMemoryCounters } from './stores/memory/counters.ts'
-import { openLedger } from './stores/journaled/open-ledger.ts'
+import { openLedger } from './stores/sqlite/open-ledger.ts'
 
 /** A running Bursar. */
 export interface App {

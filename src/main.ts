@@ -41,7 +41,7 @@ async function main(): Promise<number> {
       stdout: process.stdout,
       stderr: process.stderr,
       env: process.env,
-      isTty: process.stdout.isTTY === true,
+      isTty: process.stdout.isTTY,
       columns: process.stdout.columns ?? 80,
       fetch,
     },
@@ -60,7 +60,7 @@ async function playDemo(): Promise<void> {
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
   const out = process.stdout
-  await runDemo({ startGateway: startDemoGateway(log), out, isTty: out.isTTY === true, signal: stop.signal })
+  await runDemo({ startGateway: startDemoGateway(log), out, isTty: out.isTTY, signal: stop.signal })
 }
 
 function initConfig(path: string, force: boolean): string {

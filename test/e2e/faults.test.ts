@@ -15,8 +15,17 @@ let upstream: Upstream
 let bursar: App
 const cancelled: string[] = []
 
-const chunk = (content: string) => ({ id: 'c', object: 'chat.completion.chunk', choices: [{ index: 0, delta: { content }, finish_reason: null }] })
-const usageChunk = { id: 'c', object: 'chat.completion.chunk', choices: [], usage: { prompt_tokens: 7, completion_tokens: 9, total_tokens: 16 } }
+const chunk = (content: string) => ({
+  id: 'c',
+  object: 'chat.completion.chunk',
+  choices: [{ index: 0, delta: { content }, finish_reason: null }],
+})
+const usageChunk = {
+  id: 'c',
+  object: 'chat.completion.chunk',
+  choices: [],
+  usage: { prompt_tokens: 7, completion_tokens: 9, total_tokens: 16 },
+}
 
 beforeAll(async () => {
   upstream = await startUpstream((received, response) => {
@@ -44,7 +53,8 @@ beforeAll(async () => {
       },
       gzip: () => encoded(response, 'gzip', gzipSync(chatCompletion({ input: 11, output: 13 }))),
       br: () => encoded(response, 'br', brotliCompressSync(chatCompletion({ input: 11, output: 13 }))),
-      'no-usage': () => answerJson(response, JSON.stringify({ choices: [{ message: { role: 'assistant', content: 'five words are in here' } }] })),
+      'no-usage': () =>
+        answerJson(response, JSON.stringify({ choices: [{ message: { role: 'assistant', content: 'five words are in here' } }] })),
       'no-usage-stream': () => answerSse(response, [chunk('five words are'), chunk(' in here'), '[DONE]']),
       'gzip-stream': () => {
         response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' })
@@ -80,7 +90,11 @@ async function chargedBy(run: () => Promise<unknown>): Promise<{ tokens: number;
   await until(() => bursar.engine.callsInFlight() === 0)
   const after = await statusOf(bursar.url, 'global')
   expect(after.held).toBe(0)
-  return { tokens: after.used - before[0], requests: (await statusOf(bursar.url, 'calls')).used - before[1], estimated: (await estimated()) - before[2] }
+  return {
+    tokens: after.used - before[0],
+    requests: (await statusOf(bursar.url, 'calls')).used - before[1],
+    estimated: (await estimated()) - before[2],
+  }
 }
 
 const ask = (model: string, more: Record<string, unknown> = {}) => chat(bursar.url, 50, { model, ...more })
@@ -103,16 +117,20 @@ test('a provider that resets the connection is a 502, and nothing is charged', a
   expect(used).toEqual({ tokens: 0, requests: 0, estimated: 0 })
 })
 
-test.each(['reset-mid-stream', 'stall-mid-stream'])('a stream that breaks (%s) breaks for the client too, and what was produced is charged', async (model) => {
-  const used = await chargedBy(async () => {
-    const response = await ask(model, { stream: true })
-    expect(response.status).toBe(200)
-    await expect(response.text()).rejects.toThrow()
-  })
-  expect(used.tokens).toBeGreaterThanOrEqual(5)
-  expect(used.tokens).toBeLessThan(40)
-  expect(used).toMatchObject({ requests: 1, estimated: 1 })
-}, 30_000)
+test.each(['reset-mid-stream', 'stall-mid-stream'])(
+  'a stream that breaks (%s) breaks for the client too, and what was produced is charged',
+  async (model) => {
+    const used = await chargedBy(async () => {
+      const response = await ask(model, { stream: true })
+      expect(response.status).toBe(200)
+      await expect(response.text()).rejects.toThrow()
+    })
+    expect(used.tokens).toBeGreaterThanOrEqual(5)
+    expect(used.tokens).toBeLessThan(40)
+    expect(used).toMatchObject({ requests: 1, estimated: 1 })
+  },
+  30_000,
+)
 
 test.each([
   ['error-429', 429, 'slow down'],
@@ -272,7 +290,13 @@ describe.skipIf(!canMount)('a full disk', () => {
       budgets: `  - { id: "team:capped", name: Capped, limit: { tokens: 1M }, hard_cap: true }
   - { id: "team:free", name: Free, limit: { tokens: 1M } }`,
     })
-    const askFree = () => post(own.url, '/v1/chat/completions', { model: 'plain', messages: [], max_tokens: 5 }, { authorization: 'Bearer bsr_free_key_0123456789' })
+    const askFree = () =>
+      post(
+        own.url,
+        '/v1/chat/completions',
+        { model: 'plain', messages: [], max_tokens: 5 },
+        { authorization: 'Bearer bsr_free_key_0123456789' },
+      )
     expect((await chat(own.url, 5)).status).toBe(200)
     const ballast = join(small, 'data', 'ballast')
     try {

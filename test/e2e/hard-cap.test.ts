@@ -41,11 +41,11 @@ test('500 concurrent calls never pass a hard cap of 100,000 tokens, and used is 
   - { id: "team:research", name: Research, limit: { tokens: 10M }, hard_cap: true }`,
   })
   const output = await outputFor1000(bursar.url)
-  let isOver = false
+  const load = { isOver: false }
   let mostSeen = 0
   let mostHeld = 0
   const watch = (async () => {
-    while (!isOver) {
+    while (!load.isOver) {
       for (const { budget, used, held } of bursar.engine.standings()) {
         if (budget.id === 'global') {
           mostSeen = Math.max(mostSeen, used + held)
@@ -56,7 +56,7 @@ test('500 concurrent calls never pass a hard cap of 100,000 tokens, and used is 
     }
   })()
   const responses = await Promise.all(Array.from({ length: 500 }, () => chat(bursar.url, output)))
-  isOver = true
+  load.isOver = true
   await watch
   const refusals = responses.filter(({ status }) => status === 429)
   expect(responses.filter(({ status }) => status === 200).length + refusals.length).toBe(500)

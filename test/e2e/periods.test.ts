@@ -64,7 +64,15 @@ test('days of 25 hours are closed once, and every period that ended while Bursar
   const second = await startInProcess(setup, later)
   const { closes } = await api<History>(second.url, 'history?budget=team:research')
   expect(closes.map(({ period }) => period.name).toSorted()).toEqual([
-    '2026-10-24', '2026-10-25', '2026-10-26', '2026-10-27', '2026-10-28', '2026-10-29', '2026-10-30', '2026-10-31', '2026-11-01',
+    '2026-10-24',
+    '2026-10-25',
+    '2026-10-26',
+    '2026-10-27',
+    '2026-10-28',
+    '2026-10-29',
+    '2026-10-30',
+    '2026-10-31',
+    '2026-11-01',
   ])
   const dst = closes.find(({ period }) => period.name === '2026-10-25')
   expect(dst?.period).toMatchObject({ start: '2026-10-24T22:00:00.000Z', end: '2026-10-25T23:00:00.000Z' })
@@ -100,6 +108,8 @@ test('an edited limit is in force after a restart, and what was used stays', asy
   const clamped = await chat(second.url, 2000, { n: 2 })
   expect(clamped.status).toBe(200)
   expect(Number(clamped.headers.get('x-bursar-max-tokens'))).toBeLessThanOrEqual(50)
-  expect(JSON.parse(upstream.received.at(-1)?.body ?? '{}')).toMatchObject({ max_tokens: Number(clamped.headers.get('x-bursar-max-tokens')) })
+  expect(JSON.parse(upstream.received.at(-1)?.body ?? '{}')).toMatchObject({
+    max_tokens: Number(clamped.headers.get('x-bursar-max-tokens')),
+  })
   await second.close()
 })

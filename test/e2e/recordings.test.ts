@@ -62,7 +62,6 @@ describe.skipIf(!hasRecordings)('recordings', () => {
   })
 
   afterAll(async () => {
-    await bursar.close()
     await upstream.close()
     remove(dir)
   })
@@ -92,7 +91,7 @@ describe.skipIf(!hasRecordings)('recordings', () => {
 
 function* cut(bytes: Buffer): Iterable<Buffer> {
   const most = Math.max(2, Math.ceil(bytes.length / randomInt(1, 30)))
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const next = Math.min(bytes.length, at + randomInt(1, most))
     yield bytes.subarray(at, next)
     at = next
@@ -101,7 +100,8 @@ function* cut(bytes: Buffer): Iterable<Buffer> {
 
 function requestBody(recording: Recording): string {
   const recorded = recording.request.body
-  const known = typeof recorded === 'object' && recorded !== null ? recorded : { messages: [{ role: 'user', content: 'x' }], input: 'x', prompt: 'x' }
+  const known =
+    typeof recorded === 'object' && recorded !== null ? recorded : { messages: [{ role: 'user', content: 'x' }], input: 'x', prompt: 'x' }
   return JSON.stringify({ ...known, model: recording.model ?? 'unknown-model', ...(recording.stream ? { stream: true } : {}) })
 }
 
@@ -141,7 +141,11 @@ function isUsageChunk(event: string): boolean {
   }
 }
 
-function send(url: string, body: string, headers: Record<string, string>): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: Buffer }> {
+function send(
+  url: string,
+  body: string,
+  headers: Record<string, string>,
+): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: Buffer }> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(url, { method: 'POST', headers }, (response) => {
       const chunks: Buffer[] = []
@@ -158,13 +162,21 @@ function send(url: string, body: string, headers: Record<string, string>): Promi
 
 function readRows(dir: string): ReadonlyMap<string, Row> {
   const db = new DatabaseSync(`${dir}/data/ledger.db`, { readOnly: true })
-  const rows = db.prepare('SELECT id, usage_kind, input, cached_input, cache_write, output, reasoning FROM calls').all() as unknown as (Row & { id: string })[]
+  const rows = db
+    .prepare('SELECT id, usage_kind, input, cached_input, cache_write, output, reasoning FROM calls')
+    .all() as unknown as (Row & { id: string })[]
   db.close()
   return new Map(rows.map((row) => [row.id, row]))
 }
 
 function differences(recording: Recording, row: Row): string[] {
-  const charged = { input: row.input, cachedInput: row.cached_input, cacheWrite: row.cache_write, output: row.output, reasoning: row.reasoning }
+  const charged = {
+    input: row.input,
+    cachedInput: row.cached_input,
+    cacheWrite: row.cache_write,
+    output: row.output,
+    reasoning: row.reasoning,
+  }
   const accepted = [recording.expected, ...(recording.expected_alternatives ?? [])]
   if (accepted.some((expected) => isExact(charged, expected))) return []
   return [`${recording.id}: charged ${JSON.stringify(charged)} (${row.usage_kind}), expected ${JSON.stringify(recording.expected)}`]
@@ -175,7 +187,8 @@ function isExact(charged: Readonly<Record<(typeof COUNTS)[number], number>>, exp
   return COUNTS.every((name) => {
     const value = expected[FIELDS[name]]
     if (value === null) return true
-    const whole = name === 'cachedInput' || name === 'cacheWrite' ? expected.input_tokens : name === 'reasoning' ? expected.output_tokens : null
+    const whole =
+      name === 'cachedInput' || name === 'cacheWrite' ? expected.input_tokens : name === 'reasoning' ? expected.output_tokens : null
     return charged[name] === (whole === null ? value : Math.min(value, whole))
   })
 }

@@ -69,7 +69,12 @@ test('openai: chat, streamed: charged in full, and the usage chunk that the clie
 })
 
 test('openai: a client that asks for the usage chunk gets it', async () => {
-  const stream = await openai.chat.completions.create({ model: 'gpt-4o-mini', messages, stream: true, stream_options: { include_usage: true } })
+  const stream = await openai.chat.completions.create({
+    model: 'gpt-4o-mini',
+    messages,
+    stream: true,
+    stream_options: { include_usage: true },
+  })
   let usage: OpenAI.CompletionUsage | null | undefined
   for await (const chunk of stream) usage = chunk.usage ?? usage
   expect(usage?.total_tokens).toBeGreaterThan(0)

@@ -1,0 +1,299 @@
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { periodAt } from '../../domain/period.ts'
+import type { EndedCall } from '../../domain/call.ts'
+import { attributeValue, isAttribute } from '../../domain/scope.ts'
+import type { Usage } from '../../domain/usage.ts'
+import type { Journal, Ledger, UsageQuery, UsageRow } from '../../engine/ports.ts'
+import { accountOf, alert, AT, audited, budget, closed, delivery, ended, held, key, OCTOBER, opened, revised } from './sample-records.ts'
+
+/** A journal and the ledger that follows it. */
+export interface LedgerUnderTest {
+  readonly journal: Journal
+  readonly ledger: Ledger
+  readonly close: () => Promise<void>
+}
+
+const EVER = { from: 0, to: 8_640_000_000_000_000, groupBy: [] }
+
+/**
+ * What every pair of a Journal and a Ledger keeps.
+ * @param open opens what was stored under that name before, or something empty
+ */
+export function describeLedger(name: string, open: (store: string) => Promise<LedgerUnderTest>): void {
+  describe(`${name} keeps the ledger`, () => {
+    let count = 0
+    let store = ''
+    let under: LedgerUnderTest
+
+    beforeEach(async () => {
+      store = `store-${++count}`
+      under = await open(store)
+    })
+
+    afterEach(() => under.close())
+
+    const reopen = async () => {
+      await under.close()
+      under = await open(store)
+    }
+
+    test('an empty ledger has nothing open and no usage', async () => {
+      expect(await under.ledger.openState()).toEqual({ budgets: [], accounts: [], holds: [], keys: [] })
+      expect(await under.ledger.usage(EVER)).toEqual([])
+      expect(await under.ledger.sums()).toEqual([])
+      expect(await under.ledger.differences()).toEqual([])
+    })
+
+    test('an answer includes what was appended right before the question, waited for or not', async () => {
+      void under.journal.append([opened('global'), held('call-1', ['global'])])
+      const first = await under.ledger.openState()
+      expect(first.holds.map(({ call }) => call.id)).toEqual(['call-1'])
+      void under.journal.append([ended('call-1', { charges: { global: 10 } })])
+      expect(await under.ledger.sums()).toEqual([{ account: accountOf('global'), used: 10, overrun: 0 }])
+    })
+
+    test('a hold stands until its call has ended, with the time it was renewed to', async () => {
+      const hold = held('call-1', ['global'])
+      await under.journal.append([opened('global'), hold, held('call-2', ['global'])])
+      await under.ledger.openState()
+      await under.journal.append([
+        { kind: 'renewed', call: hold.hold.call.id, expiresAt: AT + 5 },
+        ended('call-2', { charges: { global: 4 } }),
+      ])
+      await reopen()
+      expect((await under.ledger.openState()).holds).toEqual([{ ...hold.hold, expiresAt: AT + 5 }])
+    })
+
+    test('a hold that may not outlive a failure is as durable as any record', async () => {
+      await under.journal.append([opened('global')])
+      await under.journal.appendOrFail(held('call-1', ['global']))
+      await reopen()
+      expect((await under.ledger.openState()).holds).toHaveLength(1)
+    })
+
+    test('an account has what its calls charged it, and how far each went beyond its own hold', async () => {
+      await under.journal.append([opened('a'), opened('b'), held('call-1', ['a', 'b']), held('call-2', ['a', 'b'])])
+      await under.ledger.openState()
+      await under.journal.append([ended('call-1', { charges: { a: 25, b: 10 } }), ended('call-2', { charges: { a: 3, b: 11 } })])
+      expect(await under.ledger.sums()).toEqual([
+        { account: accountOf('a'), used: 28, overrun: 15 },
+        { account: accountOf('b'), used: 21, overrun: 1 },
+      ])
+      const { accounts } = await under.ledger.openState()
+      expect(accounts.map(({ used, overrun }) => [used, overrun])).toEqual([
+        [28, 15],
+        [21, 1],
+      ])
+      expect(await under.ledger.differences()).toEqual([])
+    })
+
+    test('a call that is ended twice is charged once, whatever the second record says', async () => {
+      await under.journal.append([opened('global'), held('call-1', ['global']), ended('call-1', { charges: { global: 9 } })])
+      await under.journal.append([ended('call-1', { charges: { global: 9 } })])
+      await reopen()
+      await under.journal.append([ended('call-1', { charges: { global: 500 }, alerts: [alert('global', 0.8)] })])
+      expect(await under.ledger.sums()).toEqual([{ account: accountOf('global'), used: 9, overrun: 0 }])
+      expect(await under.ledger.usage(EVER)).toMatchObject([{ calls: 1, input: 7, output: 3 }])
+      expect(await under.ledger.alerts({ limit: 9 })).toEqual([])
+    })
+
+    test('amounts above 1e14 are exact to the last unit', async () => {
+      const large = 9_007_199_254_740_000
+      await under.journal.append([opened('global'), held('call-1', ['global'], { amount: large })])
+      await under.journal.append([ended('call-1', { charges: { global: large }, costNanoUsd: large })])
+      await under.journal.append([
+        held('call-2', ['global'], { amount: 991 }),
+        ended('call-2', { charges: { global: 991 }, costNanoUsd: 991 }),
+      ])
+      await reopen()
+      expect(await under.ledger.sums()).toEqual([{ account: accountOf('global'), used: Number.MAX_SAFE_INTEGER, overrun: 0 }])
+      expect((await under.ledger.openState()).accounts[0]?.used).toBe(Number.MAX_SAFE_INTEGER)
+      expect(await under.ledger.usage(EVER)).toMatchObject([{ costNanoUsd: Number.MAX_SAFE_INTEGER }])
+      expect(await under.ledger.differences()).toEqual([])
+    })
+
+    test('what is open survives as it was: budgets, accounts, keys', async () => {
+      await under.journal.append([revised('a', 1), revised('b', 2), revised('a', 3), opened('a'), opened('b', 'ann\n"é')])
+      await under.journal.append([key('key-1', 'bsr_aa'), key('key-2', 'bsr_bb'), key('key-1', 'bsr_cc')])
+      await under.journal.append([{ kind: 'cut', account: accountOf('a'), endsAt: AT + 1 }, opened('a')])
+      await reopen()
+      const state = await under.ledger.openState()
+      expect(state.budgets).toEqual([budget('a', 3), budget('b', 2)])
+      expect(state.keys).toEqual([key('key-1', 'bsr_cc').key, key('key-2', 'bsr_bb').key])
+      const unused = { unit: 'tokens', granted: 0, used: 0, overrun: 0, alertedAt: 0 }
+      expect(state.accounts).toEqual([
+        { ...unused, account: accountOf('a'), budget: 'a', each: null, period: { ...OCTOBER, endsAt: AT + 1 } },
+        { ...unused, account: accountOf('b', 'ann\n"é'), budget: 'b', each: 'ann\n"é', period: OCTOBER },
+      ])
+    })
+
+    test('a close is written once, has the sums of its calls, and its account is open no more', async () => {
+      await under.journal.append([opened('a'), opened('b'), held('call-1', ['a', 'b'])])
+      await under.journal.append([ended('call-1', { charges: { a: 12, b: 5 } }), closed('a', 12, 2), closed('b', 5), closed('a', 12, 2)])
+      await reopen()
+      await under.journal.append([closed('a', 99)])
+      const all = await under.ledger.closes({ limit: 9 })
+      expect(all).toMatchObject([
+        { ...closed('b', 5).close, calls: 1 },
+        { ...closed('a', 12, 2).close, calls: 1 },
+      ])
+      expect(all.map(({ hash }) => hash)).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), expect.stringMatching(/^[0-9a-f]{64}$/)])
+      expect(await under.ledger.closes({ budget: 'a', limit: 9 })).toEqual([all[1]])
+      expect(await under.ledger.closes({ limit: 1 })).toEqual([all[0]])
+      expect((await under.ledger.openState()).accounts).toEqual([])
+      expect(await under.ledger.differences()).toEqual([])
+    })
+
+    test('a close that contradicts the calls is written with the sum of the calls, and that is on record', async () => {
+      await under.journal.append([opened('a'), held('call-1', ['a']), ended('call-1', { charges: { a: 7 } }), closed('a', 8)])
+      expect(await under.ledger.closes({ limit: 1 })).toMatchObject([{ used: 7 }])
+      const [entry] = await under.ledger.audit({ limit: 1 })
+      expect(entry).toMatchObject({ action: 'ledger-difference', target: accountOf('a') })
+      expect(JSON.parse(entry?.before ?? '')).toEqual({ used: 8, overrun: 0 })
+      expect(await under.ledger.differences()).toEqual([])
+    })
+
+    test('an alert is stored once per account and threshold, and owes one delivery to each of its channels', async () => {
+      const first = alert('a', 0.8, ['slack', 'email'])
+      await under.journal.append([opened('a'), held('call-1', ['a'])])
+      await under.journal.append([ended('call-1', { charges: { a: 1 }, alerts: [first] })])
+      await under.journal.append([
+        { kind: 'alerted', alert: first },
+        { kind: 'alerted', alert: { ...first, id: 'another' } },
+      ])
+      await under.journal.append([
+        { kind: 'alerted', alert: alert('a', 1) },
+        { kind: 'alerted', alert: first },
+      ])
+      await reopen()
+      const pending = { state: 'pending', attempts: 0, nextAt: AT, lastError: '' }
+      expect(await under.ledger.alerts({ limit: 9 })).toEqual([
+        { alert: alert('a', 1), deliveries: [{ ...pending, channel: 'slack' }] },
+        {
+          alert: first,
+          deliveries: [
+            { ...pending, channel: 'email' },
+            { ...pending, channel: 'slack' },
+          ],
+        },
+      ])
+      expect(await under.ledger.alerts({ limit: 1 })).toHaveLength(1)
+      expect((await under.ledger.openState()).accounts[0]?.alertedAt).toBe(1)
+    })
+
+    test('a delivery is due until it is delivered or dead, and after a failure not before its time', async () => {
+      const sent = alert('a', 0.8, ['email', 'ops', 'slack'])
+      await under.journal.append([{ kind: 'alerted', alert: sent }])
+      const due = async (at: number, limit = 9) =>
+        (await under.ledger.dueDeliveries(at, limit)).map(({ channel, attempts }) => `${channel} ${attempts}`)
+      expect(await due(AT - 1)).toEqual([])
+      expect(await due(AT)).toEqual(['email 0', 'ops 0', 'slack 0'])
+      expect(await due(AT, 2)).toEqual(['email 0', 'ops 0'])
+      await under.journal.append([delivery(sent, 'delivered', { channel: 'email' }), delivery(sent, 'dead', { channel: 'ops' })])
+      await under.journal.append([delivery(sent, 'retry', { nextAt: AT + 60_000 })])
+      await reopen()
+      expect(await due(AT + 59_999)).toEqual([])
+      expect(await due(AT + 60_000)).toEqual(['slack 1'])
+      expect((await under.ledger.dueDeliveries(AT + 60_000, 1))[0]?.alert).toEqual(sent)
+      expect((await under.ledger.alerts({ limit: 1 }))[0]?.deliveries).toEqual([
+        { channel: 'email', state: 'delivered', attempts: 1, nextAt: 0, lastError: '' },
+        { channel: 'ops', state: 'dead', attempts: 1, nextAt: 0, lastError: 'it answered 500' },
+        { channel: 'slack', state: 'pending', attempts: 1, nextAt: AT + 60_000, lastError: 'it answered 500' },
+      ])
+    })
+
+    test('audit entries come newest first, each once', async () => {
+      await under.journal.append([audited('entry-1'), audited('entry-2'), audited('entry-1')])
+      expect(await under.ledger.audit({ limit: 9 })).toEqual([audited('entry-2').entry, audited('entry-1').entry])
+      expect(await under.ledger.audit({ limit: 1 })).toEqual([audited('entry-2').entry])
+    })
+
+    test('usage can only be grouped by attributes that exist, and split in zones that exist', async () => {
+      await under.journal.append([ended('call-1')])
+      await expect(under.ledger.usage({ ...EVER, groupBy: ['colour'] })).rejects.toMatchObject({ code: 'invalid_request' })
+      const interval = { kind: 'day', timezone: 'Mars/Olympus' } as const
+      await expect(under.ledger.usage({ ...EVER, interval })).rejects.toMatchObject({ code: 'invalid_request' })
+    })
+
+    test('usage is the plain sum of the calls, for any range, groups, interval and time zone', async () => {
+      const calls = fc.sample(callWishes, { numRuns: 400, seed: 11 }).map((wish, i) => ended(`call-${i}`, wish))
+      await under.journal.append(calls)
+      const rows = calls.map((record) => record.ended)
+      await fc.assert(
+        fc.asyncProperty(usageQueries, async (query) => {
+          expect(await under.ledger.usage(query)).toEqual(naiveUsage(rows, query))
+        }),
+        { numRuns: 150 },
+      )
+      expect(await under.ledger.differences()).toEqual([])
+    })
+  })
+}
+
+const SPAN_MS = 5 * 86_400_000
+const names = fc.constantFrom(undefined, 'a', 'b', 'c "d"\n')
+
+const callWishes = fc.record({
+  attributes: fc.record({ team: names, user: names, project: names, key: names, model: fc.constantFrom('m1', 'm2') }).map(withoutAbsent),
+  endedAt: fc.integer({ min: AT - SPAN_MS, max: AT + SPAN_MS }),
+  usage: fc.oneof(
+    fc.constant<Usage>({ kind: 'none' }),
+    fc
+      .record({ input: fc.nat(1e6), output: fc.nat(1e6), cachedInput: fc.nat(1e6), reasoning: fc.nat(1e6) })
+      .chain((counts) => fc.constantFrom<Usage>({ kind: 'reported', counts }, { kind: 'estimated', counts, why: 'a guess' })),
+  ),
+  costNanoUsd: fc.nat(1e12),
+})
+
+const usageQueries: fc.Arbitrary<UsageQuery> = fc
+  .record({
+    from: fc.oneof(fc.constant(0), fc.integer({ min: AT - SPAN_MS, max: AT + SPAN_MS }), fc.constant(AT - 1_800_000)),
+    length: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2 * SPAN_MS }), fc.constantFrom(1_800_000, 3_600_000, 86_400_000, 1e14)),
+    groupBy: fc.oneof(
+      fc.constantFrom([], ['user'], ['team', 'user'], ['user', 'team']),
+      fc.subarray(['team', 'project', 'user', 'key', 'provider', 'model']),
+    ),
+    interval: fc.option(
+      fc.record({
+        kind: fc.constantFrom('hour' as const, 'day' as const, 'month' as const),
+        timezone: fc.constantFrom('UTC', 'Europe/Berlin', 'Asia/Kolkata', 'Australia/Lord_Howe', 'America/New_York'),
+      }),
+      { nil: undefined },
+    ),
+  })
+  .map(({ from, length, groupBy, interval }) => ({ from, to: from + length, groupBy, ...(interval === undefined ? {} : { interval }) }))
+
+function withoutAbsent<T extends object>(attributes: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> }
+}
+
+/** One call after the other, without an index, a rollup or SQL. */
+function naiveUsage(calls: readonly EndedCall[], { from, to, groupBy, interval }: UsageQuery): readonly UsageRow[] {
+  const rows = new Map<string, UsageRow>()
+  for (const { call, endedAt, usage, tokens, costNanoUsd } of calls) {
+    if (endedAt < from || endedAt >= to) continue
+    const group = groupBy.map((name) => (isAttribute(name) ? (attributeValue(call.attributes, name) ?? '') : ''))
+    const startsAt = interval === undefined ? {} : { startsAt: periodAt(interval, endedAt).startsAt }
+    const id = JSON.stringify([startsAt, group])
+    const zero = { calls: 0, estimatedCalls: 0, input: 0, cachedInput: 0, cacheWrite: 0, output: 0, reasoning: 0, costNanoUsd: 0 }
+    const row = rows.get(id) ?? { group, ...startsAt, ...zero }
+    rows.set(id, {
+      ...row,
+      calls: row.calls + 1,
+      estimatedCalls: row.estimatedCalls + (usage.kind === 'estimated' ? 1 : 0),
+      input: row.input + tokens.input,
+      cachedInput: row.cachedInput + tokens.cachedInput,
+      cacheWrite: row.cacheWrite + tokens.cacheWrite,
+      output: row.output + tokens.output,
+      reasoning: row.reasoning + tokens.reasoning,
+      costNanoUsd: row.costNanoUsd + costNanoUsd,
+    })
+  }
+  const order = ({ startsAt = 0, group }: UsageRow) => [startsAt, JSON.stringify(group)] as const
+  return [...rows.values()].sort((a, b) => {
+    const [aAt, aGroup] = order(a)
+    const [bAt, bGroup] = order(b)
+    return aAt - bAt || (aGroup < bGroup ? -1 : 1)
+  })
+}

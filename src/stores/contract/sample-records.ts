@@ -1,0 +1,163 @@
+import type { Alert } from '../../domain/alert.ts'
+import type { Budget } from '../../domain/budget.ts'
+import type { Call, EndedCall, Hold } from '../../domain/call.ts'
+import type { Close } from '../../domain/close.ts'
+import { type AccountKey, toAccountKey, toBudgetId, toCallId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
+import { type Period, periodAt } from '../../domain/period.ts'
+import type { AuditEntry, DeliveryAttempt, KeyRow, LedgerRecord } from '../../domain/record.ts'
+import type { Attributes } from '../../domain/scope.ts'
+import { chargedTokens, type Usage } from '../../domain/usage.ts'
+
+/** 2026-10-24T22:30:00Z: half an hour into Sunday in Berlin, the night on which its clocks go back. */
+export const AT: EpochMs = Date.UTC(2026, 9, 24, 22, 30)
+
+export const OCTOBER: Period = periodAt({ kind: 'month', timezone: 'UTC' }, AT)
+
+/** The account of a budget that has one a month. */
+export function accountOf(budget: string, each: string | null = null): AccountKey {
+  return toAccountKey(toBudgetId(budget), each, OCTOBER.startsAt)
+}
+
+export function budget(id: string, limit = 1000): Budget {
+  return {
+    id: toBudgetId(id),
+    name: `The budget ${id}`,
+    scope: {},
+    unit: 'tokens',
+    limit,
+    period: { kind: 'month', timezone: 'UTC' },
+    alertAt: [0.8],
+    isHardCap: true,
+    nearLimit: 'clamp',
+    waitMs: 0,
+    managedBy: 'file',
+  }
+}
+
+export function revised(id: string, limit?: number): LedgerRecord {
+  return { kind: 'revised', budget: budget(id, limit), at: AT }
+}
+
+export function opened(id: string, each: string | null = null): LedgerRecord {
+  return { kind: 'opened', account: accountOf(id, each), budget: toBudgetId(id), each, unit: 'tokens', period: OCTOBER }
+}
+
+export interface CallWish {
+  readonly attributes?: Partial<Attributes>
+  /** What is charged to the accounts: amount by budget id. */
+  readonly charges?: Readonly<Record<string, number>>
+  readonly endedAt?: EpochMs
+  readonly usage?: Usage
+  readonly costNanoUsd?: number
+  readonly alerts?: readonly Alert[]
+}
+
+const USAGE: Usage = { kind: 'reported', counts: { input: 7, cachedInput: 2, output: 3 } }
+
+export function call(id: string, attributes: Partial<Attributes> = {}): Call {
+  return {
+    id: toCallId(id),
+    admittedAt: AT,
+    attributes: { provider: 'openai', model: 'gpt-5', tags: {}, ...attributes },
+    endpoint: 'openai.chat',
+    price: { inputPico: 1_250_000, cachedInputPico: 125_000, cacheWritePico: 1_250_000, outputPico: 10_000_000 },
+  }
+}
+
+/** A hold of 10 in each of these budgets' accounts. */
+export function held(
+  id: string,
+  budgets: readonly string[] = [],
+  wish: { readonly amount?: number; readonly attributes?: Partial<Attributes> } = {},
+): {
+  readonly kind: 'held'
+  readonly hold: Hold
+} {
+  const charges = budgets.map((name) => ({ account: accountOf(name), amount: wish.amount ?? 10 }))
+  return { kind: 'held', hold: { call: call(id, wish.attributes), charges, input: 8, output: 2, costNanoUsd: 5, expiresAt: AT + 900_000 } }
+}
+
+export function ended(
+  id: string,
+  wish: CallWish = {},
+): { readonly kind: 'ended'; readonly ended: EndedCall; readonly alerts: readonly Alert[] } {
+  const usage = wish.usage ?? USAGE
+  const row: EndedCall = {
+    call: call(id, wish.attributes),
+    endedAt: wish.endedAt ?? AT,
+    ending: 'done',
+    status: 200,
+    usage,
+    tokens: chargedTokens(usage),
+    costNanoUsd: wish.costNanoUsd ?? 40,
+    charges: Object.entries(wish.charges ?? {}).map(([name, amount]) => ({ account: accountOf(name), amount })),
+    overrun: 0,
+  }
+  return { kind: 'ended', ended: row, alerts: wish.alerts ?? [] }
+}
+
+export function alert(id: string, threshold: number, channels: readonly string[] = ['slack']): Alert {
+  return {
+    id: `alert-${id}-${threshold}`,
+    at: AT,
+    account: accountOf(id),
+    budget: toBudgetId(id),
+    name: `The budget ${id}`,
+    each: null,
+    unit: 'tokens',
+    threshold,
+    used: 800,
+    limit: 1000,
+    isHardCap: true,
+    period: OCTOBER,
+    channels,
+  }
+}
+
+export function delivery(
+  of: Alert,
+  outcome: DeliveryAttempt['outcome'],
+  wish: { readonly channel?: string; readonly nextAt?: EpochMs } = {},
+): LedgerRecord {
+  const error = outcome === 'delivered' ? '' : 'it answered 500'
+  return { kind: 'delivery', attempt: { alert: of.id, channel: wish.channel ?? 'slack', at: AT, outcome, error, nextAt: wish.nextAt ?? 0 } }
+}
+
+export function closed(id: string, used: number, overrun = 0): { readonly kind: 'closed'; readonly close: Close } {
+  const close: Close = {
+    account: accountOf(id),
+    budget: toBudgetId(id),
+    name: `The budget ${id}`,
+    each: null,
+    unit: 'tokens',
+    period: OCTOBER,
+    limit: 1000,
+    granted: 0,
+    used,
+    overrun,
+    closedAt: OCTOBER.endsAt,
+  }
+  return { kind: 'closed', close }
+}
+
+export function key(id: string, hint: string): { readonly kind: 'key'; readonly key: KeyRow } {
+  const row: KeyRow = {
+    id,
+    name: `key ${id}`,
+    hash: 'ab'.repeat(32),
+    hint,
+    attributes: { team: 'a' },
+    allow: ['user'],
+    models: ['*'],
+    createdAt: AT,
+  }
+  return { kind: 'key', key: row }
+}
+
+export function audited(id: string): { readonly kind: 'audit'; readonly entry: AuditEntry } {
+  return {
+    kind: 'audit',
+    entry: { id, at: AT, actor: 'ann', action: 'budget.update', target: 'global', reason: 'more', before: '1', after: '2' },
+  }
+}

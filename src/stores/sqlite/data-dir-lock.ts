@@ -1,0 +1,33 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Failure } from '../../engine/failure.ts'
+import { explain } from './storage-error.ts'
+
+const SQLITE_BUSY = 5
+
+/**
+ * Keeps a second process out of the data directory. The lock is the operating system's own, on `DATA_DIR/lock.db`: it is gone
+ * with the process, however that ends.
+ * @returns what releases it
+ * @throws Failure store_unavailable where another process has it
+ */
+export function lockDataDir(dataDir: string): () => void {
+  const path = join(dataDir, 'lock.db')
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(path, { timeout: 0 })
+    db.exec('BEGIN EXCLUSIVE')
+    const held = db
+    return () => held.close()
+  } catch (error) {
+    db?.close()
+    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) {
+      throw new Failure(
+        'store_unavailable',
+        `data_dir ${dataDir} is in use by another Bursar process: stop that one, ask it through its API, or set another data_dir`,
+        error,
+      )
+    }
+    throw explain(error, `can't lock ${path}`)
+  }
+}

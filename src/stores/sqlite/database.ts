@@ -1,0 +1,97 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { join } from 'node:path'
+import { integer, type Row } from './row.ts'
+import { migrate } from './schema.ts'
+import { explain } from './storage-error.ts'
+
+/** `DATA_DIR/ledger.db` */
+export function ledgerPath(dataDir: string): string {
+  return join(dataDir, 'ledger.db')
+}
+
+/** A connection whose statements are compiled once. */
+export interface Database {
+  readonly run: (sql: string, ...values: readonly SQLInputValue[]) => number
+  readonly first: (sql: string, ...values: readonly SQLInputValue[]) => Row | undefined
+  readonly all: (sql: string, ...values: readonly SQLInputValue[]) => readonly Row[]
+  readonly each: (sql: string, ...values: readonly SQLInputValue[]) => Iterable<Row>
+  /** All of `work` or none of it; for reads, all of it from one state of the ledger. */
+  readonly transaction: <T>(kind: 'IMMEDIATE' | 'DEFERRED', work: () => T) => T
+  /** Moves the write-ahead log into the database and syncs it. @returns true where all of it was moved */
+  readonly checkpoint: (mode: 'PASSIVE' | 'TRUNCATE') => boolean
+  readonly close: () => void
+}
+
+const BUSY_TIMEOUT_MS = 5000
+
+/**
+ * The one connection that writes; brings the schema up to date.
+ * @throws Failure store_unavailable where the file is damaged, read-only, newer than this code or the disk is full
+ */
+export function openForWriting(dataDir: string): Database {
+  const path = ledgerPath(dataDir)
+  try {
+    const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
+    try {
+      db.exec(
+        'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; ' +
+          'PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864',
+      )
+      migrate(db, path)
+      return wrap(db)
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  } catch (error) {
+    throw explain(error, `can't open ${path}`)
+  }
+}
+
+/** A connection that can't change anything. */
+export function openForReading(dataDir: string): Database {
+  const path = ledgerPath(dataDir)
+  try {
+    const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS })
+    db.exec('PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536')
+    return wrap(db)
+  } catch (error) {
+    throw explain(error, `can't read ${path}`)
+  }
+}
+
+function wrap(db: DatabaseSync): Database {
+  const statements = new Map<string, StatementSync>()
+  const prepared = (sql: string): StatementSync => {
+    const known = statements.get(sql)
+    if (known !== undefined) return known
+    const statement = db.prepare(sql)
+    statements.set(sql, statement)
+    return statement
+  }
+  return {
+    run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
+    first: (sql, ...values) => prepared(sql).get(...values),
+    all: (sql, ...values) => prepared(sql).all(...values),
+    each: (sql, ...values) => prepared(sql).iterate(...values),
+    transaction: (kind, work) => transaction(db, kind, work),
+    checkpoint: (mode) => {
+      const row = prepared(`PRAGMA wal_checkpoint(${mode})`).get() ?? {}
+      return integer(row, 'busy') === 0 && integer(row, 'log') === integer(row, 'checkpointed')
+    },
+    close: () => db.close(),
+  }
+}
+
+function transaction<T>(db: DatabaseSync, kind: 'IMMEDIATE' | 'DEFERRED', work: () => T): T {
+  db.exec(`BEGIN ${kind}`)
+  try {
+    const result = work()
+    db.exec('COMMIT')
+    return result
+  } catch (error) {
+    // A full disk ends the transaction by itself.
+    if (db.isTransaction) db.exec('ROLLBACK')
+    throw error
+  }
+}

@@ -1,0 +1,200 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, describe, expect, test } from 'vitest'
+import { accountOf, alert, closed, ended, held, opened } from '../contract/sample-records.ts'
+import { systemClock } from '../../engine/system-clock.ts'
+import { ledgerPath } from './database.ts'
+import { openJournal } from './journal.ts'
+import { createLedgerReader } from './ledger-reader.ts'
+import { startLedgerWriter } from './ledger-writer.ts'
+import { openLedger } from './open-ledger.ts'
+import { journalDir, segmentNumbers } from './segment.ts'
+import { useDirectory } from './test-directory.ts'
+
+const directory = useDirectory()
+
+test('only its owner can read the directory', async () => {
+  const dataDir = join(directory(), 'modes', 'below')
+  const { close } = await openLedger({ dataDir, durability: 'disk' })
+  expect(statSync(dataDir).mode & 0o777).toBe(0o700)
+  await close()
+})
+
+test('new alerts are told of, repeated ones are not', async () => {
+  let told = 0
+  const heard = Promise.withResolvers<void>()
+  const onAlerts = () => {
+    told++
+    heard.resolve()
+  }
+  const { journal, ledger, close } = await openLedger({ dataDir: join(directory(), 'alerts'), durability: 'process', onAlerts })
+  await journal.append([opened('a'), { kind: 'alerted', alert: alert('a', 0.8) }])
+  await heard.promise
+  await journal.append([{ kind: 'alerted', alert: alert('a', 0.8) }])
+  await ledger.openState()
+  expect(told).toBe(1)
+  await close()
+})
+
+test('calls, closes and the audit can not be changed afterwards, and what is changed past the triggers is found', async () => {
+  const dataDir = join(directory(), 'immutable')
+  const first = await openLedger({ dataDir, durability: 'process' })
+  await first.journal.append([opened('a'), opened('b'), held('call-1', ['a', 'b'])])
+  await first.journal.append([ended('call-1', { charges: { a: 4, b: 5 } }), closed('a', 4), closed('b', 5)])
+  await first.close()
+
+  const db = new DatabaseSync(ledgerPath(dataDir))
+  for (const table of ['calls', 'closes', 'audit']) {
+    db.prepare(
+      `INSERT OR IGNORE INTO audit (id, at, actor, action, target, reason, before, after) VALUES ('x', 1, '', '', '', '', '', '')`,
+    ).run()
+    expect(() => db.exec(`DELETE FROM ${table}`)).toThrow('are never changed')
+    expect(() => db.exec(`UPDATE ${table} SET position = position + 1`)).toThrow('are never changed')
+  }
+  db.exec('DROP TRIGGER closes_no_UPDATE; DROP TRIGGER calls_no_UPDATE')
+  db.exec(`UPDATE closes SET content = json_set(content, '$.name', 'Another name') WHERE account LIKE 'a%'`)
+  db.exec(`UPDATE accounts SET used = 6 WHERE budget = 'b'; UPDATE rollup_hour SET input = input + 1 WHERE attribute = 'model'`)
+  db.close()
+
+  const second = await openLedger({ dataDir, durability: 'process' })
+  expect(await second.ledger.differences()).toEqual([
+    { account: accountOf('b'), what: 'account', calls: 5, other: 6 },
+    { account: accountOf('a'), what: 'close', calls: 4, other: 4 },
+    { account: expect.stringContaining('rollup_hour model: input'), what: 'rollup', calls: 7, other: 8 },
+  ])
+  await second.close()
+})
+
+test('a ledger thread that crashes is started again, and nothing is lost or taken in twice', async () => {
+  const dataDir = join(directory(), 'crashed')
+  mkdirSync(journalDir(dataDir), { recursive: true })
+  const told: string[] = []
+  const onTrouble = (message: string) => told.push(message)
+  const writer = await startLedgerWriter({ dataDir, onAlerts: () => undefined, onTrouble })
+  const journal = openJournal({ dataDir, durability: 'process', start: writer.start, clock: systemClock, onGrown: writer.grown, onTrouble })
+  const ledger = createLedgerReader({ dataDir, journal, writer })
+  await journal.append([opened('global'), ended('call-0', { charges: { global: 1 } })])
+  for (let round = 1; round <= 3; round++) {
+    void journal.append(Array.from({ length: 500 }, (_, i) => ended(`call-${round}-${i}`, { charges: { global: 1 } })))
+    await journal.flush()
+    await writer.crash()
+    await expect(journal.append([ended(`call-${round}`, { charges: { global: 1 } })])).resolves.toBeUndefined()
+    await expect.poll(() => ledger.sums().catch(() => []), { timeout: 20_000 }).toMatchObject([{ used: round * 501 + 1 }])
+  }
+  expect(told[0]).toContain('started again')
+  expect(await ledger.differences()).toEqual([])
+  await journal.close()
+  await ledger.stop()
+  await writer.stop()
+})
+
+test('journal files are deleted only when the database file has all of them', async () => {
+  const dataDir = join(directory(), 'segments')
+  mkdirSync(journalDir(dataDir), { recursive: true })
+  const writer = await startLedgerWriter({ dataDir, onAlerts: () => undefined, onTrouble: () => undefined })
+  const options = { dataDir, durability: 'process' as const, start: writer.start, clock: systemClock, onTrouble: () => undefined }
+  const journal = openJournal({ ...options, onGrown: writer.grown, segmentBytesMax: 2000 })
+  await journal.append([opened('global')])
+  for (let i = 0; i < 40; i++) {
+    await journal.append([ended(`call-${i}`, { charges: { global: 1 } })])
+    if (i === 20) await writer.catchUp(journal.end())
+  }
+  expect(segmentNumbers(dataDir).length).toBeGreaterThan(2)
+  await writer.catchUp(journal.end())
+  await journal.close()
+  await writer.stop()
+  expect(segmentNumbers(dataDir)).toEqual([journal.end().segment])
+  rmSync(`${ledgerPath(dataDir)}-wal`, { force: true })
+  const { ledger, close } = await openLedger({ dataDir, durability: 'process' })
+  expect((await ledger.sums())[0]?.used).toBe(40)
+  await close()
+})
+
+const mounted: string[] = []
+
+afterAll(() => {
+  for (const path of mounted) execFileSync('umount', [path])
+})
+
+/** A file system of that size of its own; undefined where this process may not mount. */
+function smallDisk(name: string, size: string): string | undefined {
+  const path = join(directory(), name)
+  mkdirSync(path)
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path], { stdio: 'pipe' })
+  } catch {
+    return undefined
+  }
+  mounted.push(path)
+  return path
+}
+
+/** Takes all the room that is left. */
+function fill(disk: string): string {
+  const path = join(disk, 'filler')
+  for (const bytes of [65_536, 4096, 1]) {
+    try {
+      for (;;) writeFileSync(path, Buffer.alloc(bytes), { flag: 'a' })
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
+    }
+  }
+  return path
+}
+
+describe('a disk that is full or read-only', () => {
+  test('refuses what may fail, loses nothing that was acknowledged, and is caught up with when there is room', async ({ skip }) => {
+    const disk = smallDisk('full', '2m')
+    if (disk === undefined) return skip('needs the right to mount a small file system')
+    const dataDir = join(disk, 'data')
+    const told: string[] = []
+    const first = await openLedger({ dataDir, durability: 'process', onTrouble: (message) => told.push(message) })
+    await first.journal.append([opened('global')])
+    await first.journal.appendOrFail(held('call-1', ['global']))
+    await first.ledger.openState()
+    const filler = fill(disk)
+
+    const refused: string[] = []
+    for (let i = 0; i < 40; i++)
+      await first.journal.appendOrFail(held(`call-full-${i}`, ['global'])).catch(() => refused.push(`call-full-${i}`))
+    expect(refused.length).toBeGreaterThan(10)
+    await first.journal.append([ended('call-1', { charges: { global: 4 } })])
+    expect(first.journal.trouble()).toMatch(/no space is left on the disk: free some space there \(ENOSPC\)/)
+    await expect(first.ledger.usage({ from: 0, to: 1, groupBy: [] })).rejects.toMatchObject({ code: 'store_unavailable' })
+
+    rmSync(filler)
+    await expect.poll(() => first.journal.trouble(), { timeout: 10_000 }).toBeUndefined()
+    const holds = (await first.ledger.openState()).holds.map(({ call }) => String(call.id))
+    expect(holds.filter((id) => refused.includes(id))).toEqual([])
+    expect(holds).toHaveLength(40 - refused.length)
+    await first.close()
+    const second = await openLedger({ dataDir, durability: 'process' })
+    expect((await second.ledger.sums())[0]?.used).toBe(4)
+    await second.close()
+  })
+
+  test('is named at the start, with what to do', async ({ skip }) => {
+    const disk = smallDisk('full-at-start', '1m')
+    if (disk === undefined) return skip('needs the right to mount a small file system')
+    mkdirSync(join(disk, 'data', 'journal'), { recursive: true })
+    fill(disk)
+    const opening = openLedger({ dataDir: join(disk, 'data'), durability: 'process' })
+    await expect(opening).rejects.toMatchObject({ code: 'store_unavailable' })
+    await expect(opening).rejects.toThrow(new RegExp(`${disk}.*(no space|whether it is full)`))
+  })
+
+  test('that is read-only is named at the start, with what to do', async ({ skip }) => {
+    const disk = smallDisk('read-only', '2m')
+    if (disk === undefined) return skip('needs the right to mount a small file system')
+    const dataDir = join(disk, 'data')
+    const { close } = await openLedger({ dataDir, durability: 'process' })
+    await close()
+    execFileSync('mount', ['-o', 'remount,ro', disk])
+    const opening = openLedger({ dataDir, durability: 'process' })
+    await expect(opening).rejects.toMatchObject({ code: 'store_unavailable' })
+    await expect(opening).rejects.toThrow(new RegExp(`${dataDir}.*writable`))
+    expect(readdirSync(dataDir)).toContain('ledger.db')
+  })
+})

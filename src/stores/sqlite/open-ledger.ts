@@ -1,0 +1,79 @@
+import { mkdirSync } from 'node:fs'
+import type { Clock, Journal, Ledger } from '../../engine/ports.ts'
+import { systemClock } from '../../engine/system-clock.ts'
+import { lockDataDir } from './data-dir-lock.ts'
+import { type FileJournal, openJournal } from './journal.ts'
+import { createLedgerReader, type LedgerReader } from './ledger-reader.ts'
+import { type LedgerWriter, startLedgerWriter } from './ledger-writer.ts'
+import { journalDir } from './segment.ts'
+import { explain } from './storage-error.ts'
+
+export interface LedgerOptions {
+  readonly dataDir: string
+  /** `process` survives `kill -9`, `disk` a power cut. */
+  readonly durability: 'process' | 'disk'
+  readonly clock?: Clock
+  /** Called when the ledger has stored new alerts. */
+  readonly onAlerts?: () => void
+  /** Hears, in one line, of what keeps records from the disk or the ledger from following. */
+  readonly onTrouble?: (message: string) => void
+}
+
+export interface OpenedLedger {
+  readonly journal: Journal
+  readonly ledger: Ledger
+  /**
+   * Writes and applies everything, and lets go of the directory.
+   * @throws Failure store_unavailable where records can't be written even now; the directory is let go of all the same
+   */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Opens the ledger in `dataDir`, which is created where it is missing. What a process that died left in the journal is taken in first.
+ * @throws Failure store_unavailable where another process has the directory, or it can't be read or written; nothing is left open
+ */
+export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> {
+  const { dataDir, durability, clock = systemClock, onAlerts = () => undefined, onTrouble = () => undefined } = options
+  createDirectories(dataDir)
+  const unlock = lockDataDir(dataDir)
+  let writer: LedgerWriter | undefined
+  try {
+    const started = await startLedgerWriter({ dataDir, onAlerts, onTrouble })
+    writer = started
+    const journal = openJournal({ dataDir, durability, start: started.start, clock, onGrown: started.grown, onTrouble })
+    const reader = createLedgerReader({ dataDir, journal, writer: started })
+    return { journal, ledger: reader, close: () => close({ journal, reader, writer: started, unlock }) }
+  } catch (error) {
+    await writer?.stop()
+    unlock()
+    throw error
+  }
+}
+
+function createDirectories(dataDir: string): void {
+  try {
+    mkdirSync(journalDir(dataDir), { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw explain(error, `can't create the data_dir ${dataDir}`)
+  }
+}
+
+interface Parts {
+  readonly journal: FileJournal
+  readonly reader: LedgerReader
+  readonly writer: LedgerWriter
+  readonly unlock: () => void
+}
+
+async function close({ journal, reader, writer, unlock }: Parts): Promise<void> {
+  try {
+    await journal.close()
+  } finally {
+    // What the ledger can't take in now, it takes in at the next start.
+    await writer.catchUp(journal.end()).catch(() => undefined)
+    await reader.stop()
+    await writer.stop()
+    unlock()
+  }
+}

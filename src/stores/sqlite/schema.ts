@@ -1,0 +1,173 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { Failure } from '../../engine/failure.ts'
+import { integer } from './row.ts'
+
+/**
+ * The ledger's tables. Amounts are safe integers in the unit of their account, instants are UTC epoch milliseconds, an
+ * attribute that a call did not have is ''. What is append-only is so by trigger.
+ */
+const FIRST = `
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta (name, value) VALUES ('segment', 1), ('offset', 0);
+
+CREATE TABLE accounts (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  budget TEXT NOT NULL,
+  each_value TEXT,
+  unit TEXT NOT NULL,
+  period_kind TEXT NOT NULL,
+  period_name TEXT NOT NULL,
+  starts_at INTEGER NOT NULL,
+  ends_at INTEGER NOT NULL,
+  granted INTEGER NOT NULL DEFAULT 0,
+  used INTEGER NOT NULL DEFAULT 0,
+  overrun INTEGER NOT NULL DEFAULT 0,
+  calls INTEGER NOT NULL DEFAULT 0,
+  alerted_at REAL NOT NULL DEFAULT 0,
+  closed_at INTEGER
+) STRICT;
+CREATE INDEX accounts_open ON accounts (id) WHERE closed_at IS NULL;
+
+CREATE TABLE holds (
+  position INTEGER PRIMARY KEY,
+  call TEXT NOT NULL UNIQUE,
+  expires_at INTEGER NOT NULL,
+  record TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE calls (
+  position INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  admitted_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  team TEXT NOT NULL,
+  project TEXT NOT NULL,
+  user TEXT NOT NULL,
+  key TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  tags TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
+  ending TEXT NOT NULL,
+  status INTEGER,
+  usage_kind TEXT NOT NULL,
+  why TEXT NOT NULL,
+  input INTEGER NOT NULL,
+  cached_input INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  cost_nano_usd INTEGER NOT NULL,
+  price TEXT,
+  charges TEXT NOT NULL, -- [[account id, amount, how much of it went beyond the hold], ...]
+  overrun INTEGER NOT NULL
+) STRICT;
+CREATE INDEX calls_ended_at ON calls (ended_at);
+${immutable('calls')}
+
+CREATE TABLE rollup_hour (
+  attribute TEXT NOT NULL, -- '' for all calls; 'team+user' has the values as a JSON array
+  hour INTEGER NOT NULL,
+  value TEXT NOT NULL,
+  calls INTEGER NOT NULL,
+  estimated_calls INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cached_input INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  cost_nano_usd INTEGER NOT NULL,
+  PRIMARY KEY (attribute, hour, value)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rollup_day (
+  day INTEGER NOT NULL,
+  team TEXT NOT NULL,
+  project TEXT NOT NULL,
+  user TEXT NOT NULL,
+  key TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  calls INTEGER NOT NULL,
+  estimated_calls INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cached_input INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  cost_nano_usd INTEGER NOT NULL,
+  PRIMARY KEY (day, team, project, user, key, provider, model)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE closes (
+  position INTEGER PRIMARY KEY,
+  account TEXT NOT NULL UNIQUE,
+  budget TEXT NOT NULL,
+  content TEXT NOT NULL, -- JSON, exactly as it was hashed
+  hash TEXT NOT NULL
+) STRICT;
+CREATE INDEX closes_budget ON closes (budget);
+${immutable('closes')}
+
+CREATE TABLE alerts (
+  position INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  account TEXT NOT NULL,
+  threshold REAL NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (account, threshold)
+) STRICT;
+CREATE TABLE deliveries (
+  alert TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  state TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  next_at INTEGER NOT NULL,
+  last_error TEXT NOT NULL,
+  PRIMARY KEY (alert, channel)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_due ON deliveries (next_at) WHERE state = 'pending';
+
+CREATE TABLE audit (
+  position INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  target TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  before TEXT NOT NULL,
+  after TEXT NOT NULL
+) STRICT;
+${immutable('audit')}
+
+CREATE TABLE budgets (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
+CREATE TABLE keys (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
+`
+
+const MIGRATIONS: readonly string[] = [FIRST]
+
+function immutable(table: string): string {
+  const trigger = (verb: string) =>
+    `CREATE TRIGGER ${table}_no_${verb} BEFORE ${verb} ON ${table} BEGIN SELECT raise(ABORT, '${table} are never changed'); END;`
+  return `${trigger('UPDATE')}\n${trigger('DELETE')}`
+}
+
+/**
+ * Brings the database up to this code's schema, each step in a transaction of its own; never backwards.
+ * @param path of the database file, for messages
+ * @throws Failure store_unavailable where a newer Bursar wrote the database
+ */
+export function migrate(db: DatabaseSync, path: string): void {
+  const version = integer(db.prepare('PRAGMA user_version').get() ?? {}, 'user_version')
+  if (version > MIGRATIONS.length) {
+    throw new Failure(
+      'store_unavailable',
+      `${path} was written by a newer Bursar (schema ${version}; this one knows up to ${MIGRATIONS.length}): start that version, or restore the backup from before the update`,
+    )
+  }
+  for (const [i, step] of MIGRATIONS.slice(version).entries()) {
+    db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${version + i + 1}; COMMIT`)
+  }
+}
