@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { type Channel, createChannels } from './alerts/channels/create-channels.ts'
@@ -20,7 +20,7 @@ import { createUpstream } from './gateway/upstream.ts'
 import { createMetrics } from './http/metrics.ts'
 import { listPriceOf } from './providers/price-table.ts'
 import { apiShape, apiShapes } from './providers/registry.ts'
-import { countTokens } from './providers/tokenizer.ts'
+import { countTokens, loadTokenizer } from './providers/tokenizer.ts'
 import { createMemoryCounters } from './stores/memory/counters.ts'
 import { openLedger } from './stores/sqlite/open-ledger.ts'
 
@@ -42,6 +42,8 @@ export interface AppOptions {
 
 const TICK_MS = 1000
 const DRAIN_MS = 60_000
+/** Longer than load balancers keep theirs, so that it is never this side which closes first. */
+const KEEP_ALIVE_MS = 75_000
 
 /** Paths of the control plane; everything else is a call to a provider. */
 const CONTROL_PLANE = /^\/(?:$|\?|api\/|docs(?:\/|$|\?)|metrics(?:$|\?)|healthz(?:$|\?)|readyz(?:$|\?))/
@@ -97,12 +99,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     health: () => healthOf(trouble(), isDraining),
     metrics: metrics.text,
   })
-  const controlPlane = getRequestListener(api.fetch)
-  const listener = createServer({ keepAliveTimeout: 75_000, requestTimeout: 0 }, (request, response) => {
-    if (CONTROL_PLANE.test(request.url ?? '')) void controlPlane(request, response)
-    else void pipeline(request, response)
-  })
+  const listener = createListener(getRequestListener(api.fetch), pipeline)
   const url = await listen(listener, server)
+  setTimeout(loadTokenizer, TICK_MS).unref()
   const ticking = setInterval(() => void engine.tick().catch((error: unknown) => log('a tick failed', error)), TICK_MS)
   return {
     engine,
@@ -117,6 +116,16 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     },
   }
 }
+
+/** One port for both: calls to providers pass no web framework, which would cost more than all of the gateway. */
+function createListener(controlPlane: Handler, gateway: Handler): Server {
+  return createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, (request, response) => {
+    const handle = CONTROL_PLANE.test(request.url ?? '') ? controlPlane : gateway
+    void handle(request, response)
+  })
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 function enabledChannels(config: Config): readonly Channel[] {
   const enabled = config.alerts.channels.filter((channel) => channel.kind !== 'disabled')

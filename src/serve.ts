@@ -59,7 +59,9 @@ then: npx bursar status
 
 function explainStart(error: unknown, { host, port }: { readonly host: string; readonly port: number }): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE') return new Failure('invalid_config', `port ${port} on ${host} is in use: stop what listens there, or set another server.port`, error)
-  if (code === 'EACCES') return new Failure('invalid_config', `port ${port} on ${host} needs more rights: set a server.port of 1024 or more`, error)
+  if (code === 'EADDRINUSE')
+    return new Failure('invalid_config', `port ${port} on ${host} is in use: stop what listens there, or set another server.port`, error)
+  if (code === 'EACCES')
+    return new Failure('invalid_config', `port ${port} on ${host} needs more rights: set a server.port of 1024 or more`, error)
   return error
 }

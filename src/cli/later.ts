@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { Failure } from '../engine/failure.ts'
 
 /** Commands that later versions bring; until then they say so. */
-export const LATER = ['apply', 'forecast', 'export', 'grant', 'simulate', 'mcp'] as const
+const LATER = ['apply', 'forecast', 'export', 'grant', 'simulate', 'mcp'] as const
 
 export function addLater(program: Command): void {
   for (const name of LATER) {

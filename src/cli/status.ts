@@ -49,7 +49,7 @@ export function addStatus(program: Command, io: Io, server: () => Server): void 
 }
 
 /** The table of `bursar status`. */
-export function formatStatus(io: Io, budgets: readonly Row[]): string {
+function formatStatus(io: Io, budgets: readonly Row[]): string {
   if (budgets.length === 0) return 'no budgets yet: add one to bursar.yaml\n'
   const rows = budgets.map((row) => [
     row.account === null ? row.name : `${row.name} (${row.account})`,

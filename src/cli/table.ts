@@ -11,7 +11,7 @@ export function table(rows: readonly (readonly string[])[], align: readonly ('le
 }
 
 /** How many columns of a terminal a text takes: no escape codes, two for wide characters, none for combining ones. */
-export function widthOf(text: string): number {
+function widthOf(text: string): number {
   let width = 0
   // oxlint-disable-next-line no-control-regex
   for (const character of text.replaceAll(/\u001B\[[\d;]*m/g, '')) {

@@ -14,7 +14,7 @@ export const DAY_MS = 1500
 export const NIGHT_MINUTES_PER_SECOND = 5
 /** From Friday 18:00 to Saturday 09:00, when somebody looks. */
 export const NIGHT_MINUTES = 15 * 60
-export const NIGHT_STARTS_AT_MINUTE = 18 * 60
+const NIGHT_STARTS_AT_MINUTE = 18 * 60
 
 /** The loop gives up for the demo once it was refused so often. */
 export const REFUSALS_SHOWN = 300

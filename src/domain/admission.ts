@@ -32,35 +32,60 @@ export type Admission =
  * Sets the call's bound aside in every account, or in none. Only hard caps refuse; at exactly the limit a further call is
  * refused, and a limit of 0 refuses everything. Near a cap the maximum output is clamped to what is left, where the tight
  * budgets allow it and at least `bound.outputMin` fits.
+ * @throws Defect where a sum leaves the safe integers; then no account has changed
  */
 export function reserve(claims: readonly Claim[], bound: CallBound): Admission {
   const outputMax = outputThatAllAllow(claims, bound)
   if (outputMax < bound.outputMin) return refusal(claims, bound)
   const amounts: Amount[] = []
-  for (const { account, demand } of claims) {
-    const amount = amountFor(demand, outputMax)
-    account.held = plus(account.held, amount)
-    amounts.push(amount)
-    assert(!account.budget.isHardCap || roomOf(account) >= 0, 'used + held <= limit in a hard cap')
+  for (const claim of claims) amounts.push(amountThatFits(claim, outputMax))
+  for (let i = 0; i < claims.length; i++) {
+    const account = claims[i]?.account
+    if (account !== undefined) account.held += amounts[i] ?? 0
   }
   return { kind: 'held', outputMax, amounts }
 }
 
-/** Gives the holds back and charges what was used; never refused, and what goes beyond a hold is an overrun. */
+/**
+ * Gives the holds back and charges what was used; never refused, and what goes beyond a hold is an overrun.
+ * @returns the largest overrun, in that account's own unit; 0: every hold covered its charge
+ * @throws Defect where a sum leaves the safe integers; then no account has changed
+ */
 export function settle(accounts: readonly Account[], held: readonly Amount[], used: readonly Amount[]): Amount {
+  checkSettlement(accounts, held, used)
   let overrun = 0
+  for (let i = 0; i < accounts.length; i++) {
+    const account = accounts[i]
+    const heldAmount = held[i] ?? 0
+    const usedAmount = used[i] ?? 0
+    if (account === undefined) continue
+    const beyond = Math.max(0, usedAmount - heldAmount)
+    account.held -= heldAmount
+    account.used += usedAmount
+    account.overrun += beyond
+    overrun = Math.max(overrun, beyond)
+  }
+  return overrun
+}
+
+/** Throws before anything has changed: a defect in one account leaves all of them as they were. */
+function amountThatFits({ account, demand }: Claim, outputMax: number): Amount {
+  const amount = amountFor(demand, outputMax)
+  assert(!account.budget.isHardCap || amount <= roomOf(account), 'used + held <= limit in a hard cap')
+  plus(account.held, amount)
+  return amount
+}
+
+/** As {@link amountThatFits}: all sums are amounts, or nothing changes. */
+function checkSettlement(accounts: readonly Account[], held: readonly Amount[], used: readonly Amount[]): void {
   for (let i = 0; i < accounts.length; i++) {
     const account = accounts[i]
     const heldAmount = held[i]
     const usedAmount = used[i]
     assert(account !== undefined && heldAmount !== undefined && usedAmount !== undefined, 'a hold and a charge for each account')
-    account.held = minus(account.held, heldAmount)
-    account.used = plus(account.used, usedAmount)
-    const beyond = Math.max(0, usedAmount - heldAmount)
-    account.overrun = plus(account.overrun, beyond)
-    overrun = Math.max(overrun, beyond)
+    minus(account.held, heldAmount)
+    plus(account.used, usedAmount)
   }
-  return overrun
 }
 
 function outputThatAllAllow(claims: readonly Claim[], bound: CallBound): number {

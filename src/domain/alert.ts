@@ -31,7 +31,7 @@ export function alertOf(account: Account, crossing: Crossing, at: EpochMs, chann
   const { budget, each, period } = account
   const chosen = budget.channels
   return {
-    id: `alert-${budget.id}-${each === null ? '' : `${each}-`}${period.startsAt}-${crossing.threshold}`,
+    id: `alert-${budget.id}-${period.startsAt}-${crossing.threshold}${each === null ? '' : `:${escaped(each)}`}`,
     at,
     account: account.key,
     budget: budget.id,
@@ -46,4 +46,9 @@ export function alertOf(account: Account, crossing: Crossing, at: EpochMs, chann
     ...(budget.ownerEmail === undefined ? {} : { ownerEmail: budget.ownerEmail }),
     channels: chosen === undefined ? channelNames : channelNames.filter((name) => chosen.includes(name)),
   }
+}
+
+/** Without a colon or a dash, so that no two accounts share an id: not `team-ann`, and not `team` with its user `ann`. */
+function escaped(each: string): string {
+  return encodeURIComponent(each.toWellFormed()).replaceAll('-', '%2D')
 }

@@ -1,5 +1,4 @@
-import type { Amount, Unit } from './amount.ts'
-import { isAmount } from './amount.ts'
+import { type Amount, AMOUNT_MAX, isAmount, type Unit } from './amount.ts'
 import { assert } from './defect.ts'
 import { dearestInputPico, PICO_PER_NANO, type Price } from './price.ts'
 
@@ -51,9 +50,12 @@ export function amountFor(demand: Demand, outputTokens: number): Amount {
   return amount
 }
 
-/** The largest maximum output that fits into `room`; negative or `-Infinity` where not even the fixed part fits. */
+/**
+ * The largest maximum output that fits into `room`; negative or `-Infinity` where not even the fixed part fits. A call of
+ * more than 2^53 pico-USD (9,007 USD) never fits: beyond, the line is not exact.
+ */
 export function outputThatFits(demand: Demand, room: number): number {
-  const forOutput = room * demand.scale - demand.fixed
+  const forOutput = Math.min(room * demand.scale, AMOUNT_MAX) - demand.fixed
   if (demand.perOutput === 0) return forOutput >= 0 ? Infinity : -Infinity
   return Math.floor(forOutput / demand.perOutput)
 }

@@ -55,7 +55,9 @@ function fileUnder(byAttribute: Map<Attribute, Map<string, Filed[]>>, everywhere
   const [attribute, value] = first
   const byValue = byAttribute.get(attribute) ?? new Map<string, Filed[]>()
   byAttribute.set(attribute, byValue)
-  byValue.set(value, [...(byValue.get(value) ?? []), filed])
+  const others = byValue.get(value)
+  if (others === undefined) byValue.set(value, [filed])
+  else others.push(filed)
 }
 
 function eachValue(budget: Budget, attributes: Attributes): string | null {

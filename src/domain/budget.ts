@@ -45,7 +45,7 @@ export interface Budget extends BudgetDefinition {
 export function revise(previous: Budget | undefined, definition: BudgetDefinition, now: EpochMs): Budget {
   if (previous === undefined) return definition
   const startsAnew = previous.unit !== definition.unit || previous.each !== definition.each
-  if (startsAnew) return { ...definition, startsFrom: now }
+  if (startsAnew) return { ...definition, startsFrom: afterOpenAccount(previous, now) }
   const ruleNow = ruleAt(previous, Math.max(now, previous.startsFrom ?? 0))
   const isSameRule = ruleNow.kind === definition.period.kind && ruleNow.timezone === definition.period.timezone
   if (isSameRule && previous.before === undefined) return { ...definition, ...keptStart(previous.startsFrom) }
@@ -59,7 +59,12 @@ function keptStart(startsFrom: EpochMs | undefined): Pick<Budget, 'startsFrom'> 
 
 /** The budget after a reset at `now`: its current accounts end, and the next ones begin at zero in the same period. */
 export function restart(budget: Budget, now: EpochMs): Budget {
-  return { ...budget, startsFrom: Math.max(now, budget.startsFrom ?? 0) }
+  return { ...budget, startsFrom: afterOpenAccount(budget, now) }
+}
+
+/** An account's key holds its start: one that begins anew begins at least a millisecond after the one before it. */
+function afterOpenAccount(budget: Budget, now: EpochMs): EpochMs {
+  return Math.max(now, accountPeriod(budget, now).startsAt + 1)
 }
 
 /**

@@ -14,7 +14,7 @@ export type AccountKey = Branded<'AccountKey'>
 
 /** 1 to 200 characters without control characters. */
 export function isId(text: string): boolean {
-  return text.length > 0 && text.length <= 200 && !/[\0-\x1F\x7F-\x9F]/.test(text)
+  return text.length > 0 && text.length <= 200 && !/\p{Cc}/u.test(text)
 }
 
 /** @throws RangeError where `text` is no id (see {@link isId}) */
@@ -34,7 +34,7 @@ export function toAccountKey(budget: BudgetId, each: string | null, startsAt: nu
 
 /** @throws RangeError where `text` was not made by {@link toAccountKey} */
 export function parseAccountKey(text: string): AccountKey {
-  if (text.split('\n').length !== 3) throw new RangeError(`not an account key: ${text.slice(0, 80)}`)
+  if (!/^[^\n]+\n[^\n]*\n-?\d+$/.test(text)) throw new RangeError(`not an account key: ${text.slice(0, 80)}`)
   return text as AccountKey
 }
 

@@ -6,6 +6,8 @@ export type PeriodKind = 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year' 
 
 export const PERIOD_KINDS: readonly PeriodKind[] = ['hour', 'day', 'week', 'month', 'quarter', 'year', 'total']
 
+type CalendarKind = Exclude<PeriodKind, 'hour' | 'total'>
+
 /** A rule that cuts time into periods, by the calendar of an IANA time zone. */
 export interface PeriodRule {
   readonly kind: PeriodKind
@@ -22,11 +24,11 @@ export interface Period {
 
 const ALWAYS: Period = { kind: 'total', startsAt: 0, endsAt: END_OF_TIME, name: 'total' }
 
-/** True for names of the IANA time zone database, and for `UTC`. */
+/** True for names of the IANA time zone database, and for `UTC`; not for offsets and date strings, which Temporal takes too. */
 export function isTimezone(name: string): boolean {
   try {
     Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name)
-    return true
+    return /^[A-Za-z]/.test(name)
   } catch {
     return false
   }
@@ -49,30 +51,37 @@ export function periodAt(rule: PeriodRule, at: EpochMs): Period {
 function hourOf(local: Temporal.ZonedDateTime): Period {
   const intoHourMs = local.minute * 60_000 + local.second * 1000 + local.millisecond
   const startsAt = local.epochMilliseconds - intoHourMs
-  const changedAt = local.getTimeZoneTransition('previous')?.epochMilliseconds ?? startsAt
+  // 'previous' is strictly before: a nanosecond later, a change at this very instant is found too.
+  const changedAt = local.add({ nanoseconds: 1 }).getTimeZoneTransition('previous')?.epochMilliseconds ?? startsAt
   const changesAt = local.getTimeZoneTransition('next')?.epochMilliseconds ?? END_OF_TIME
   const offset = local.offset === '+00:00' ? 'Z' : local.offset
   return {
     kind: 'hour',
-    startsAt: changedAt <= local.epochMilliseconds ? Math.max(startsAt, changedAt) : startsAt,
+    startsAt: Math.max(startsAt, changedAt),
     endsAt: Math.min(startsAt + 3_600_000, changesAt),
     name: `${local.toPlainDate().toString()}T${String(local.hour).padStart(2, '0')}${offset}`,
   }
 }
 
-function calendarPeriodOf(kind: 'day' | 'week' | 'month' | 'quarter' | 'year', local: Temporal.ZonedDateTime): Period {
+/** A zone that set its clocks back just after midnight (St. John's, 00:01) repeated an evening: it belongs to the day that had begun. */
+function calendarPeriodOf(kind: CalendarKind, local: Temporal.ZonedDateTime): Period {
   const day = local.toPlainDate()
+  const period = spanOf(kind, day, local.timeZoneId)
+  return local.epochMilliseconds < period.endsAt ? period : spanOf(kind, day.add({ days: 1 }), local.timeZoneId)
+}
+
+function spanOf(kind: CalendarKind, day: Temporal.PlainDate, timezone: string): Period {
   const [first, length, name] = calendarSpan(kind, day)
   return {
     kind,
-    startsAt: first.toZonedDateTime(local.timeZoneId).epochMilliseconds,
-    endsAt: first.add(length).toZonedDateTime(local.timeZoneId).epochMilliseconds,
+    startsAt: first.toZonedDateTime(timezone).epochMilliseconds,
+    endsAt: first.add(length).toZonedDateTime(timezone).epochMilliseconds,
     name,
   }
 }
 
 function calendarSpan(
-  kind: 'day' | 'week' | 'month' | 'quarter' | 'year',
+  kind: CalendarKind,
   day: Temporal.PlainDate,
 ): [first: Temporal.PlainDate, length: Temporal.DurationLike, name: string] {
   const year = String(day.year).padStart(4, '0')

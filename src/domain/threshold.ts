@@ -53,5 +53,5 @@ function sharesOf(account: Account): readonly number[] {
 /** Rounded to 15 digits first, since 0.07 * 100 is 7.000000000000001 in floats; an untouched account has reached nothing. */
 function amountAt(share: number, account: Account): Amount {
   const limit = account.budget.limit + account.granted
-  return Math.max(1, Math.ceil(Number((share * limit).toPrecision(15))))
+  return Math.max(1, share === EXHAUSTED ? limit : Math.ceil(Number((share * limit).toPrecision(15))))
 }

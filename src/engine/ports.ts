@@ -10,7 +10,7 @@ import type { EpochMs } from '../domain/instant.ts'
 import type { Period } from '../domain/period.ts'
 import type { Price } from '../domain/price.ts'
 import type { Usage } from '../domain/usage.ts'
-import type { AccountSums, AuditEntry, DeliveryAttempt, KeyRow, LedgerRecord } from '../domain/record.ts'
+import type { AccountSums, AuditEntry, KeyRow, LedgerRecord } from '../domain/record.ts'
 
 /** What the time is and what should happen later. Tests move it. */
 export interface Clock {
@@ -213,5 +213,3 @@ export interface Channel {
   /** @throws ChannelError, or any error for a failure that may pass */
   readonly send: (alert: Alert) => Promise<void>
 }
-
-export type { DeliveryAttempt }

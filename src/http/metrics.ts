@@ -13,15 +13,33 @@ export interface Metrics {
 }
 
 /** @param standings the open accounts, read when Prometheus asks */
-export function createMetrics(standings: () => readonly Standing[], state: { callsInFlight: () => number; trouble: () => boolean }): Metrics {
+export function createMetrics(
+  standings: () => readonly Standing[],
+  state: { callsInFlight: () => number; trouble: () => boolean },
+): Metrics {
   const registry = new Registry()
   const registers = [registry]
-  const calls = new Counter({ name: 'bursar_calls_total', help: 'Calls that ended.', labelNames: ['provider', 'ending', 'usage'], registers })
+  const calls = new Counter({
+    name: 'bursar_calls_total',
+    help: 'Calls that ended.',
+    labelNames: ['provider', 'ending', 'usage'],
+    registers,
+  })
   const refusals = new Counter({ name: 'bursar_refusals_total', help: 'Requests that Bursar refused.', labelNames: ['code'], registers })
   const tokens = new Counter({ name: 'bursar_tokens_total', help: 'Tokens charged.', labelNames: ['provider', 'kind'], registers })
   const cost = new Counter({ name: 'bursar_cost_usd_total', help: 'Cost charged, in USD.', labelNames: ['provider'], registers })
-  const overruns = new Counter({ name: 'bursar_overruns_total', help: 'Calls that used more than their bound.', labelNames: ['provider'], registers })
-  const unpriced = new Counter({ name: 'bursar_unpriced_calls_total', help: 'Calls without a known price.', labelNames: ['provider'], registers })
+  const overruns = new Counter({
+    name: 'bursar_overruns_total',
+    help: 'Calls that used more than their bound.',
+    labelNames: ['provider'],
+    registers,
+  })
+  const unpriced = new Counter({
+    name: 'bursar_unpriced_calls_total',
+    help: 'Calls without a known price.',
+    labelNames: ['provider'],
+    registers,
+  })
   addGauges(registers, standings, state)
   return {
     contentType: registry.contentType,
@@ -58,8 +76,12 @@ function addGauges(
         }
       },
     })
-  gauge('bursar_budget_used_ratio', 'Share of the limit that is used.', (standing) => (capOf(standing) === 0 ? 1 : standing.used / capOf(standing)))
-  gauge('bursar_budget_held_ratio', 'Share of the limit that calls in flight hold.', (standing) => (capOf(standing) === 0 ? 0 : standing.held / capOf(standing)))
+  gauge('bursar_budget_used_ratio', 'Share of the limit that is used.', (standing) =>
+    capOf(standing) === 0 ? 1 : standing.used / capOf(standing),
+  )
+  gauge('bursar_budget_held_ratio', 'Share of the limit that calls in flight hold.', (standing) =>
+    capOf(standing) === 0 ? 0 : standing.held / capOf(standing),
+  )
   const single = (name: string, help: string, value: () => number) =>
     new Gauge({
       name,

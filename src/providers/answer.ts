@@ -120,7 +120,7 @@ class PlainBody {
 }
 
 /** The JSON object of a text; undefined where it is none. */
-export function parseObject(text: string): JsonObject | undefined {
+function parseObject(text: string): JsonObject | undefined {
   try {
     return asObject(JSON.parse(text))
   } catch {

@@ -107,6 +107,6 @@ test('one call that crosses several thresholds fires the highest only, and never
   await chat(bursar.url, 700)
   await chat(bursar.url, 700)
   const { alerts } = await api<{ alerts: { threshold: number }[] }>(bursar.url, 'alerts')
-  expect(alerts.map(({ threshold }) => threshold).toSorted()).toEqual([0.7, 1])
+  expect(alerts.map(({ threshold }) => threshold).toSorted((a, b) => a - b)).toEqual([0.7, 1])
   await bursar.close()
 })

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,7 +10,7 @@ import { formatConfigErrors, parseConfig } from '../../src/config/load.ts'
 import type { Clock } from '../../src/engine/ports.ts'
 
 export const KEY = 'bsr_test_key_0123456789'
-export const ADMIN = 'bsr_admin_test_0123456789'
+const ADMIN = 'bsr_admin_test_0123456789'
 
 /** A directory of its own for one Bursar, removed at the end. */
 export function tempDir(): string {
@@ -28,7 +28,7 @@ export interface Setup {
   readonly store?: string
 }
 
-export function configText({ upstreamUrl, dir, budgets, keys, more = '', store = '' }: Setup): string {
+function configText({ upstreamUrl, dir, budgets, keys, more = '', store = '' }: Setup): string {
   return `
 server: { port: 0, admin_token: ${ADMIN} }
 store: { data_dir: ${join(dir, 'data')}${store} }
@@ -143,5 +143,3 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
 export function remove(dir: string): void {
   rmSync(dir, { recursive: true, force: true })
 }
-
-export { readFileSync }

@@ -48,7 +48,7 @@ export function createNaiveLedger(): NaiveLedger {
 }
 
 /** What is open after these records, by the plainest reading of them. */
-export function fold(records: readonly LedgerRecord[]): OpenState {
+function fold(records: readonly LedgerRecord[]): OpenState {
   const budgets = new Map<string, Budget>()
   const accounts = new Map<string, OpenAccount>()
   const holds = new Map<string, Hold>()

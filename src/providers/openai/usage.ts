@@ -80,6 +80,6 @@ function detailsOf(usage: JsonObject, names: readonly string[]): JsonObject {
 }
 
 /** Without the counts that are not there: absent is not zero. */
-export function counts(all: { readonly [Name in keyof TokenCounts]: number | undefined }): TokenCounts {
+function counts(all: { readonly [Name in keyof TokenCounts]: number | undefined }): TokenCounts {
   return Object.fromEntries(Object.entries(all).filter(([, count]) => count !== undefined))
 }

@@ -72,6 +72,14 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       expect((await under.ledger.openState()).holds).toHaveLength(1)
     })
 
+    test('closed twice, it is closed; then it takes nothing more, and says so', async () => {
+      await under.close()
+      await under.close()
+      await expect(under.journal.appendOrFail(held('call-1'))).rejects.toMatchObject({ code: 'store_unavailable' })
+      await expect(under.ledger.openState()).rejects.toMatchObject({ code: 'store_unavailable' })
+      expect(under.journal.trouble()).toBeDefined()
+    })
+
     test('an account has what its calls charged it, and how far each went beyond its own hold', async () => {
       await under.journal.append([opened('a'), opened('b'), held('call-1', ['a', 'b']), held('call-2', ['a', 'b'])])
       await under.ledger.openState()

@@ -55,7 +55,7 @@ export interface CallWish {
 
 const USAGE: Usage = { kind: 'reported', counts: { input: 7, cachedInput: 2, output: 3 } }
 
-export function call(id: string, attributes: Partial<Attributes> = {}): Call {
+function call(id: string, attributes: Partial<Attributes> = {}): Call {
   return {
     id: toCallId(id),
     admittedAt: AT,

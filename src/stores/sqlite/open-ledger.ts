@@ -23,7 +23,7 @@ export interface OpenedLedger {
   readonly journal: Journal
   readonly ledger: Ledger
   /**
-   * Writes and applies everything, and lets go of the directory.
+   * Writes and applies everything, and lets go of the directory; once, however often it is called.
    * @throws Failure store_unavailable where records can't be written even now; the directory is let go of all the same
    */
   readonly close: () => Promise<void>
@@ -43,7 +43,8 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
     writer = started
     const journal = openJournal({ dataDir, durability, start: started.start, clock, onGrown: started.grown, onTrouble })
     const reader = createLedgerReader({ dataDir, journal, writer: started })
-    return { journal, ledger: reader, close: () => close({ journal, reader, writer: started, unlock }) }
+    let closing: Promise<void> | undefined
+    return { journal, ledger: reader, close: () => (closing ??= close({ journal, reader, writer: started, unlock })) }
   } catch (error) {
     await writer?.stop()
     unlock()

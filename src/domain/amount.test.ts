@@ -1,0 +1,52 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { AMOUNT_MAX, isAmount, minus, plus } from './amount.ts'
+import { Defect } from './defect.ts'
+
+const amounts = fc.oneof(fc.integer({ min: 0, max: 1_000_000 }), fc.maxSafeNat(), fc.constant(AMOUNT_MAX))
+
+test.each([0, 1, 123_456_789_012_345, AMOUNT_MAX])('%d is an amount', (value) => {
+  expect(isAmount(value)).toBe(true)
+})
+
+test.each([-1, 0.5, Number.NaN, Infinity, -Infinity, AMOUNT_MAX + 1])('%d is no amount', (value) => {
+  expect(isAmount(value)).toBe(false)
+})
+
+describe('sums are exact, or they are refused', () => {
+  test('a sum is the sum of the integers, or a defect where that is no amount', () => {
+    fc.assert(
+      fc.property(amounts, amounts, (a, b) => {
+        const exact = BigInt(a) + BigInt(b)
+        expect(orDefect(() => plus(a, b))).toBe(exact <= BigInt(AMOUNT_MAX) ? exact : 'defect')
+      }),
+    )
+  })
+
+  test('no more is given back than was set aside', () => {
+    fc.assert(
+      fc.property(amounts, amounts, (a, b) => {
+        expect(orDefect(() => minus(a, b))).toBe(b <= a ? BigInt(a) - BigInt(b) : 'defect')
+      }),
+    )
+  })
+
+  test('a fraction never gets into a sum', () => {
+    expect(() => plus(1, 0.5)).toThrow(Defect)
+    expect(() => minus(1, 0.5)).toThrow(Defect)
+    expect(() => plus(1, Number.NaN)).toThrow(Defect)
+  })
+
+  test('a defect says what should have held', () => {
+    expect(() => minus(1, 2)).toThrow('should hold: no more is given back than was set aside')
+  })
+})
+
+function orDefect(run: () => number): bigint | 'defect' {
+  try {
+    return BigInt(run())
+  } catch (error) {
+    if (error instanceof Defect) return 'defect'
+    throw error
+  }
+}

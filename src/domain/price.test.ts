@@ -1,0 +1,176 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { amountFor, type CallBound, demandIn, outputThatFits } from './bound.ts'
+import { AMOUNT_MAX } from './amount.ts'
+import { Defect } from './defect.ts'
+import { costNanoUsd, dearestInputPico, type Price } from './price.ts'
+import { type ChargedTokens, chargedTokens, NO_TOKENS } from './usage.ts'
+
+const tokens: fc.Arbitrary<ChargedTokens> = fc
+  .record({ input: fc.nat(2_000_000), cachedInput: fc.nat(2_000_000), cacheWrite: fc.nat(2_000_000), output: fc.nat(200_000) })
+  .map((counts) => chargedTokens({ kind: 'reported', counts }))
+
+/** Up to 600 USD per million tokens; pico-USD per token are micro-USD per million. */
+const pico = fc.oneof(fc.constant(0), fc.nat(1000), fc.nat(600_000_000))
+const prices: fc.Arbitrary<Price> = fc.record({ inputPico: pico, cachedInputPico: pico, cacheWritePico: pico, outputPico: pico })
+
+const price = (more: Partial<Price>): Price => ({ inputPico: 0, cachedInputPico: 0, cacheWritePico: 0, outputPico: 0, ...more })
+
+/** The same in integers of any size: each part by itself, no rounding before the end. */
+function exactPico(counts: ChargedTokens, at: Price): bigint {
+  const written = BigInt(Math.min(counts.cacheWrite, counts.input - counts.cachedInput))
+  const plain = BigInt(counts.input) - BigInt(counts.cachedInput) - written
+  return (
+    plain * BigInt(at.inputPico) +
+    BigInt(counts.cachedInput) * BigInt(at.cachedInputPico) +
+    written * BigInt(at.cacheWritePico) +
+    BigInt(counts.output) * BigInt(at.outputPico)
+  )
+}
+
+describe('a cost is exact', () => {
+  test('to the nano-USD, rounded once and half up, as in integers of any size', () => {
+    fc.assert(
+      fc.property(tokens, prices, (counts, at) => {
+        expect(BigInt(costNanoUsd(counts, at))).toBe((exactPico(counts, at) + 500n) / 1000n)
+      }),
+      { numRuns: 20_000 },
+    )
+  })
+
+  test('up to the last sum that is a safe integer, and refused as a defect beyond', () => {
+    const large = fc.record({ input: fc.nat(AMOUNT_MAX), inputPico: fc.integer({ min: 1, max: 1_000_000_000 }) })
+    fc.assert(
+      fc.property(large, fc.boolean(), ({ input, inputPico }, isNearEnd) => {
+        const counts = { ...NO_TOKENS, input: isNearEnd ? Math.floor(AMOUNT_MAX / inputPico) : input }
+        const exact = exactPico(counts, price({ inputPico }))
+        const expected = exact > BigInt(AMOUNT_MAX) ? 'defect' : (exact + 500n) / 1000n
+        expect(orDefect(() => costNanoUsd(counts, price({ inputPico })))).toBe(expected)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  test('a price of 0.0375 USD per million tokens is kept to its last digit', () => {
+    const cheap = price({ inputPico: 37_500 })
+    expect(costNanoUsd({ ...NO_TOKENS, input: 1_000_000 }, cheap)).toBe(37_500_000)
+    expect(costNanoUsd({ ...NO_TOKENS, input: 2 }, cheap)).toBe(75)
+    expect(costNanoUsd({ ...NO_TOKENS, input: 1 }, cheap)).toBe(38)
+  })
+
+  test('half a nano-USD is rounded up, less is dropped, and no part is rounded by itself', () => {
+    expect(costNanoUsd({ ...NO_TOKENS, input: 1 }, price({ inputPico: 499 }))).toBe(0)
+    expect(costNanoUsd({ ...NO_TOKENS, input: 1 }, price({ inputPico: 500 }))).toBe(1)
+    expect(costNanoUsd({ ...NO_TOKENS, input: 1, output: 1 }, price({ inputPico: 499, outputPico: 499 }))).toBe(1)
+  })
+
+  test('no tokens cost nothing', () => {
+    fc.assert(
+      fc.property(prices, (at) => {
+        expect(costNanoUsd(NO_TOKENS, at)).toBe(0)
+      }),
+    )
+  })
+})
+
+describe('each input token is priced once', () => {
+  const parts = price({ inputPico: 1_000_000, cachedInputPico: 100_000, cacheWritePico: 1_250_000 })
+
+  test('cached and written tokens at their own price, the rest plain', () => {
+    expect(costNanoUsd({ ...NO_TOKENS, input: 100, cachedInput: 30, cacheWrite: 20 }, parts)).toBe(50 * 1000 + 30 * 100 + 20 * 1250)
+  })
+
+  test('where the parts overlap, a cached token is cached, and the plain rest is not below 0', () => {
+    expect(costNanoUsd({ ...NO_TOKENS, input: 2168, cachedInput: 2161, cacheWrite: 2161 }, parts)).toBe(2161 * 100 + 7 * 1250)
+    expect(costNanoUsd({ ...NO_TOKENS, input: 10, cachedInput: 10, cacheWrite: 10 }, parts)).toBe(1000)
+  })
+
+  test('reasoning is a part of the output and is not priced again', () => {
+    const counts = { ...NO_TOKENS, output: 100, reasoning: 90 }
+    expect(costNanoUsd(counts, price({ outputPico: 10_000 }))).toBe(1000)
+  })
+
+  test('the input never costs more than all of it at its dearest part', () => {
+    fc.assert(
+      fc.property(tokens, prices, (counts, at) => {
+        const input = { ...counts, output: 0 }
+        expect(costNanoUsd(input, at)).toBeLessThanOrEqual(Math.ceil((counts.input * dearestInputPico(at)) / 1000))
+      }),
+    )
+  })
+})
+
+describe('a bound in USD bounds', () => {
+  const bounds: fc.Arbitrary<CallBound> = fc.record({
+    input: fc.nat(2_000_000),
+    outputMax: fc.nat(100_000),
+    outputMin: fc.constant(0),
+    choices: fc.integer({ min: 1, max: 8 }),
+  })
+  const share = fc.double({ min: 0, max: 1, noNaN: true })
+
+  test('every call that stays within its tokens costs at most the bound, whatever parts its input has', () => {
+    fc.assert(
+      fc.property(bounds, prices, share, share, (bound, at, cached, written) => {
+        const input = bound.input
+        const used = {
+          input,
+          cachedInput: Math.floor(input * cached),
+          cacheWrite: Math.floor(input * written),
+          output: bound.outputMax * bound.choices,
+        }
+        const cost = costNanoUsd(chargedTokens({ kind: 'reported', counts: used }), at)
+        expect(cost).toBeLessThanOrEqual(amountFor(demandIn('usd', bound, at), bound.outputMax))
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  test('it is the exact cost at the dearest input, rounded up', () => {
+    fc.assert(
+      fc.property(bounds, prices, (bound, at) => {
+        const exact = BigInt(bound.input) * BigInt(dearestInputPico(at)) + BigInt(bound.outputMax * bound.choices) * BigInt(at.outputPico)
+        expect(BigInt(amountFor(demandIn('usd', bound, at), bound.outputMax))).toBe((exact + 999n) / 1000n)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  test('the output that fits does fit, and one token more does not, in rooms of any size', () => {
+    const rooms = fc.oneof(fc.nat(10_000_000), fc.nat(9_000_000_000_000), fc.maxSafeNat())
+    const units = fc.constantFrom('tokens' as const, 'usd' as const)
+    fc.assert(
+      fc.property(bounds, prices, rooms, units, (bound, at, room, unit) => {
+        const demand = demandIn(unit, bound, at)
+        fc.pre(demand.perOutput > 0)
+        const fits = outputThatFits(demand, room)
+        // Past 2^53 pico-USD a call is too dear to be bounded exactly, and is kept out.
+        const isBounded = demand.fixed + demand.perOutput * (fits + 1) <= AMOUNT_MAX
+        expect(fits < 0 || amountFor(demand, fits) <= room).toBe(true)
+        expect(fits < -1 || !isBounded || amountFor(demand, fits + 1) > room).toBe(true)
+      }),
+      { numRuns: 20_000 },
+    )
+  })
+
+  test('without a price there is no demand in USD: only a caller that refuses unpriced calls keeps a cap in USD', () => {
+    const bound = { input: 10, outputMax: 10, outputMin: 0, choices: 1 }
+    expect(amountFor(demandIn('usd', bound, undefined), 10)).toBe(0)
+  })
+
+  test('n answers may each be as long as the maximum', () => {
+    const bound = { input: 10, outputMax: 100, outputMin: 0, choices: 3 }
+    expect(amountFor(demandIn('tokens', bound, undefined), 100)).toBe(310)
+    expect(amountFor(demandIn('usd', bound, price({ inputPico: 1000, outputPico: 2000 })), 100)).toBe(610)
+    expect(amountFor(demandIn('requests', bound, undefined), 100)).toBe(1)
+  })
+})
+
+function orDefect(run: () => number): bigint | 'defect' {
+  try {
+    return BigInt(run())
+  } catch (error) {
+    if (error instanceof Defect) return 'defect'
+    throw error
+  }
+}

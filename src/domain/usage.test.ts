@@ -1,0 +1,77 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { chargeIn } from './call.ts'
+import { chargedTokens, NO_TOKENS, toCount, type TokenCounts, totalTokens } from './usage.ts'
+
+const count = fc.oneof(fc.nat(10_000), fc.nat(100_000_000))
+const counts: fc.Arbitrary<TokenCounts> = fc.record(
+  { input: count, cachedInput: count, cacheWrite: count, output: count, reasoning: count },
+  { requiredKeys: [] },
+)
+
+describe('what is charged of what a provider reports', () => {
+  test('a part that the provider did not name is 0', () => {
+    expect(chargedTokens({ kind: 'reported', counts: { input: 10 } })).toEqual({ ...NO_TOKENS, input: 10 })
+    expect(chargedTokens({ kind: 'reported', counts: {} })).toEqual(NO_TOKENS)
+  })
+
+  test('a part is never more than its whole', () => {
+    const reported = { input: 24, cachedInput: 161, cacheWrite: 30, output: 5, reasoning: 7 }
+    expect(chargedTokens({ kind: 'reported', counts: reported })).toEqual({
+      input: 24,
+      cachedInput: 24,
+      cacheWrite: 24,
+      output: 5,
+      reasoning: 5,
+    })
+    expect(chargedTokens({ kind: 'reported', counts: { cachedInput: 5, reasoning: 5 } })).toEqual(NO_TOKENS)
+  })
+
+  test('the wholes are charged as they were reported, and the total is their sum: no part counts twice', () => {
+    fc.assert(
+      fc.property(counts, (reported) => {
+        const tokens = chargedTokens({ kind: 'reported', counts: reported })
+        expect(tokens.input).toBe(reported.input ?? 0)
+        expect(tokens.output).toBe(reported.output ?? 0)
+        expect(totalTokens(tokens)).toBe((reported.input ?? 0) + (reported.output ?? 0))
+        expect(tokens.cachedInput).toBeLessThanOrEqual(tokens.input)
+        expect(tokens.cacheWrite).toBeLessThanOrEqual(tokens.input)
+        expect(tokens.reasoning).toBeLessThanOrEqual(tokens.output)
+        expect(chargedTokens({ kind: 'estimated', counts: reported, why: 'x' })).toEqual(tokens)
+      }),
+    )
+  })
+
+  test('a call that used nothing is charged nothing in any unit, and is no request', () => {
+    const tokens = chargedTokens({ kind: 'none' })
+    expect(tokens).toEqual(NO_TOKENS)
+    for (const unit of ['tokens', 'usd', 'requests'] as const) expect(chargeIn(unit, { kind: 'none' }, tokens, 0)).toBe(0)
+  })
+
+  test('a call that used something is charged its tokens, its cost, and one request, also where it was estimated', () => {
+    for (const usage of [
+      { kind: 'reported', counts: { input: 3, output: 4 } },
+      { kind: 'estimated', counts: { input: 3, output: 4 }, why: 'cut off' },
+    ] as const) {
+      const tokens = chargedTokens(usage)
+      expect(chargeIn('tokens', usage, tokens, 99)).toBe(7)
+      expect(chargeIn('usd', usage, tokens, 99)).toBe(99)
+      expect(chargeIn('requests', usage, tokens, 99)).toBe(1)
+    }
+  })
+
+  test('a reported use of zero tokens is a request', () => {
+    expect(chargeIn('requests', { kind: 'reported', counts: {} }, NO_TOKENS, 0)).toBe(1)
+  })
+})
+
+test.each([0, 28, Number('28.0'), Number.MAX_SAFE_INTEGER])('%d is a count', (value) => {
+  expect(toCount(value)).toBe(value)
+})
+
+test.each([[-1], [0.5], [Number.NaN], [Infinity], [2 ** 53], ['28'], [null], [undefined], [true], [[3]], [{}], [3n]])(
+  '%o is no count, which is not the count 0',
+  (value) => {
+    expect(toCount(value)).toBeUndefined()
+  },
+)
