@@ -25,6 +25,7 @@ const startedAt = performance.now()
 const latencies: number[] = []
 let done = 0
 let failed = 0
+let total = 0
 
 function isMeasuring(at: number): boolean {
   return at - startedAt >= warmUpMs
@@ -49,6 +50,7 @@ for (let i = 0; i < connections; i++) {
     const isWhole = Number.isNaN(length) ? pending.endsWith('0\r\n\r\n') : pending.length >= headEnd + 4 + length
     if (!isWhole) return
     pending = ''
+    total++
     const now = performance.now()
     if (isMeasuring(now)) {
       if (head.startsWith('HTTP/1.1 200')) done++
@@ -62,6 +64,6 @@ for (let i = 0; i < connections; i++) {
 setTimeout(() => {
   latencies.sort((a, b) => a - b)
   const at = (share: number) => Number((latencies[Math.floor(latencies.length * share)] ?? 0).toFixed(3))
-  console.log(JSON.stringify({ perSecond: Math.round((done / measureMs) * 1000), p50Ms: at(0.5), p99Ms: at(0.99), failed }))
+  console.log(JSON.stringify({ perSecond: Math.round((done / measureMs) * 1000), p50Ms: at(0.5), p99Ms: at(0.99), failed, total }))
   process.exit(0)
 }, warmUpMs + measureMs)

@@ -141,4 +141,9 @@ describe('the cost follows the budgets that apply, not those that exist', () => 
     expect(index.applicable(CALL).map(({ budget: { id } }) => id)).toEqual(['global', 'own'])
     expect(looks.count).toBeLessThanOrEqual(2)
   })
+
+  test('100,000 budgets that share their first attribute are indexed in one pass', () => {
+    const all = Array.from({ length: MANY }, (_, i) => budget(`b${i}`, { scope: { team: 'research', 'tag.job': `j${i}` } }))
+    expect(applicable(all, { ...CALL, tags: { job: 'j7' } })).toEqual(['b7 null'])
+  }, 10_000)
 })

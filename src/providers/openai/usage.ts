@@ -81,5 +81,11 @@ function detailsOf(usage: JsonObject, names: readonly string[]): JsonObject {
 
 /** Without the counts that are not there: absent is not zero. */
 function counts(all: { readonly [Name in keyof TokenCounts]: number | undefined }): TokenCounts {
-  return Object.fromEntries(Object.entries(all).filter(([, count]) => count !== undefined))
+  const present: { -readonly [Name in keyof TokenCounts]: TokenCounts[Name] } = {}
+  if (all.input !== undefined) present.input = all.input
+  if (all.cachedInput !== undefined) present.cachedInput = all.cachedInput
+  if (all.cacheWrite !== undefined) present.cacheWrite = all.cacheWrite
+  if (all.output !== undefined) present.output = all.output
+  if (all.reasoning !== undefined) present.reasoning = all.reasoning
+  return present
 }
