@@ -4,35 +4,64 @@ export interface Team {
   readonly name: string
   readonly key: string
   readonly project: string
-  /** Calls in flight at a time in the ordinary week. */
-  readonly atOnce: number
+  readonly week: Pace
+  /** What still runs at night; undefined: nothing but the experiment. */
+  readonly night: Pace | undefined
 }
 
-/** One second of the demo is a working day of the week, and five minutes of the night. */
+/** How fast calls are made: each of so many callers begins one every `everyMs`, or as soon as the last has ended. */
+export interface Pace {
+  readonly callers: number
+  readonly everyMs: number
+}
+
+/** How long the acts of the story take, and how large its hard cap is. */
+export interface Plan {
+  readonly dayMs: number
+  /** The night ends then if the loop was not refused `refusalsMax` times before. */
+  readonly nightMsMax: number
+  /** So many refusals are shown, then it is morning. */
+  readonly refusalsMax: number
+  readonly loop: Pace
+  /** The limit of the team whose experiment it is. */
+  readonly researchTokens: number
+}
+
+/** A second of the demo is a good half of a working day, and five minutes of the night; about half a minute in all. */
+export const FRIDAY_NIGHT: Plan = {
+  dayMs: 1500,
+  nightMsMax: 35_000,
+  refusalsMax: 200,
+  loop: { callers: 12, everyMs: 110 },
+  researchTokens: 200_000,
+}
+
 export const DAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday'] as const
-export const DAY_MS = 1500
 export const NIGHT_MINUTES_PER_SECOND = 5
 /** From Friday 18:00 to Saturday 09:00, when somebody looks. */
 export const NIGHT_MINUTES = 15 * 60
 const NIGHT_STARTS_AT_MINUTE = 18 * 60
 
-/** The loop gives up for the demo once it was refused so often. */
-export const REFUSALS_SHOWN = 300
-export const LOOP_AT_ONCE = 24
-export const NIGHT_MS_MAX = 20_000
-
 export const PROVIDER_LATENCY_MS = 30
+export const OUTPUT_TOKENS_MAX = 100
 
+/** The last is the one whose experiment it is. */
 export function teams(makeKey: () => string): readonly Team[] {
+  const onCall = { callers: 1, everyMs: 250 }
   return [
-    { name: 'marketing', key: makeKey(), project: 'newsletter', atOnce: 2 },
-    { name: 'engineering', key: makeKey(), project: 'code-review', atOnce: 4 },
-    { name: 'research', key: makeKey(), project: 'experiment', atOnce: 2 },
+    { name: 'marketing', key: makeKey(), project: 'newsletter', week: { callers: 3, everyMs: 60 }, night: onCall },
+    { name: 'engineering', key: makeKey(), project: 'code-review', week: { callers: 6, everyMs: 60 }, night: onCall },
+    { name: 'research', key: makeKey(), project: 'experiment', week: { callers: 2, everyMs: 60 }, night: undefined },
   ]
 }
 
+export interface DemoUrls {
+  readonly provider: string
+  readonly alerts: string
+}
+
 /** The gateway's config: budgets of a size that a demo can fill. */
-export function demoConfig(all: readonly Team[], urls: { readonly provider: string; readonly alerts: string }): string {
+export function demoConfig(all: readonly Team[], urls: DemoUrls, { researchTokens }: Pick<Plan, 'researchTokens'>): string {
   const keys = all.map(
     ({ name, key, project }) => `  - { name: ${name}, secret: ${key}, team: ${name}, project: ${project}, allow: [user] }`,
   )
@@ -44,10 +73,10 @@ providers:
 keys:
 ${keys.join('\n')}
 budgets:
-  - { id: global, name: Global Cap, limit: { tokens: 2M }, hard_cap: true, alert_at: [0.9] }
-  - { id: "team:marketing", name: Marketing, monthly_token_limit: 200000, alert_threshold: 0.8, hard_cap: false }
-  - { id: "team:engineering", name: Engineering, monthly_token_limit: 600000, alert_threshold: 0.9, hard_cap: false }
-  - { id: "team:research", name: Research, monthly_token_limit: 300000, alert_threshold: 0.5, hard_cap: true, owner_email: research-lead@example.com }
+  - { id: global, name: Global Cap, limit: { tokens: 500k }, hard_cap: true, alert_at: [0.9] }
+  - { id: "team:marketing", name: Marketing, monthly_token_limit: 80000, alert_threshold: 0.8, hard_cap: false }
+  - { id: "team:engineering", name: Engineering, monthly_token_limit: 150000, alert_threshold: 0.9, hard_cap: false }
+  - { id: "team:research", name: Research, monthly_token_limit: ${researchTokens}, alert_threshold: 0.5, hard_cap: true }
 alerts:
   allow_private_urls: true
   channels:
@@ -61,4 +90,9 @@ export function clockOf(minutes: number): string {
   const day = total < 24 * 60 ? 'Friday' : 'Saturday'
   const two = (value: number) => String(value).padStart(2, '0')
   return `${day} ${two(Math.floor(total / 60) % 24)}:${two(total % 60)}`
+}
+
+/** Minutes of the night that passed in so many milliseconds of the demo. */
+export function minutesIn(ms: number): number {
+  return (ms / 1000) * NIGHT_MINUTES_PER_SECOND
 }

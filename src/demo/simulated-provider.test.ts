@@ -123,7 +123,7 @@ describe('the usage that a client is told is what the meter counted', () => {
   })
 
   test('anthropic, whole and streamed', async () => {
-    const ask = { model: 'claude-sonnet-4-5', max_tokens: 100, messages }
+    const ask = { model: 'claude-simulated', max_tokens: 100, messages }
     let answer: Anthropic.Message | undefined
     const whole = await metered(async () => {
       answer = await anthropic.messages.create(ask)
@@ -180,7 +180,7 @@ test('an answer cut by its maximum says so, in each API', async () => {
   const stream = await openai.responses.create({ model: 'gpt-5', input: 'hello', max_output_tokens: 5, stream: true })
   for await (const { type } of stream) types.push(type)
   expect(types.at(-1)).toBe('response.incomplete')
-  const message = await anthropic.messages.create({ model: 'claude-sonnet-4-5', max_tokens: 5, messages })
+  const message = await anthropic.messages.create({ model: 'claude-simulated', max_tokens: 5, messages })
   expect(message).toMatchObject({ stop_reason: 'max_tokens', usage: { output_tokens: 5 } })
 })
 
@@ -220,7 +220,7 @@ describe('sim-tools calls the tool that was offered', () => {
 
 test('counting tokens and listing models is free', async () => {
   const meter = await metered(async () => {
-    expect((await anthropic.messages.countTokens({ model: 'claude-sonnet-4-5', messages })).input_tokens).toBeGreaterThan(0)
+    expect((await anthropic.messages.countTokens({ model: 'claude-simulated', messages })).input_tokens).toBeGreaterThan(0)
     expect((await anthropic.models.list()).data[0]?.display_name).toBe('Simulated')
     expect((await openai.models.list()).data[0]?.owned_by).toBe('simulated')
   })
@@ -337,12 +337,12 @@ describe('what goes wrong on request', () => {
   test('closing ends calls that still hang', async () => {
     const twin = createSimulatedProvider()
     const client = new OpenAI({ baseURL: `http://127.0.0.1:${(await twin.listen()).port}/v1`, apiKey: 'sk-any', maxRetries: 0 })
-    const failed = expect(client.chat.completions.create({ model: 'sim-hang', messages })).rejects.toBeInstanceOf(APIConnectionError)
+    const hanging = client.chat.completions.create({ model: 'sim-hang', messages }).catch((error: unknown) => error)
     await expect.poll(() => twin.received()).toBe(1)
     await twin.close()
-    await failed
+    expect(await hanging).toBeInstanceOf(APIConnectionError)
     const gone = new Anthropic({ baseURL: client.baseURL, apiKey: 'sk-any', maxRetries: 0 })
-    const late = gone.messages.create({ model: 'claude-sonnet-4-5', max_tokens: 5, messages })
+    const late = gone.messages.create({ model: 'claude-simulated', max_tokens: 5, messages })
     await expect(late).rejects.toBeInstanceOf(AnthropicConnectionError)
   })
 })
