@@ -3,7 +3,7 @@ import { Pool } from 'undici'
 
 /*
  * The floor: what node:http and undici cost without Bursar. Parses the request's and the answer's JSON, as any gateway that
- * reads models and usage has to; nothing else.
+ * reads models and usage has to; nothing else. A stream is passed on as it comes, and each of its events is parsed.
  */
 
 const pool = new Pool(process.argv[2] ?? '')
@@ -16,6 +16,7 @@ const server = createServer((request, response) => {
     JSON.parse(body.toString())
     const answer: Buffer[] = []
     let status = 0
+    let isStream = false
     pool.dispatch(
       {
         path: request.url ?? '/',
@@ -25,13 +26,21 @@ const server = createServer((request, response) => {
       },
       {
         onRequestStart: () => undefined,
-        onResponseStart: (_controller, code) => {
+        onResponseStart: (_controller, code, headers) => {
           status = code
+          isStream = headers['content-type'] === 'text/event-stream'
+          if (isStream) response.writeHead(status, { 'content-type': 'text/event-stream' })
         },
         onResponseData: (_controller, chunk) => {
           answer.push(chunk)
+          if (isStream) response.write(chunk)
         },
         onResponseEnd: () => {
+          if (isStream) {
+            parseEvents(Buffer.concat(answer).toString())
+            response.end()
+            return
+          }
           const whole = Buffer.concat(answer)
           JSON.parse(whole.toString())
           response.writeHead(status, { 'content-type': 'application/json', 'content-length': whole.length })
@@ -42,6 +51,12 @@ const server = createServer((request, response) => {
     )
   })
 })
+
+function parseEvents(text: string): void {
+  for (const line of text.split('\n')) {
+    if (line.startsWith('data: {')) JSON.parse(line.slice('data: '.length))
+  }
+}
 
 server.listen(0, '127.0.0.1', () => {
   const address = server.address()

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -68,33 +68,38 @@ function portOf(line: string): number | undefined {
 }
 
 async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGKILL')
   await ended
 }
 
-async function sample(
-  system: (upstreamUrl: string, dir: string) => Promise<{ child: ChildProcess; port: number }>,
-  connections: number,
-): Promise<Sample> {
+interface Case {
+  readonly connections: number
+  readonly answers: 'whole' | 'stream'
+}
+
+async function sample(system: (upstreamUrl: string, dir: string) => ChildProcessWithPort, { connections, answers }: Case): Promise<Sample> {
   const dir = mkdtempSync(join(tmpdir(), 'bursar-bench-'))
-  const upstream = start(LOAD_CPU, './upstream.ts', [])
-  const upstreamPort = await firstLine(upstream, portOf)
-  const { child, port } = await system(`http://127.0.0.1:${upstreamPort}`, dir)
-  const load = start(LOAD_CPU, './load.ts', [
-    String(port),
-    String(connections),
-    String(WARM_UP_SECONDS * 1000),
-    String(SECONDS * 1000),
-    KEY,
-  ])
-  const before = cpuSeconds(child)
-  const result = await firstLine(load, (line): Sample & { total: number } => JSON.parse(line))
-  const cpuUs = Math.round(((cpuSeconds(child) - before) / result.total) * 1e6)
-  await stop(child)
-  await stop(upstream)
-  rmSync(dir, { recursive: true, force: true })
-  return { ...result, cpuUs }
+  const children: ReturnType<typeof start>[] = []
+  const own = (child: ReturnType<typeof start>) => {
+    children.push(child)
+    return child
+  }
+  try {
+    const upstreamPort = await firstLine(own(start(LOAD_CPU, './upstream.ts', [])), portOf)
+    const { child, portFrom } = system(`http://127.0.0.1:${upstreamPort}`, dir)
+    const port = await firstLine(own(child), portFrom)
+    const times = [WARM_UP_SECONDS * 1000, SECONDS * 1000]
+    const load = own(start(LOAD_CPU, './load.ts', [port, connections, ...times, KEY, answers].map(String)))
+    const before = cpuSeconds(child)
+    const result = await firstLine(load, (line): Sample & { total: number } => JSON.parse(line))
+    const cpuUs = Math.round(((cpuSeconds(child) - before) / result.total) * 1e6)
+    return { ...result, cpuUs }
+  } finally {
+    for (const child of children.toReversed()) await stop(child)
+    rmSync(dir, { recursive: true, force: true })
+  }
 }
 
 const TICKS_PER_SECOND = 100
@@ -109,12 +114,17 @@ function cpuSeconds({ pid }: ChildProcess): number {
   }
 }
 
-async function bare(upstreamUrl: string): Promise<{ child: ChildProcess; port: number }> {
-  const child = start(SYSTEM_CPU, './bare-relay.ts', [upstreamUrl])
-  return { child, port: await firstLine(child, portOf) }
+interface ChildProcessWithPort {
+  readonly child: ReturnType<typeof start>
+  /** The port that a line of its output tells. */
+  readonly portFrom: (line: string) => number | undefined
 }
 
-async function gateway(upstreamUrl: string, dir: string): Promise<{ child: ChildProcess; port: number }> {
+function bare(upstreamUrl: string): ChildProcessWithPort {
+  return { child: start(SYSTEM_CPU, './bare-relay.ts', [upstreamUrl]), portFrom: portOf }
+}
+
+function gateway(upstreamUrl: string, dir: string): ChildProcessWithPort {
   const path = join(dir, 'bursar.yaml')
   writeFileSync(
     path,
@@ -130,12 +140,11 @@ budgets:
   - { id: "key:bench", name: Key, limit: { requests: 1000000000M }, hard_cap: true }
 `,
   )
-  const child = start(SYSTEM_CPU, '../src/main.ts', ['serve', '--config', path])
-  const port = await firstLine(child, (line) => {
+  const portFrom = (line: string) => {
     const found = /http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]
     return found === undefined ? undefined : Number(found)
-  })
-  return { child, port }
+  }
+  return { child: start(SYSTEM_CPU, '../src/main.ts', ['serve', '--config', path]), portFrom }
 }
 
 function median(values: readonly number[]): number {
@@ -149,19 +158,27 @@ function cpuOf(samples: readonly Sample[]): number {
 const systems = { bare, gateway } as const
 
 console.log(
-  `load average: ${readFileSync('/proc/loadavg', 'utf8').trim()}${hasTaskset ? '' : '; no taskset here: nothing is pinned to a core'}`,
+  `load average before the gateway's samples: ${loadavg()
+    .map((load) => load.toFixed(2))
+    .join(' ')}${hasTaskset ? '' : '; no taskset here: nothing is pinned to a core'}`,
 )
-for (const connections of [32, 1]) {
+const CASES: readonly Case[] = [
+  { connections: 32, answers: 'whole' },
+  { connections: 1, answers: 'whole' },
+  { connections: 32, answers: 'stream' },
+]
+
+for (const tried of CASES) {
   const rounds: Record<keyof typeof systems, Sample[]> = { bare: [], gateway: [] }
   for (let round = 0; round < ROUNDS; round++) {
     const order = round % 2 === 0 ? (['bare', 'gateway'] as const) : (['gateway', 'bare'] as const)
-    for (const name of order) rounds[name].push(await sample(systems[name], connections))
+    for (const name of order) rounds[name].push(await sample(systems[name], tried))
   }
   for (const name of ['bare', 'gateway'] as const) {
     const samples = rounds[name]
     const failed = samples.reduce((sum, { failed: count }) => sum + count, 0)
     console.log(
-      `${String(connections).padStart(2)} connections, ${name.padEnd(8)} ${median(samples.map(({ perSecond }) => perSecond))} requests/s, p50 ${median(samples.map(({ p50Ms }) => p50Ms))} ms, p99 ${median(samples.map(({ p99Ms }) => p99Ms))} ms, ${cpuOf(samples)} us CPU a request, ${failed} failed; raw ${samples.map(({ perSecond }) => perSecond).join(' ')}`,
+      `${String(tried.connections).padStart(2)} connections, ${tried.answers.padEnd(6)} ${name.padEnd(8)} ${median(samples.map(({ perSecond }) => perSecond))} requests/s, p50 ${median(samples.map(({ p50Ms }) => p50Ms))} ms, p99 ${median(samples.map(({ p99Ms }) => p99Ms))} ms, ${cpuOf(samples)} us CPU a request, ${failed} failed; raw ${samples.map(({ perSecond }) => perSecond).join(' ')}`,
     )
   }
   const ratio = median(rounds.gateway.map(({ perSecond }) => perSecond)) / median(rounds.bare.map(({ perSecond }) => perSecond))

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Gateway } from './demo.ts'
 
 const answer = z.object({
   budgets: z.array(
@@ -17,8 +16,13 @@ const answer = z.object({
 
 export type BudgetStatus = z.infer<typeof answer>['budgets'][number]
 
+export interface StatusSource {
+  readonly url: string
+  readonly adminToken: string
+}
+
 /** The budgets as the gateway's own status says them. */
-export async function readBudgets({ url, adminToken }: Gateway): Promise<readonly BudgetStatus[]> {
+export async function readBudgets({ url, adminToken }: StatusSource): Promise<readonly BudgetStatus[]> {
   const response = await fetch(`${url}/api/v1/status`, { headers: { authorization: `Bearer ${adminToken}` } })
   return answer.parse(await response.json()).budgets
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readBudgets } from './budget-status.ts'
+import { readBudgets, type StatusSource } from './budget-status.ts'
 import { type Pager, startPager } from './pager.ts'
 import {
   clockOf,
@@ -24,9 +24,7 @@ import { summaryLines } from './summary.ts'
 import { budgetLines } from './table.ts'
 import { createTally, runTraffic, type Tally } from './traffic.ts'
 
-export interface Gateway {
-  readonly url: string
-  readonly adminToken: string
+export interface Gateway extends StatusSource {
   readonly close: () => Promise<void>
 }
 
@@ -65,9 +63,19 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     const gateway = await options.startGateway(config, dataDir)
     cleanUp.push(gateway.close)
     const screen = createScreen({ out, isTty, columns })
-    await play({ gateway, all, plan, pager, screen, signal, isColored: isTty && (env['NO_COLOR'] ?? '') === '', tallies: [] })
+    await play({
+      gateway,
+      all,
+      plan,
+      pager,
+      screen,
+      signal,
+      isColored: isTty && (env['NO_COLOR'] ?? '') === '',
+      tallies: [],
+      nightStartedAtMs: undefined,
+    })
   } finally {
-    for (const undo of cleanUp.reverse()) await undo()
+    for (const undo of cleanUp.toReversed()) await undo()
   }
 }
 
@@ -81,6 +89,8 @@ interface Stage {
   readonly isColored: boolean
   /** Of all traffic so far. */
   readonly tallies: Tally[]
+  /** On the clock of `performance.now()`; undefined in the week. */
+  nightStartedAtMs: number | undefined
 }
 
 async function play(stage: Stage): Promise<void> {
@@ -108,6 +118,7 @@ async function playNight(stage: Stage): Promise<void> {
   const { plan, all, signal, pager, screen } = stage
   const usedBefore = await usedByResearch(stage)
   const startedAtMs = performance.now()
+  stage.nightStartedAtMs = startedAtMs
   const research = all.at(-1)
   if (research === undefined) return
   const isNight = () => performance.now() - startedAtMs < plan.nightMsMax && !signal.aborted
@@ -170,9 +181,10 @@ async function usedByResearch({ gateway }: Stage): Promise<number> {
   return (await readBudgets(gateway)).find(({ id }) => id === 'team:research')?.used ?? 0
 }
 
-async function picture({ gateway, tallies, pager, isColored }: Stage, when: string): Promise<readonly string[]> {
+async function picture({ gateway, tallies, pager, isColored, nightStartedAtMs }: Stage, when: string): Promise<readonly string[]> {
   const total = (name: 'answered' | 'refused') => tallies.reduce((sum, tally) => sum + tally[name], 0).toLocaleString('en-US')
-  const alerts = pager.pages.map(({ text }) => `ALERT ${text}`)
+  const time = (atMs: number) => (nightStartedAtMs === undefined ? 'in the week' : clockOf(minutesIn(atMs - nightStartedAtMs)))
+  const alerts = pager.pages.map(({ text, atMs }) => `ALERT ${time(atMs)}: ${text}`)
   return [
     `${when.padEnd(22)} ${total('answered')} calls answered, ${total('refused')} refused`,
     ...budgetLines(await readBudgets(gateway), isColored),

@@ -15,6 +15,7 @@ export interface ScreenOptions {
 
 // A log needs no seven pictures a second.
 const PLAIN_EVERY = 10
+const ESCAPE = '\u001B'
 
 /** A table that is redrawn in place on a terminal; elsewhere it is printed now and then. */
 export function createScreen({ out, isTty, columns }: ScreenOptions): Screen {
@@ -23,7 +24,7 @@ export function createScreen({ out, isTty, columns }: ScreenOptions): Screen {
   return {
     draw: (lines) => {
       if (!isTty && draws++ % PLAIN_EVERY !== 0) return
-      const over = isTty && drawn > 0 ? `\u001B[${drawn}A\u001B[J` : ''
+      const over = isTty && drawn > 0 ? `${ESCAPE}[${drawn}A${ESCAPE}[J` : ''
       const shown = isTty ? lines.map((line) => cut(line, columns - 1)) : lines
       out.write(`${over}${shown.join('\n')}\n`)
       drawn = lines.length
@@ -35,14 +36,15 @@ export function createScreen({ out, isTty, columns }: ScreenOptions): Screen {
   }
 }
 
-/** The first columns of a line; escape codes take none, and a cut line ends with colours off. */
+/** The first columns of a line. Its colour codes stay, for they take no columns. */
 function cut(line: string, columns: number): string {
-  let width = 0
-  let shown = ''
-  for (const part of line.split(/(\u001B\[\d+m)/)) {
-    const isCode = part.startsWith('\u001B')
-    shown += isCode ? part : part.slice(0, Math.max(0, columns - width))
-    width += isCode ? 0 : part.length
+  const [plain = '', ...painted] = line.split(ESCAPE)
+  let left = columns - plain.length
+  let shown = plain.slice(0, columns)
+  for (const part of painted) {
+    const codeEnd = part.indexOf('m') + 1
+    shown += ESCAPE + part.slice(0, codeEnd + Math.max(0, left))
+    left -= part.length - codeEnd
   }
   return shown
 }

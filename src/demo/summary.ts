@@ -2,7 +2,7 @@ import { clockOf, NIGHT_MINUTES } from './scenario.ts'
 
 /** What was measured in the night. */
 export interface Night {
-  /** Tokens of the loop that the ledger counts. */
+  /** Tokens of the loop that the ledger counts, those of calls that were in flight at the first refusal too. */
   readonly burntTokens: number
   /** Minutes until the hard cap first refused the loop, or until the demo ended. */
   readonly loopMinutes: number

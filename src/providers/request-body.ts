@@ -1,9 +1,8 @@
 import { isAmount } from '../domain/amount.ts'
+import { isId } from '../domain/ids.ts'
 import { asObject } from './answer.ts'
 import { insertMember, jsonMembers, type Member, type Splice } from './json-members.ts'
 import { InvalidRequest, type JsonObject } from './provider.ts'
-
-const MODEL_CHARS_MAX = 200
 
 /** A request's body, parsed; its top-level members stand in it once. */
 export interface ParsedBody {
@@ -25,8 +24,8 @@ export function parseBody(body: Buffer): ParsedBody {
     names.add(name)
   }
   const { model } = json
-  if (typeof model !== 'string' || model === '' || model.length > MODEL_CHARS_MAX) {
-    throw new InvalidRequest(`"model" must be a string of 1 to ${MODEL_CHARS_MAX} characters`)
+  if (typeof model !== 'string' || !isId(model)) {
+    throw new InvalidRequest('"model" must be a string of 1 to 200 characters, none of them a control character')
   }
   return { json, model }
 }
