@@ -2,7 +2,8 @@ import { connect } from 'node:net'
 
 /*
  * Closed-loop load: so many keep-alive connections, each with one request at a time, for a warm-up and then a measurement.
- * Hand-written over sockets, so that the load costs less than what is measured. Prints one line of JSON. A connection that is
+ * Hand-written over sockets, so that the load costs less than what is measured. Prints a line of JSON when it is warm, and
+ * one with the result. A connection that is
  * lost counts as failed, at any time, and is opened again: a system that drops calls must not look fast.
  */
 
@@ -28,7 +29,6 @@ const startedAt = performance.now()
 const latencies: number[] = []
 let done = 0
 let failed = 0
-let total = 0
 
 function isMeasuring(at: number): boolean {
   return at - startedAt >= warmUpMs
@@ -71,7 +71,6 @@ function statusOfWhole(text: string): number | undefined {
 }
 
 function count(status: number, sentAt: number): void {
-  total++
   const now = performance.now()
   if (status !== 200) failed++
   if (!isMeasuring(now)) return
@@ -81,9 +80,19 @@ function count(status: number, sentAt: number): void {
 
 for (let i = 0; i < connections; i++) open()
 
+setTimeout(() => console.log(JSON.stringify({ isWarm: true })), warmUpMs)
+
 setTimeout(() => {
   latencies.sort((a, b) => a - b)
   const at = (share: number) => Number((latencies[Math.floor(latencies.length * share)] ?? 0).toFixed(3))
-  console.log(JSON.stringify({ perSecond: Math.round((done / measureMs) * 1000), p50Ms: at(0.5), p99Ms: at(0.99), failed, total }))
+  console.log(
+    JSON.stringify({
+      perSecond: Math.round((done / measureMs) * 1000),
+      p50Ms: at(0.5),
+      p99Ms: at(0.99),
+      failed,
+      measured: latencies.length,
+    }),
+  )
   process.exit(0)
 }, warmUpMs + measureMs)

@@ -2,11 +2,9 @@ import { existsSync, rmSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import pino from 'pino'
 import { createProgram } from './cli/program.ts'
+import { writeFirstConfig } from './config/first-config.ts'
 import { ConfigInvalid, loadConfig } from './config/load.ts'
-import { runDemo } from './demo/demo.ts'
-import { startDemoGateway } from './demo-gateway.ts'
 import { Failure } from './engine/failure.ts'
-import { serve, writeFirstConfig } from './serve.ts'
 
 /** Exit codes: done, failed, called wrongly. */
 const EXIT = { done: 0, failed: 1, usage: 2 } as const
@@ -22,6 +20,8 @@ function log(message: string, error?: unknown): void {
 
 /** Runs until a signal comes; a second signal ends it at once. */
 async function runServer(configPath: string): Promise<void> {
+  // Commands that only ask a server load none of it.
+  const { serve } = await import('./serve.ts')
   const app = await serve({ configPath, env: process.env, print: (text) => process.stdout.write(`${text}\n`), log })
   const signal = await nextSignal()
   process.stdout.write(`${signal}: no new calls; waiting for ${app.engine.callsInFlight()} in flight (again to stop at once)\n`)
@@ -57,6 +57,7 @@ async function main(): Promise<number> {
 }
 
 async function playDemo(): Promise<void> {
+  const [{ runDemo }, { startDemoGateway }] = await Promise.all([import('./demo/demo.ts'), import('./demo-gateway.ts')])
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
   const out = process.stdout
@@ -82,6 +83,12 @@ function checkConfig(path: string): { readonly ok: boolean; readonly text: strin
     throw error
   }
 }
+
+// `bursar status | head`: nobody reads on, which is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(EXIT.done)
+})
 
 try {
   process.exitCode = await main()

@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { openAdminAccess } from './api/admin-token.ts'
 import { type App, startApp } from './compose.ts'
-import { exampleConfig } from './config/example.ts'
+import { writeFirstConfig } from './config/first-config.ts'
 import { loadConfig } from './config/load.ts'
 import { Failure } from './engine/failure.ts'
 
@@ -32,17 +31,6 @@ export async function serve(options: ServeOptions): Promise<App> {
   if (access.generated !== undefined) print(`admin token, shown this once: ${access.generated}`)
   if (first !== undefined) print(firstSteps(app.url, configPath, first))
   return app
-}
-
-/** Writes the commented example with two keys of its own; returns the key to try. */
-export function writeFirstConfig(path: string): string {
-  const nightlyKey = newKey()
-  writeFileSync(path, exampleConfig({ nightlyKey, marketingKey: newKey() }), { mode: 0o600, flag: 'wx' })
-  return nightlyKey
-}
-
-function newKey(): string {
-  return `bsr_${randomBytes(24).toString('base64url')}`
 }
 
 function firstSteps(url: string, configPath: string, key: string): string {

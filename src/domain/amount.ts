@@ -9,6 +9,7 @@ export type Amount = number
 /** The largest amount: 2^53 - 1, which is 9,007,199 USD in nano-USD. JSON, SQLite and Lua keep integers exact up to here. */
 export const AMOUNT_MAX: Amount = Number.MAX_SAFE_INTEGER
 
+/** True for safe integers >= 0. */
 export function isAmount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0
 }

@@ -17,6 +17,7 @@ export type Scope = Readonly<Partial<Record<Attribute, string>>>
 
 const NAMES: ReadonlySet<string> = new Set(['team', 'project', 'user', 'key', 'provider', 'model'])
 
+/** True for the names that a scope or an `each` may have: the six fixed ones, and `tag.` with a name. */
 export function isAttribute(name: string): name is Attribute {
   return NAMES.has(name) || (name.startsWith('tag.') && name.length > 'tag.'.length)
 }
@@ -47,6 +48,7 @@ export function scopeEntries(scope: Scope): readonly (readonly [Attribute, strin
   return entries
 }
 
+/** True where the call has every value that the scope names. */
 export function matches(scope: Scope, attributes: Attributes): boolean {
   return scopeEntries(scope).every(([name, value]) => attributeValue(attributes, name) === value)
 }

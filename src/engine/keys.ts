@@ -34,6 +34,7 @@ export interface Keys {
 /** Keys of the config file have ids that begin so; they are changed there. */
 export const FILE_KEY_PREFIX = 'file:'
 
+/** The keys made by API or CLI, beside those of the config file, which are changed in the file. */
 export function createKeys(deps: KeysDeps): Keys {
   const { keys } = deps
   const find = (id: string) => keys.all().find((row) => row.id === id && row.revokedAt === undefined && !id.startsWith(FILE_KEY_PREFIX))
