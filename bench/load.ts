@@ -2,9 +2,9 @@ import { connect } from 'node:net'
 
 /*
  * Closed-loop load: so many keep-alive connections, each with one request at a time, for a warm-up and then a measurement.
- * Hand-written over sockets, so that the load costs less than what is measured. Prints a line of JSON when it is warm, and
- * one with the result. A connection that is
- * lost counts as failed, at any time, and is opened again: a system that drops calls must not look fast.
+ * Hand-written over sockets, so that the load costs less than what is measured. Prints a line of JSON when it is warm, and one
+ * with the result. A connection that is lost counts as failed, at any time, and is opened again: a system that drops calls must
+ * not look fast.
  */
 
 const [port = 0, connections = 32, warmUpMs = 3000, measureMs = 5000] = process.argv.slice(2, 6).map(Number)

@@ -75,6 +75,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   const trouble = () => journal.trouble()
   const metrics = createMetrics(engine.standings, { callsInFlight: engine.callsInFlight, trouble: () => trouble() !== undefined })
   const upstreams = config.providers.map((provider) => createUpstream(provider, apiShape(provider.api)))
+  let isDraining = false
   const pipeline = createPipeline({
     engine,
     keys,
@@ -84,9 +85,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     router: createRouter(apiShapes, new Map(config.providers.map(({ name, api }) => [name, api]))),
     bodyBytesMax: server.bodyBytesMax,
     outputMaxOf: (route, model) => route.shape.outputMaxOf(model),
+    isDraining: () => isDraining,
     events: { refused: metrics.refused, ended: metrics.ended, defect: (error) => log('a call ended in an unexpected error', error) },
   })
-  let isDraining = false
   const api = createApi({
     engine,
     ledger,

@@ -44,6 +44,8 @@ export interface GatewayDeps {
   /** Counts the tokens of a text. */
   readonly countTokens: (text: string) => number
   readonly outputMaxOf: (route: Route, model: string) => number
+  /** True once the process ends its open calls and takes no new ones. */
+  readonly isDraining: () => boolean
   readonly events: GatewayEvents
 }
 
@@ -66,6 +68,7 @@ export function createPipeline(deps: GatewayDeps): (request: IncomingMessage, re
   const callers = new CallerBook()
   return async (request, response) => {
     try {
+      if (deps.isDraining()) throw shuttingDown()
       const route = deps.router.route({ method: request.method ?? '', url: request.url ?? '', headers: request.headers })
       const key = authenticate(deps.keys, request.headers, deps.clock.now())
       if (route.endpoint.admission.kind === 'free') {
@@ -79,6 +82,11 @@ export function createPipeline(deps: GatewayDeps): (request: IncomingMessage, re
       answerError(deps, { request, response, error })
     }
   }
+}
+
+function shuttingDown(): GatewayError {
+  const headers = { 'retry-after': '1', connection: 'close' }
+  return new GatewayError('shutting_down', 'this process is ending its open calls and takes no new ones: retry', { headers })
 }
 
 async function read(deps: GatewayDeps, request: IncomingMessage, to: Pick<Asked, 'route' | 'key' | 'metered'>): Promise<Asked> {

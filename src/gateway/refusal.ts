@@ -3,6 +3,7 @@ import { capOf } from '../domain/account.ts'
 import type { Standing } from '../engine/ports.ts'
 import type { Refused } from '../engine/reserve.ts'
 import { displayAmount, formatAmount, isoOrNull } from '../http/amounts.ts'
+import type { Headers } from '../http/header-names.ts'
 import { GatewayError } from './gateway-error.ts'
 import { ratelimitHeaders } from './ratelimit-headers.ts'
 
@@ -18,10 +19,15 @@ export function refusalError(refused: Refused, now: EpochMs): GatewayError {
     details: { budget: budgetField(tightest) },
     headers: {
       'x-should-retry': 'false',
-      'retry-after': String(Math.max(1, Math.ceil((tightest.period.endsAt - now) / 1000))),
+      ...retryAfter(tightest, now),
       ...ratelimitHeaders(refused.standings, now),
     },
   })
+}
+
+/** Seconds to the reset; a budget that never resets has none. */
+function retryAfter({ period }: Standing, now: EpochMs): Headers {
+  return period.kind === 'total' ? {} : { 'retry-after': String(Math.max(1, Math.ceil((period.endsAt - now) / 1000))) }
 }
 
 /** The `budget` member of a refusal. */
