@@ -17,7 +17,7 @@ export interface BudgetIndex {
 }
 
 // The attribute that tells the most calls apart comes first: a budget is filed under the first one that its scope names.
-const MOST_SELECTIVE_FIRST = ['user', 'key', 'project', 'team', 'model', 'provider']
+const MOST_SELECTIVE_FIRST = ['user', 'key', 'project', 'tag', 'team', 'model', 'provider']
 
 interface Filed {
   readonly budget: Budget
@@ -46,7 +46,7 @@ export function indexBudgets(budgets: Iterable<Budget>): BudgetIndex {
 }
 
 function fileUnder(byAttribute: Map<Attribute, Map<string, Filed[]>>, everywhere: Filed[], filed: Filed): void {
-  const rank = (name: string) => (name.startsWith('tag.') ? MOST_SELECTIVE_FIRST.indexOf('team') : MOST_SELECTIVE_FIRST.indexOf(name))
+  const rank = (name: string) => MOST_SELECTIVE_FIRST.indexOf(name.startsWith('tag.') ? 'tag' : name)
   const [first] = [...scopeEntries(filed.budget.scope)].sort(([a], [b]) => rank(a) - rank(b))
   if (first === undefined) {
     everywhere.push(filed)

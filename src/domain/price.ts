@@ -17,7 +17,7 @@ export const PICO_PER_NANO = 1000
 
 /**
  * The cost of a call in nano-USD: the exact sum in pico-USD, rounded once, half up. Where a provider's cached and written
- * parts overlap (OpenRouter with Gemini: 2,161 + 2,161 of 2,168), each part is priced, and the plain rest is not below 0.
+ * parts overlap (OpenRouter with Gemini: 2,161 + 2,161 of 2,168), the cached part is priced first, what is left of the input at the price of a write, and the plain rest is not below 0.
  * @throws Defect where the sum in pico-USD leaves the safe integers (9,007 USD for one call)
  */
 export function costNanoUsd(tokens: ChargedTokens, price: Price): Amount {

@@ -124,9 +124,9 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
   const { admitted, asked } = exchange
   let isSettled = false
   const settle = async (end: CallEnd, usage: Usage | 'held') => {
-    isSettled = true
     const status = 'status' in end && end.status !== undefined ? { status: end.status } : {}
     const ended = await deps.engine.settle({ call: admitted.call.id, endedAt: deps.clock.now(), ending: endingOf(end), ...status, usage })
+    isSettled = true
     if (ended !== undefined) deps.events.ended(ended)
   }
   try {

@@ -194,6 +194,16 @@ describe('false blocks', () => {
     expect((await ask(url)).status).toBe(200)
   })
 
+  test('an absurd count from a provider leaves the hold behind, and the budget can not be closed', async () => {
+    const url = await start('  - { id: global, name: G, limit: { usd: 1000 }, hard_cap: true }')
+    usage = { input: 9_007_199_254_740_000, output: 60 }
+    expect((await ask(url)).status).toBe(500)
+    const row = await statusOf(url, 'global')
+    expect(row.held).toBe(0)
+    expect(row.used).toBeGreaterThan(0)
+    expect((await api<{ rows: unknown[] }>(url, 'usage')).rows).toMatchObject([{ calls: 1, estimated_calls: 1 }])
+  })
+
   test('the counter in one process is twice the recorded spend', async () => {
     const url = await start('  - { id: global, name: G, limit: { tokens: 1M }, hard_cap: true }')
     for (let i = 0; i < 5; i++) await ask(url)

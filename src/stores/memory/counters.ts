@@ -212,10 +212,12 @@ class MemoryCounters implements Counters {
   }
 
   #land({ hold, accounts, amounts: held }: Flight, used: readonly Amount[]): Amount {
+    // Where this throws, the call is still in flight, and can be settled otherwise.
+    const overrun = settle(accounts, held, used)
     const box = this.#flights.get(hold.call.id)
     if (box !== undefined) box.flight = undefined
     this.#flights.delete(hold.call.id)
-    return settle(accounts, held, used)
+    return overrun
   }
 
   #restoreHold(hold: Hold): void {
