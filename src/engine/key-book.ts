@@ -11,9 +11,13 @@ export interface Key {
   readonly allowsAttribute: (name: string) => boolean
 }
 
-/** The keys by the hash of their secret; secrets themselves are never kept. */
+const RECENT_MAX = 10_000
+
+/** The keys by the hash of their secret, which is all that is ever stored of it. */
 export class KeyBook {
   readonly #byHash = new Map<string, Key>()
+  /** Keys found lately, by their secret: hashing it costs more than all other look-ups of a call. In memory only. */
+  readonly #bySecret = new Map<string, Key>()
 
   constructor(rows: readonly KeyRow[]) {
     for (const row of rows) this.set(row)
@@ -21,6 +25,7 @@ export class KeyBook {
 
   /** Adds a key, or replaces the one with that hash. */
   set(row: KeyRow): void {
+    this.#bySecret.clear()
     this.#byHash.set(row.hash, {
       row,
       allowsModel: globs(row.models),
@@ -30,15 +35,24 @@ export class KeyBook {
 
   /** A secret that was replaced is good no more. */
   forget(hash: string): void {
+    this.#bySecret.clear()
     this.#byHash.delete(hash)
   }
 
   /** The key with this secret, or undefined where none is good at `now`: unknown, revoked or expired. */
   find(secret: string, now: EpochMs): Key | undefined {
-    const key = this.#byHash.get(hashSecret(secret))
+    const key = this.#bySecret.get(secret) ?? this.#look(secret)
     if (key === undefined) return undefined
     const { revokedAt = Infinity, expiresAt = Infinity } = key.row
     return now < revokedAt && now < expiresAt ? key : undefined
+  }
+
+  #look(secret: string): Key | undefined {
+    const key = this.#byHash.get(hashSecret(secret))
+    if (key === undefined) return undefined
+    if (this.#bySecret.size >= RECENT_MAX) this.#bySecret.clear()
+    this.#bySecret.set(secret, key)
+    return key
   }
 
   all(): readonly KeyRow[] {

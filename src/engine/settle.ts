@@ -6,7 +6,7 @@ import type { WaitingLine } from './waiting-line.ts'
  * Charges a call what it used and gives the rest of its hold back, once: repeated, it changes nothing. Never refused.
  * @returns the call's row in the ledger, durable; undefined where the call had ended already
  */
-export async function settle(
+export function settle(
   deps: { readonly counters: Counters; readonly line: WaitingLine },
   request: SettleRequest,
 ): Promise<EndedCall | undefined> {

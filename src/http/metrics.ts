@@ -41,19 +41,35 @@ export function createMetrics(
     registers,
   })
   addGauges(registers, standings, state)
+  const record = (provider: string, ending: string, usage: string): ((ended: EndedCall) => void) => {
+    // Labels are looked up once for all calls that share them.
+    const [call, input, output] = [
+      calls.labels({ provider, ending, usage }),
+      tokens.labels({ provider, kind: 'input' }),
+      tokens.labels({ provider, kind: 'output' }),
+    ]
+    return ({ tokens: used, costNanoUsd, overrun, call: { price } }) => {
+      call.inc()
+      input.inc(used.input)
+      output.inc(used.output)
+      if (costNanoUsd > 0) cost.inc({ provider }, displayAmount('usd', costNanoUsd))
+      if (overrun > 0) overruns.inc({ provider })
+      if (price === undefined) unpriced.inc({ provider })
+    }
+  }
+  const recorders = new Map<string, (ended: EndedCall) => void>()
+  const counterOf = ({ call, ending, usage }: EndedCall) => {
+    const { provider } = call.attributes
+    const id = `${provider} ${ending} ${usage.kind}`
+    const known = recorders.get(id) ?? record(provider, ending, usage.kind)
+    recorders.set(id, known)
+    return known
+  }
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     refused: (code) => refusals.inc({ code }),
-    ended: ({ call, ending, usage, tokens: used, costNanoUsd, overrun }) => {
-      const { provider } = call.attributes
-      calls.inc({ provider, ending, usage: usage.kind })
-      tokens.inc({ provider, kind: 'input' }, used.input)
-      tokens.inc({ provider, kind: 'output' }, used.output)
-      if (costNanoUsd > 0) cost.inc({ provider }, displayAmount('usd', costNanoUsd))
-      if (overrun > 0) overruns.inc({ provider })
-      if (call.price === undefined) unpriced.inc({ provider })
-    },
+    ended: (ended) => counterOf(ended)(ended),
   }
 }
 

@@ -31,6 +31,18 @@ const PICO_PER_TOKEN = 1e6
 
 /** The list price of a model, also under a dated name (`gpt-4o-2024-08-06`, `claude-sonnet-4-20250514`). */
 export function listPriceOf(model: string): Price | undefined {
+  if (known.has(model)) return known.get(model)
+  const price = findListPrice(model)
+  if (known.size >= KNOWN_MAX) known.clear()
+  known.set(model, price)
+  return price
+}
+
+/** Models asked for lately; callers choose the names, so their number is bounded. */
+const known = new Map<string, Price | undefined>()
+const KNOWN_MAX = 1000
+
+function findListPrice(model: string): Price | undefined {
   const name = model.replace(/-(?:\d{8}|\d{4}-\d{2}-\d{2}|latest|0)$/, '')
   if (!Object.hasOwn(LIST_PRICES, name)) return undefined
   const [input, cachedInput, cacheWrite, output] = (LIST_PRICES[name] ?? []).map((usd) => Math.round(usd * PICO_PER_TOKEN))

@@ -30,7 +30,7 @@ interface Waiter {
   readonly reject: (failure: Failure) => void
 }
 
-const TELL_MS = 250
+const TELL_MS = 500
 /** A ledger that gives no sign for so long is not waited for any more. */
 const SILENCE_MAX_MS = 30_000
 const RESTART_MIN_MS = 100
