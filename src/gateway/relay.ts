@@ -28,6 +28,9 @@ const WHOLE_BYTES_MAX = 64 * 1024 * 1024
 
 const NO_BYTES = Buffer.alloc(0)
 
+/** Up to here node:http sends head and body as one string in one write, where a buffer takes the longer way of a vectored one. */
+const ONE_WRITE_BYTES_MAX = 16 * 1024
+
 /**
  * Relays one answer of a provider to the client: a stream byte for byte as it comes, with backpressure; any other answer in
  * one write after its call is settled. Hop-by-hop headers are dropped. The client hanging up cancels the provider's work.
@@ -152,7 +155,8 @@ export class Relay implements Dispatcher.DispatchHandler {
       const headers: Headers = { ...headersToClient(this.#headers), ...this.#extraHeaders() }
       if (this.#status !== 204 && this.#status !== 304) headers['content-length'] = String(body.length)
       this.#response.writeHead(this.#status, headers)
-      this.#response.end(body)
+      if (body.length <= ONE_WRITE_BYTES_MAX) this.#response.end(body.toString('latin1'), 'latin1')
+      else this.#response.end(body)
     })
   }
 

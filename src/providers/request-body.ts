@@ -17,38 +17,17 @@ export interface ParsedBody {
 export function parseBody(body: Buffer): ParsedBody {
   const json = asObject(parseJson(body))
   if (json === undefined) throw new InvalidRequest('the request body must be a JSON object')
-  const twice = memberThatStandsTwice(body)
-  if (twice !== undefined) throw new InvalidRequest(`the request body has the member "${twice}" twice`)
+  const members = jsonMembers(body)
+  const names = new Set<string>()
+  for (const { name } of members) {
+    if (names.has(name)) throw new InvalidRequest(`the request body has the member "${name}" twice`)
+    names.add(name)
+  }
   const { model } = json
   if (typeof model !== 'string' || !isId(model)) {
     throw new InvalidRequest('"model" must be a string of 1 to 200 characters, none of them a control character')
   }
   return { json, model }
-}
-
-function memberThatStandsTwice(body: Buffer): string | undefined {
-  if (!mayStandTwice(body)) return undefined
-  const names = new Set<string>()
-  for (const { name } of jsonMembers(body)) {
-    if (names.has(name)) return name
-    names.add(name)
-  }
-  return undefined
-}
-
-/** Members on which Bursar's count depends. Any other may stand twice: it changes nothing here. */
-const COUNTED = ['model', 'stream', 'stream_options', 'n', 'best_of', 'max_tokens', 'max_completion_tokens', 'max_output_tokens', 'messages', 'input', 'prompt', 'tools', 'thinking', 'background'] // prettier-ignore
-
-const COUNTED_BYTES = COUNTED.map((name) => Buffer.from(`"${name}"`))
-const ESCAPE = Buffer.from('\\u')
-
-/** Looks for the names' bytes only: most requests hold each of them once, and no escape that could spell one otherwise. */
-function mayStandTwice(body: Buffer): boolean {
-  if (body.includes(ESCAPE)) return true
-  return COUNTED_BYTES.some((name) => {
-    const first = body.indexOf(name)
-    return first >= 0 && body.includes(name, first + name.length)
-  })
 }
 
 function parseJson(body: Buffer): unknown {
