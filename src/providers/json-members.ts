@@ -29,10 +29,10 @@ export function jsonMembers(bytes: Buffer, from = 0): readonly Member[] {
   let at = skipSpace(bytes, bytes.indexOf('{', from) + 1)
   while (bytes[at] === QUOTE) {
     const nameEnd = endOfString(bytes, at)
-    const name: unknown = JSON.parse(bytes.toString('utf8', at, nameEnd))
+    const name = stringAt(bytes, at, nameEnd)
     const valueStart = skipSpace(bytes, skipSpace(bytes, nameEnd) + 1)
     const valueEnd = endOfValue(bytes, valueStart)
-    members.push({ name: String(name), valueStart, valueEnd })
+    members.push({ name, valueStart, valueEnd })
     at = skipSpace(bytes, valueEnd)
     if (bytes[at] !== COMMA) break
     at = skipSpace(bytes, at + 1)
@@ -58,6 +58,12 @@ export function spliceBytes(bytes: Buffer, splices: readonly Splice[]): Buffer {
   }
   parts.push(bytes.subarray(at))
   return Buffer.concat(parts)
+}
+
+/** A name without an escape, which nearly all are, is its own bytes. */
+function stringAt(bytes: Buffer, start: number, end: number): string {
+  const text = bytes.toString('utf8', start + 1, end - 1)
+  return text.includes('\\') ? String(JSON.parse(`"${text}"`)) : text
 }
 
 function skipSpace(bytes: Buffer, from: number): number {
