@@ -10,6 +10,7 @@ import { Failure } from './engine/failure.ts'
 const EXIT = { done: 0, failed: 1, usage: 2 } as const
 
 const DEFAULT_CONFIG = 'bursar.yaml'
+const REPEAT_MS = 300
 
 const logger = pino({ name: 'bursar', level: process.env['LOG_LEVEL'] ?? 'info' }, pino.destination(2))
 
@@ -23,15 +24,21 @@ async function runServer(configPath: string): Promise<void> {
   // Commands that only ask a server load none of it.
   const { serve } = await import('./serve.ts')
   const app = await serve({ configPath, env: process.env, print: (text) => process.stdout.write(`${text}\n`), log })
-  const signal = await nextSignal()
+  const signal = await stopSignal()
   process.stdout.write(`${signal}: no new calls; waiting for ${app.engine.callsInFlight()} in flight (again to stop at once)\n`)
-  void nextSignal().then(() => process.exit(EXIT.failed))
   await app.close()
 }
 
-function nextSignal(): Promise<string> {
+/** The first signal to stop. A later one ends the process at once; one Ctrl-C may come twice, from the terminal and from npm. */
+function stopSignal(): Promise<string> {
+  let firstAt: number | undefined
   return new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve(name))
+    const hear = (name: string) => {
+      firstAt ??= Date.now()
+      if (Date.now() - firstAt > REPEAT_MS) process.exit(EXIT.failed)
+      resolve(name)
+    }
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => hear(name))
   })
 }
 

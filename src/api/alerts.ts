@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AlertStatus } from '../engine/ports.ts'
 import { displayAmount } from '../http/amounts.ts'
 import type { ApiDeps } from './deps.ts'
-import { Problem } from './problem.ts'
+import { Problem, PROBLEM } from './problem.ts'
 
 const delivery = z.object({
   channel: z.string(),
@@ -35,7 +35,10 @@ const listRoute = createRoute({
   path: '/api/v1/alerts',
   summary: 'Alerts with their deliveries, newest first',
   request: { query: z.object({ limit: z.coerce.number().int().min(1).max(ALERTS_MAX).default(100) }) },
-  responses: { 200: { description: 'Alerts', content: { 'application/json': { schema: z.object({ alerts: z.array(alert) }) } } } },
+  responses: {
+    200: { description: 'Alerts', content: { 'application/json': { schema: z.object({ alerts: z.array(alert) }) } } },
+    ...PROBLEM,
+  },
 })
 
 const deliveriesRoute = createRoute({
@@ -45,6 +48,7 @@ const deliveriesRoute = createRoute({
   request: { params: z.object({ id: z.string() }) },
   responses: {
     200: { description: 'Deliveries', content: { 'application/json': { schema: z.object({ deliveries: z.array(delivery) }) } } },
+    ...PROBLEM,
   },
 })
 
@@ -58,9 +62,11 @@ const testRoute = createRoute({
       description: 'Delivered',
       content: { 'application/json': { schema: z.object({ channel: z.string(), delivered: z.boolean() }) } },
     },
+    ...PROBLEM,
   },
 })
 
+/** `/api/v1/alerts`: what fired, its deliveries, and a test of a channel. */
 export function addAlerts(app: OpenAPIHono, { ledger, testChannel }: ApiDeps): void {
   app.openapi(listRoute, async (context) => {
     const found = await ledger.alerts({ limit: context.req.valid('query').limit })

@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { HTTPException } from 'hono/http-exception'
-import { Failure } from '../engine/failure.ts'
+import { Failure, type FailureCode } from '../engine/failure.ts'
+import { ERROR_CODES } from '../http/error-codes.ts'
 import { addAlerts } from './alerts.ts'
 import { addBudgets } from './budgets.ts'
 import { addChecks } from './checks.ts'
@@ -38,17 +39,29 @@ export function createApi(deps: ApiDeps): OpenAPIHono {
     await next()
   })
   for (const add of [addStatus, addUsage, addCloses, addBudgets, addAlerts, addKeys, addChecks]) add(app, deps)
-  app.doc31(OPENAPI_PATH, { openapi: '3.1.0', info: { title: 'Bursar', version: '1' } })
+  app.post('/api/v1/budgets', notBudgetsYet)
+  app.on(['PUT', 'PATCH', 'DELETE'], '/api/v1/budgets/:id', notBudgetsYet)
+  app.openAPIRegistry.registerComponent('securitySchemes', 'admin', { type: 'http', scheme: 'bearer', description: 'The admin token' })
+  app.doc31(OPENAPI_PATH, { openapi: '3.1.0', info: { title: 'Bursar', version: '1' }, security: [{ admin: [] }] })
   app.get('/', (context) => context.text('Bursar counts. "npx bursar status" shows the budgets; the dashboard is not in this version.\n'))
   app.notFound((context) => problem(404, 'not_found', `there is nothing at ${context.req.path}`))
   app.onError((error) => {
     if (error instanceof Problem) return problem(error.status, error.code, error.message)
     if (error instanceof HTTPException) return problem(error.status, 'invalid_request', error.message)
-    if (error instanceof Failure) return problem(error.code === 'not_found' ? 404 : 503, error.code, error.message)
+    if (error instanceof Failure) return problem(statusOf(error.code), error.code, error.message)
     deps.defect(error)
     return problem(500, 'internal_error', 'a bug in Bursar: the log says more')
   })
   return app
+}
+
+function notBudgetsYet(): never {
+  throw new Problem(501, 'not_available_yet', 'this version edits budgets in its config file only; a restart puts them in force')
+}
+
+/** A config is read before anything listens: here it would be a bug. */
+function statusOf(code: FailureCode): number {
+  return code === 'invalid_config' ? ERROR_CODES.internal_error.status : ERROR_CODES[code].status
 }
 
 function problem(status: number, code: string, detail: string): Response {
@@ -56,5 +69,5 @@ function problem(status: number, code: string, detail: string): Response {
 }
 
 function describe(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]): string {
-  return issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`).join('; ')
+  return issues.map(({ path, message }) => (path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`)).join('; ')
 }

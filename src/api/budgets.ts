@@ -3,7 +3,7 @@ import type { Budget } from '../domain/budget.ts'
 import { scopeEntries } from '../domain/scope.ts'
 import { displayAmount } from '../http/amounts.ts'
 import { ADMIN, type ApiDeps } from './deps.ts'
-import { Problem } from './problem.ts'
+import { Problem, PROBLEM } from './problem.ts'
 
 const budget = z
   .object({
@@ -30,7 +30,10 @@ const listRoute = createRoute({
   method: 'get',
   path: '/api/v1/budgets',
   summary: 'All budgets',
-  responses: { 200: { description: 'Budgets', content: { 'application/json': { schema: z.object({ budgets: z.array(budget) }) } } } },
+  responses: {
+    200: { description: 'Budgets', content: { 'application/json': { schema: z.object({ budgets: z.array(budget) }) } } },
+    ...PROBLEM,
+  },
 })
 
 const getRoute = createRoute({
@@ -38,7 +41,7 @@ const getRoute = createRoute({
   path: '/api/v1/budgets/{id}',
   summary: 'One budget',
   request: { params: id },
-  responses: { 200: { description: 'The budget', content: { 'application/json': { schema: budget } } } },
+  responses: { 200: { description: 'The budget', content: { 'application/json': { schema: budget } } }, ...PROBLEM },
 })
 
 const resetRoute = createRoute({
@@ -47,11 +50,12 @@ const resetRoute = createRoute({
   summary: 'Closes the current accounts and begins new ones at zero; audited',
   request: {
     params: id,
-    body: { required: true, content: { 'application/json': { schema: z.object({ reason: z.string().min(1).max(1000) }) } } },
+    body: { required: true, content: { 'application/json': { schema: z.object({ reason: z.string().trim().min(1).max(1000) }) } } },
   },
-  responses: { 200: { description: 'The budget', content: { 'application/json': { schema: budget } } } },
+  responses: { 200: { description: 'The budget', content: { 'application/json': { schema: budget } } }, ...PROBLEM },
 })
 
+/** `/api/v1/budgets`: what is in force, and a reset; they are edited in the config file. */
 export function addBudgets(app: OpenAPIHono, { engine }: ApiDeps): void {
   app.openapi(listRoute, (context) => context.json({ budgets: engine.budgets().map(toJson) }, 200))
   app.openapi(getRoute, (context) => {

@@ -1,5 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { ApiDeps } from './deps.ts'
+import { PROBLEM } from './problem.ts'
 
 const difference = z.object({ account: z.string(), what: z.string(), calls: z.number(), other: z.number() })
 
@@ -16,6 +17,7 @@ const doctorRoute = createRoute({
         },
       },
     },
+    ...PROBLEM,
   },
 })
 
@@ -46,9 +48,11 @@ const auditRoute = createRoute({
         },
       },
     },
+    ...PROBLEM,
   },
 })
 
+/** `GET /api/v1/doctor`, `/api/v1/audit`, and what needs no token: `/healthz`, `/readyz`, `/metrics`. */
 export function addChecks(app: OpenAPIHono, { diagnose, ledger, health, metrics }: ApiDeps): void {
   app.openapi(doctorRoute, async (context) => {
     const { differences, callsInFlight, trouble } = await diagnose()

@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Close } from '../domain/close.ts'
 import { displayAmount } from '../http/amounts.ts'
 import type { ApiDeps } from './deps.ts'
+import { PROBLEM } from './problem.ts'
 
 const close = z
   .object({
@@ -26,7 +27,10 @@ const historyRoute = createRoute({
   path: '/api/v1/history',
   summary: 'The closes of periods that have ended, newest first',
   request: { query: z.object({ budget: z.string().optional(), limit: z.coerce.number().int().min(1).max(10_000).default(100) }) },
-  responses: { 200: { description: 'Closes', content: { 'application/json': { schema: z.object({ closes: z.array(close) }) } } } },
+  responses: {
+    200: { description: 'Closes', content: { 'application/json': { schema: z.object({ closes: z.array(close) }) } } },
+    ...PROBLEM,
+  },
 })
 
 const closeRoute = createRoute({
@@ -45,9 +49,11 @@ const closeRoute = createRoute({
         },
       },
     },
+    ...PROBLEM,
   },
 })
 
+/** `GET /api/v1/history` and `POST /api/v1/close` */
 export function addCloses(app: OpenAPIHono, { engine, ledger }: ApiDeps): void {
   app.openapi(historyRoute, async (context) => {
     const { budget, limit } = context.req.valid('query')

@@ -1,7 +1,9 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { KeyRow } from '../domain/record.ts'
+import type { Clock } from '../engine/ports.ts'
 import { ADMIN, type ApiDeps } from './deps.ts'
-import { Problem } from './problem.ts'
+import { instant } from './instant.ts'
+import { Problem, PROBLEM } from './problem.ts'
 
 const name = z.string().trim().min(1).max(200)
 
@@ -31,7 +33,7 @@ const wish = z.strictObject({
   user: name.optional(),
   allow: z.array(z.string().regex(/^(?:team|project|user|tag\.[^\s]+)$/, 'expected team, project, user or tag.NAME')).default([]),
   models: z.array(name).default(['*']),
-  expires_at: z.iso.datetime({ offset: true }).optional(),
+  expires_at: instant.optional(),
 })
 
 const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
@@ -44,7 +46,7 @@ const listRoute = createRoute({
   method: 'get',
   path: '/api/v1/keys',
   summary: 'All virtual keys, without their secrets',
-  responses: { 200: json(z.object({ keys: z.array(key) }), 'Keys') },
+  responses: { 200: json(z.object({ keys: z.array(key) }), 'Keys'), ...PROBLEM },
 })
 
 const createKeyRoute = createRoute({
@@ -52,7 +54,7 @@ const createKeyRoute = createRoute({
   path: '/api/v1/keys',
   summary: 'Makes a key; its secret is shown this once',
   request: { body: { required: true, content: { 'application/json': { schema: wish } } } },
-  responses: { 201: json(issued, 'The key') },
+  responses: { 201: json(issued, 'The key'), ...PROBLEM },
 })
 
 const rotateRoute = createRoute({
@@ -60,7 +62,7 @@ const rotateRoute = createRoute({
   path: '/api/v1/keys/{id}/rotate',
   summary: 'A new secret for the same key; what it used stays',
   request: { params },
-  responses: { 200: json(issued, 'The key') },
+  responses: { 200: json(issued, 'The key'), ...PROBLEM },
 })
 
 const revokeRoute = createRoute({
@@ -68,17 +70,18 @@ const revokeRoute = createRoute({
   path: '/api/v1/keys/{id}/revoke',
   summary: 'Takes a key back',
   request: { params },
-  responses: { 200: json(key, 'The key') },
+  responses: { 200: json(key, 'The key'), ...PROBLEM },
 })
 
 const change = (reason: string) => ({ actor: ADMIN, reason })
 
-export function addKeys(app: OpenAPIHono, { keys }: ApiDeps): void {
+/** `/api/v1/keys`: virtual keys; a secret is in the answer that makes it, and nowhere else. */
+export function addKeys(app: OpenAPIHono, { keys, clock }: ApiDeps): void {
   app.openapi(listRoute, (context) => context.json({ keys: keys.all().map(toJson) }, 200))
   app.openapi(createKeyRoute, async (context) => {
     const { name: keyName, allow, models, expires_at: expiresAt, ...fixed } = context.req.valid('json')
     const attributes = Object.fromEntries(Object.entries(fixed).filter(([, value]) => value !== undefined))
-    const expiry = expiresAt === undefined ? {} : { expiresAt: Date.parse(expiresAt) }
+    const expiry = expiresAt === undefined ? {} : { expiresAt: future(expiresAt, clock) }
     const made = await keys.create({ name: keyName, attributes, allow, models, ...expiry }, change('created'))
     if (made === undefined)
       throw new Problem(409, 'name_taken', `a key named "${keyName}" exists: choose another name, or revoke that one first`)
@@ -96,6 +99,12 @@ export function addKeys(app: OpenAPIHono, { keys }: ApiDeps): void {
     if (revoked === undefined) throw unknown(id)
     return context.json(toJson(revoked), 200)
   })
+}
+
+function future(text: string, clock: Clock): number {
+  const at = Date.parse(text)
+  if (at <= clock.now()) throw new Problem(400, 'invalid_request', `expires_at: expected an instant in the future, not ${text}`)
+  return at
 }
 
 function unknown(id: string): Problem {

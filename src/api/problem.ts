@@ -1,3 +1,4 @@
+import { z } from '@hono/zod-openapi'
 import { HTTPException } from 'hono/http-exception'
 import { STATUS_CODES } from 'node:http'
 
@@ -12,7 +13,14 @@ export class Problem extends HTTPException {
   }
 }
 
+const schema = z
+  .object({ type: z.string(), title: z.string(), status: z.number(), code: z.string(), detail: z.string() })
+  .openapi('Problem')
+
+/** The answer of every path when it fails; spread into a route's responses. */
+export const PROBLEM = { default: { description: 'What went wrong', content: { 'application/problem+json': { schema } } } } as const
+
 /** The body of a problem. */
-export function problemBody(status: number, code: string, detail: string): Readonly<Record<string, unknown>> {
+export function problemBody(status: number, code: string, detail: string): z.infer<typeof schema> {
   return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, code, detail }
 }

@@ -5,6 +5,7 @@ import type { EpochMs } from '../domain/instant.ts'
 import type { Standing } from '../engine/ports.ts'
 import { displayAmount, isoOrNull } from '../http/amounts.ts'
 import type { ApiDeps } from './deps.ts'
+import { PROBLEM } from './problem.ts'
 
 const row = z.object({
   id: z.string(),
@@ -36,9 +37,10 @@ const route = createRoute({
   method: 'get',
   path: '/api/v1/status',
   summary: 'Every open account, the most used first',
-  responses: { 200: { description: 'Status', content: { 'application/json': { schema } } } },
+  responses: { 200: { description: 'Status', content: { 'application/json': { schema } } }, ...PROBLEM },
 })
 
+/** `GET /api/v1/status` */
 export function addStatus(app: OpenAPIHono, { engine, clock }: ApiDeps): void {
   app.openapi(route, (context) => {
     const now = clock.now()
@@ -60,7 +62,7 @@ function toRow(standing: Standing, now: EpochMs): StatusRow {
     held: amount(held),
     limit: amount(budget.limit),
     granted: amount(granted),
-    pct: Math.round(shareOf(standing) * 1000) / 10,
+    pct: percentOf(standing),
     status: statusOf(standing),
     hard_cap: budget.isHardCap,
     period: { kind: period.kind, name: period.name, start: new Date(period.startsAt).toISOString(), end: isoOrNull(standing) },
@@ -72,6 +74,12 @@ function toRow(standing: Standing, now: EpochMs): StatusRow {
     },
     owner_email: budget.ownerEmail ?? null,
   }
+}
+
+/** With one decimal; 100 only where nothing is left, so that it never says more than `status` does. */
+function percentOf(standing: Standing): number {
+  const rounded = Math.round(shareOf(standing) * 1000) / 10
+  return standing.used < capOf(standing) ? Math.min(rounded, 99.9) : rounded
 }
 
 /** By the exact share, not by the rounded percentage: 99.96 % is no EXCEEDED. */

@@ -3,12 +3,10 @@ import { isTimezone } from '../domain/period.ts'
 import type { Clock, UsageRow } from '../engine/ports.ts'
 import { displayAmount } from '../http/amounts.ts'
 import type { ApiDeps } from './deps.ts'
+import { instant } from './instant.ts'
+import { Problem, PROBLEM } from './problem.ts'
 
 const ATTRIBUTES = ['team', 'project', 'user', 'key', 'provider', 'model'] as const
-
-const instant = z
-  .string()
-  .refine((text) => !Number.isNaN(Date.parse(text)), 'expected an ISO 8601 date or instant, such as 2026-10-01 or 2026-10-01T08:00:00Z')
 
 const range = {
   from: instant.optional().openapi({ description: 'Inclusive; default: the start of this UTC month' }),
@@ -17,7 +15,12 @@ const range = {
 
 const attributes = z
   .string()
-  .transform((text) => text.split(',').filter((name) => name !== ''))
+  .transform((text) =>
+    text
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  )
   .pipe(z.array(z.enum(ATTRIBUTES)))
 
 const usageQuery = z.object({
@@ -45,7 +48,7 @@ const row = z
   .catchall(z.union([z.string(), z.number()]))
 
 const rows = z.object({ rows: z.array(row) }).openapi('Usage')
-const answer = { 200: { description: 'Sums of calls', content: { 'application/json': { schema: rows } } } }
+const answer = { 200: { description: 'Sums of calls', content: { 'application/json': { schema: rows } } }, ...PROBLEM }
 
 const usageRoute = createRoute({
   method: 'get',
@@ -62,6 +65,7 @@ const topRoute = createRoute({
   responses: answer,
 })
 
+/** `GET /api/v1/usage` and `GET /api/v1/top` */
 export function addUsage(app: OpenAPIHono, { ledger, clock }: ApiDeps): void {
   app.openapi(usageRoute, async (context) => {
     const asked = context.req.valid('query')
@@ -84,6 +88,9 @@ export function addUsage(app: OpenAPIHono, { ledger, clock }: ApiDeps): void {
 function rangeOf({ from, to }: { from?: string | undefined; to?: string | undefined }, clock: Clock): { from: number; to: number } {
   const now = clock.now()
   const month = new Date(now)
+  if (from !== undefined && to !== undefined && Date.parse(from) > Date.parse(to)) {
+    throw new Problem(400, 'invalid_request', `from: expected an instant that is not after to (${to})`)
+  }
   return {
     from: from === undefined ? Date.UTC(month.getUTCFullYear(), month.getUTCMonth()) : Date.parse(from),
     // Exclusive, so that a call of this very millisecond is in.

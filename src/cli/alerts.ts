@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { countUpTo } from './argument.ts'
 import { type Io, paint, print } from './io.ts'
 import { query, type Server } from './server.ts'
 import { table } from './table.ts'
@@ -25,7 +26,7 @@ export function addAlerts(program: Command, io: Io, server: () => Server): void 
   command
     .command('list', { isDefault: true })
     .description('alerts, newest first')
-    .option('--limit <count>', 'how many', '50')
+    .option('--limit <count>', 'how many', countUpTo(10_000), '50')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ bursar alerts list --limit 10')
     .action(async (options: { limit: string; json?: boolean }) => {

@@ -34,7 +34,7 @@ export function addBudgets(program: Command, io: Io, server: () => Server): void
           Object.entries(row.limit)
             .map(([unit, value]) => `${amount(unit, value)}${unit === 'usd' ? '' : ` ${unit}`}`)
             .join(),
-          `a ${row.period} (${row.timezone})`,
+          row.period === 'total' ? 'in total' : `a ${row.period} (${row.timezone})`,
           row.hard_cap ? 'hard cap' : 'advisory',
         ])
         return table(lines, ['left', 'left', 'right', 'left', 'left'])

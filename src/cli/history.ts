@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { countUpTo } from './argument.ts'
 import { type Io, print } from './io.ts'
 import { query, type Server } from './server.ts'
 import { amount, table } from './table.ts'
@@ -25,7 +26,7 @@ export function addHistory(program: Command, io: Io, server: () => Server): void
     .command('history')
     .description('the periods that have ended, newest first')
     .option('--budget <id>', 'of one budget')
-    .option('--limit <count>', 'how many', '50')
+    .option('--limit <count>', 'how many', countUpTo(10_000), '50')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ bursar history --budget team:marketing')
     .action(async (options: { budget?: string; limit: string; json?: boolean }) => {

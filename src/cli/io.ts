@@ -9,12 +9,13 @@ export interface Io {
 }
 
 /** True where colours are wanted: on a terminal, unless NO_COLOR says otherwise (https://no-color.org). */
-export function hasColor({ env, isTty }: Io): boolean {
+function hasColor({ env, isTty }: Io): boolean {
   return isTty && (env['NO_COLOR'] ?? '') === ''
 }
 
 const CODES = { red: 31, yellow: 33, green: 32, dim: 2 } as const
 
+/** The text in that colour, where colours are wanted. */
 export function paint(io: Io, color: keyof typeof CODES, text: string): string {
   return hasColor(io) ? `\u001B[${CODES[color]}m${text}\u001B[0m` : text
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { isoInstant } from './argument.ts'
 import { type Io, print } from './io.ts'
 import type { Server } from './server.ts'
 import { table } from './table.ts'
@@ -49,7 +50,7 @@ export function addKeys(program: Command, io: Io, server: () => Server): void {
     .option('--user <user>')
     .option('--allow <attribute...>', 'attributes that callers may set: team, project, user, tag.NAME, tag.*')
     .option('--models <pattern...>', 'models that may be used, such as "gpt-*"')
-    .option('--expires <instant>', 'ISO 8601')
+    .option('--expires <instant>', 'ISO 8601', isoInstant)
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ bursar keys create batch --team research --allow user tag.*')
     .action(async (name: string, options: CreateOptions) => {

@@ -41,15 +41,23 @@ export function findServer(io: Io, dataDir: string): Server {
 function addressOf({ env }: Io, dataDir: string): { url: string; token: string } {
   const url = env['BURSAR_URL'] ?? ''
   const token = env['BURSAR_TOKEN'] ?? ''
-  if (url !== '' && token !== '') return { url: url.replace(/\/+$/, ''), token }
+  if (url !== '' && token !== '') return { url: withoutSlash(url), token }
   const found = readLocal(join(dataDir, 'local.json'))
+  if (url !== '' && withoutSlash(url) !== found?.url) {
+    // The local token opens the local server; sent elsewhere it would be given away.
+    throw new Failure('not_found', `BURSAR_TOKEN is not set: it is the admin token of ${url}`)
+  }
   if (found === undefined) {
     throw new Failure(
       'not_found',
       `no Bursar runs from ${dataDir}: start it with "npm start", name its directory with --data-dir, or set BURSAR_URL and BURSAR_TOKEN`,
     )
   }
-  return { url: url === '' ? found.url : url, token: token === '' ? found.token : token }
+  return { url: found.url, token: token === '' ? found.token : token }
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, '')
 }
 
 function readLocal(path: string): z.infer<typeof local> | undefined {

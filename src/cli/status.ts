@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { hasColor, type Io, paint, print } from './io.ts'
+import { type Io, paint, print } from './io.ts'
 import type { Server } from './server.ts'
 import { amount, bar, table } from './table.ts'
 
@@ -36,9 +36,9 @@ export function addStatus(program: Command, io: Io, server: () => Server): void 
     .addHelpText('after', '\nExample:\n  $ bursar status --watch')
     .action(async (options: { watch?: boolean; json?: boolean }) => {
       const show = async () => {
-        const answer = status.parse(await server().get('status'))
-        if (options.watch === true && hasColor(io)) io.stdout.write('\u001B[H\u001B[2J')
-        print(io, options, answer, () => formatStatus(io, answer.budgets))
+        const answer = await server().get('status')
+        if (options.watch === true && io.isTty) io.stdout.write('\u001B[H\u001B[2J')
+        print(io, options, answer, () => formatStatus(io, status.parse(answer).budgets))
       }
       await show()
       while (options.watch === true) {

@@ -1,5 +1,9 @@
-/** Columns by display width: `left` and `right` say how each is aligned. */
-export function table(rows: readonly (readonly string[])[], align: readonly ('left' | 'right')[]): string {
+/**
+ * Columns by display width: `left` and `right` say how each is aligned. Names come from callers too: what would steer the
+ * terminal or break the line is shown as U+FFFD, save the colours of `paint`.
+ */
+export function table(cells: readonly (readonly string[])[], align: readonly ('left' | 'right')[]): string {
+  const rows = cells.map((row) => row.map((cell) => cell.replaceAll(/\p{Cc}\[(?:0|2|31|32|33)m|\p{Cc}/gu, shownControl)))
   const widths = align.map((_, column) => Math.max(0, ...rows.map((row) => widthOf(row[column] ?? ''))))
   const lines = rows.map((row) =>
     row
@@ -23,6 +27,10 @@ function widthOf(text: string): number {
       : 1
   }
   return width
+}
+
+function shownControl(found: string): string {
+  return found.startsWith('\u001B[') ? found : '\uFFFD'
 }
 
 function pad(cell: string, width: number, align: 'left' | 'right'): string {

@@ -1,5 +1,6 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { z } from 'zod'
+import { countUpTo, isoInstant } from './argument.ts'
 import { type Io, print } from './io.ts'
 import { query, type Server } from './server.ts'
 import { amount, table } from './table.ts'
@@ -11,10 +12,10 @@ export function addTop(program: Command, io: Io, server: () => Server): void {
   program
     .command('top')
     .description('who uses the most')
-    .option('--by <attribute>', 'team, project, user, key, provider or model', 'user')
-    .option('--from <date>', 'from this date (default: the start of this month)')
-    .option('--to <date>', 'up to this date, exclusive')
-    .option('--limit <count>', 'how many', '20')
+    .addOption(new Option('--by <attribute>').choices(['team', 'project', 'user', 'key', 'provider', 'model']).default('user'))
+    .option('--from <date>', 'from this date (default: the start of this month)', isoInstant)
+    .option('--to <date>', 'up to this date, exclusive', isoInstant)
+    .option('--limit <count>', 'how many', countUpTo(1000), '20')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ bursar top --by team --from 2026-10-01')
     .action(async (options: { by: string; from?: string; to?: string; limit: string; json?: boolean }) => {
