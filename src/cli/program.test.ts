@@ -87,7 +87,7 @@ describe('bursar status', () => {
     expect(stdout).toBe(
       [
         'Shut                  ####################  100.0 %                   0 / 0 tokens  EXCEEDED  has run out',
-        'Nearly there          ####################  100.0 %  9,999,999 / 10,000,000 tokens  WARNING   runs out 2026-11-19 00:00 UTC',
+        'Nearly there          ###################-   99.9 %  9,999,999 / 10,000,000 tokens  WARNING   runs out 2026-11-19 00:00 UTC',
         'Forschung 研究 (ann)  ##################--   91.0 %                $45.50 / $50.00  WARNING   runs out 2026-11-20 18:43 UTC',
         'Below the alert       ################----   80.0 %        79,999 / 100,000 tokens  OK        runs out 2026-11-23 12:00 UTC',
         'Global Cap            #########-----------   48.0 %             600 / 1,250 tokens  OK',
