@@ -3,7 +3,7 @@ import type { AccountKey, CallId } from './ids.ts'
 import type { EpochMs } from './instant.ts'
 import type { Price } from './price.ts'
 import type { Attributes } from './scope.ts'
-import { type ChargedTokens, totalTokens, type Usage } from './usage.ts'
+import { type ChargedTokens, chargedTokens, totalTokens, type Usage } from './usage.ts'
 
 /** One request to an AI provider. */
 export interface Call {
@@ -41,6 +41,21 @@ export interface Hold {
  */
 export type Ending = 'done' | 'provider_error' | 'client_gone' | 'upstream_unreachable' | 'upstream_timeout' | 'lost'
 
+/** How a call ended and what it is charged, next to its hold: what stands there is not told again. */
+export interface Settlement {
+  readonly call: CallId
+  readonly endedAt: EpochMs
+  readonly ending: Ending
+  /** The HTTP status that the provider answered with; absent where it did not answer. */
+  readonly status?: number | undefined
+  readonly usage: Usage
+  readonly costNanoUsd: Amount
+  /** What each account of the hold is charged, in the hold's order. */
+  readonly amounts: readonly Amount[]
+  /** The largest excess over the hold, in that account's unit; 0: the bound held. */
+  readonly overrun: Amount
+}
+
 /** A call's row in the ledger. Written once; never changed. */
 export interface EndedCall {
   readonly call: Call
@@ -52,8 +67,14 @@ export interface EndedCall {
   readonly tokens: ChargedTokens
   readonly costNanoUsd: Amount
   readonly charges: readonly Charge[]
-  /** The largest excess over a hold, in that account's unit; 0: the bound held. */
   readonly overrun: Amount
+}
+
+/** The call that a hold and its settlement make together. */
+export function endedCall(hold: Hold, settlement: Settlement): EndedCall {
+  const { endedAt, ending, status, usage, costNanoUsd, amounts, overrun } = settlement
+  const charges = hold.charges.map(({ account }, i) => ({ account, amount: amounts[i] ?? 0 }))
+  return { call: hold.call, endedAt, ending, status, usage, tokens: chargedTokens(usage), costNanoUsd, charges, overrun }
 }
 
 /** What a call adds to an account of that unit. A call that used nothing counts as no request either. */

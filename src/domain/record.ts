@@ -1,7 +1,7 @@
 import type { Alert } from './alert.ts'
 import type { Amount, Unit } from './amount.ts'
 import type { Budget } from './budget.ts'
-import type { EndedCall, Hold } from './call.ts'
+import type { Hold, Settlement } from './call.ts'
 import type { Close } from './close.ts'
 import type { AccountKey, BudgetId, CallId } from './ids.ts'
 import type { EpochMs } from './instant.ts'
@@ -22,8 +22,11 @@ export type LedgerRecord =
     }
   | { readonly kind: 'held'; readonly hold: Hold }
   | { readonly kind: 'renewed'; readonly call: CallId; readonly expiresAt: EpochMs }
-  /** The alerts of the thresholds that this settlement crossed stand with it: both are written, or neither is. */
-  | { readonly kind: 'ended'; readonly ended: EndedCall; readonly alerts: readonly Alert[] }
+  /**
+   * Of a call whose hold is recorded before. The alerts of the thresholds that this settlement crossed stand with it: both
+   * are written, or neither is.
+   */
+  | { readonly kind: 'ended'; readonly settlement: Settlement; readonly alerts: readonly Alert[] }
   | { readonly kind: 'alerted'; readonly alert: Alert }
   | { readonly kind: 'cut'; readonly account: AccountKey; readonly endsAt: EpochMs }
   | { readonly kind: 'closed'; readonly close: Close }

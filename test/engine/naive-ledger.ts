@@ -53,7 +53,6 @@ function fold(records: readonly LedgerRecord[]): OpenState {
   const accounts = new Map<string, OpenAccount>()
   const holds = new Map<string, Hold>()
   const keys = new Map<string, KeyRow>()
-  const ended = new Set<string>()
   const change = (key: string, edit: (account: OpenAccount) => OpenAccount) => {
     const account = accounts.get(key)
     if (account !== undefined) accounts.set(key, edit(account))
@@ -74,12 +73,13 @@ function fold(records: readonly LedgerRecord[]): OpenState {
         return
       }
       case 'ended': {
-        const hold = holds.get(record.ended.call.id)
-        if (ended.has(record.ended.call.id)) return
-        ended.add(record.ended.call.id)
-        holds.delete(record.ended.call.id)
-        for (const [i, { account, amount }] of record.ended.charges.entries()) {
-          const beyond = Math.max(0, amount - (hold?.charges[i]?.amount ?? 0))
+        const { call, amounts } = record.settlement
+        const hold = holds.get(call)
+        if (hold === undefined) return
+        holds.delete(call)
+        for (const [i, { account, amount: held }] of hold.charges.entries()) {
+          const amount = amounts[i] ?? 0
+          const beyond = Math.max(0, amount - held)
           change(account, (state) => ({ ...state, used: state.used + amount, overrun: state.overrun + beyond }))
         }
         for (const alert of record.alerts)

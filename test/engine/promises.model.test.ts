@@ -248,6 +248,7 @@ function check(holds: boolean, what: () => string): void {
 /** The promises, from the records alone, by plain sums. */
 function checkPromises(records: readonly LedgerRecord[], life: Life): void {
   const used = new Map<string, number>()
+  const holds = new Map<string, readonly string[]>()
   const ended = new Set<string>()
   const alerts = new Set<string>()
   const closes: Close[] = []
@@ -258,10 +259,18 @@ function checkPromises(records: readonly LedgerRecord[], life: Life): void {
       check(!alerts.has(`${account} ${threshold}`), () => `one alert for ${account} at ${threshold}`)
       alerts.add(`${account} ${threshold}`)
     }
+    if (record.kind === 'held')
+      holds.set(
+        record.hold.call.id,
+        record.hold.charges.map(({ account }) => account),
+      )
     if (record.kind !== 'ended') continue
-    check(!ended.has(record.ended.call.id), () => `${record.ended.call.id} ended once`)
-    ended.add(record.ended.call.id)
-    for (const { account, amount } of record.ended.charges) used.set(account, (used.get(account) ?? 0) + amount)
+    const { call, amounts } = record.settlement
+    check(!ended.has(call), () => `${call} ended once`)
+    ended.add(call)
+    const accounts = holds.get(call)
+    check(accounts !== undefined, () => `${call} was held before it ended`)
+    for (const [i, account] of accounts!.entries()) used.set(account, (used.get(account) ?? 0) + (amounts[i] ?? 0))
   }
   if (life.ledger.trouble() === undefined) checkCounters(life, used)
   checkCloses(closes, used)

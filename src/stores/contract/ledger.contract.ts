@@ -1,11 +1,10 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { periodAt } from '../../domain/period.ts'
-import type { EndedCall } from '../../domain/call.ts'
 import { attributeValue, isAttribute } from '../../domain/scope.ts'
-import type { Usage } from '../../domain/usage.ts'
+import { chargedTokens, type Usage } from '../../domain/usage.ts'
 import type { Journal, Ledger, UsageQuery, UsageRow } from '../../engine/ports.ts'
-import { accountOf, alert, AT, audited, budget, closed, delivery, ended, held, key, OCTOBER, opened, revised } from './sample-records.ts'
+import { accountOf, alert, AT, audited, budget, called, closed, delivery, ended, held, key, OCTOBER, opened, revised } from './sample-records.ts'
 
 /** A journal and the ledger that follows it. */
 export interface LedgerUnderTest {
@@ -49,7 +48,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       void under.journal.append([opened('global'), held('call-1', ['global'])])
       const first = await under.ledger.openState()
       expect(first.holds.map(({ call }) => call.id)).toEqual(['call-1'])
-      void under.journal.append([ended('call-1', { charges: { global: 10 } })])
+      void under.journal.append([ended('call-1', { amounts: [10] })])
       expect(await under.ledger.sums()).toEqual([{ account: accountOf('global'), used: 10, overrun: 0 }])
     })
 
@@ -59,7 +58,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       await under.ledger.openState()
       await under.journal.append([
         { kind: 'renewed', call: hold.hold.call.id, expiresAt: AT + 5 },
-        ended('call-2', { charges: { global: 4 } }),
+        ended('call-2', { amounts: [4] }),
       ])
       await reopen()
       expect((await under.ledger.openState()).holds).toEqual([{ ...hold.hold, expiresAt: AT + 5 }])
@@ -83,7 +82,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
     test('an account has what its calls charged it, and how far each went beyond its own hold', async () => {
       await under.journal.append([opened('a'), opened('b'), held('call-1', ['a', 'b']), held('call-2', ['a', 'b'])])
       await under.ledger.openState()
-      await under.journal.append([ended('call-1', { charges: { a: 25, b: 10 } }), ended('call-2', { charges: { a: 3, b: 11 } })])
+      await under.journal.append([ended('call-1', { amounts: [25, 10] }), ended('call-2', { amounts: [3, 11] })])
       expect(await under.ledger.sums()).toEqual([
         { account: accountOf('a'), used: 28, overrun: 15 },
         { account: accountOf('b'), used: 21, overrun: 1 },
@@ -97,10 +96,10 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
     })
 
     test('a call that is ended twice is charged once, whatever the second record says', async () => {
-      await under.journal.append([opened('global'), held('call-1', ['global']), ended('call-1', { charges: { global: 9 } })])
-      await under.journal.append([ended('call-1', { charges: { global: 9 } })])
+      await under.journal.append([opened('global'), held('call-1', ['global']), ended('call-1', { amounts: [9] })])
+      await under.journal.append([ended('call-1', { amounts: [9] })])
       await reopen()
-      await under.journal.append([ended('call-1', { charges: { global: 500 }, alerts: [alert('global', 0.8)] })])
+      await under.journal.append([ended('call-1', { amounts: [500], alerts: [alert('global', 0.8)] })])
       expect(await under.ledger.sums()).toEqual([{ account: accountOf('global'), used: 9, overrun: 0 }])
       expect(await under.ledger.usage(EVER)).toMatchObject([{ calls: 1, input: 7, output: 3 }])
       expect(await under.ledger.alerts({ limit: 9 })).toEqual([])
@@ -109,10 +108,10 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
     test('amounts above 1e14 are exact to the last unit', async () => {
       const large = 9_007_199_254_740_000
       await under.journal.append([opened('global'), held('call-1', ['global'], { amount: large })])
-      await under.journal.append([ended('call-1', { charges: { global: large }, costNanoUsd: large })])
+      await under.journal.append([ended('call-1', { amounts: [large], costNanoUsd: large })])
       await under.journal.append([
         held('call-2', ['global'], { amount: 991 }),
-        ended('call-2', { charges: { global: 991 }, costNanoUsd: 991 }),
+        ended('call-2', { amounts: [991], costNanoUsd: 991 }),
       ])
       await reopen()
       expect(await under.ledger.sums()).toEqual([{ account: accountOf('global'), used: Number.MAX_SAFE_INTEGER, overrun: 0 }])
@@ -138,7 +137,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
 
     test('a close is written once, has the sums of its calls, and its account is open no more', async () => {
       await under.journal.append([opened('a'), opened('b'), held('call-1', ['a', 'b'])])
-      await under.journal.append([ended('call-1', { charges: { a: 12, b: 5 } }), closed('a', 12, 2), closed('b', 5), closed('a', 12, 2)])
+      await under.journal.append([ended('call-1', { amounts: [12, 5] }), closed('a', 12, 2), closed('b', 5), closed('a', 12, 2)])
       await reopen()
       await under.journal.append([closed('a', 99)])
       const all = await under.ledger.closes({ limit: 9 })
@@ -154,7 +153,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
     })
 
     test('a close that contradicts the calls is written with the sum of the calls, and that is on record', async () => {
-      await under.journal.append([opened('a'), held('call-1', ['a']), ended('call-1', { charges: { a: 7 } }), closed('a', 8)])
+      await under.journal.append([opened('a'), held('call-1', ['a']), ended('call-1', { amounts: [7] }), closed('a', 8)])
       expect(await under.ledger.closes({ limit: 1 })).toMatchObject([{ used: 7 }])
       const [entry] = await under.ledger.audit({ limit: 1 })
       expect(entry).toMatchObject({ action: 'ledger-difference', target: accountOf('a') })
@@ -165,7 +164,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
     test('an alert is stored once per account and threshold, and owes one delivery to each of its channels', async () => {
       const first = alert('a', 0.8, ['slack', 'email'])
       await under.journal.append([opened('a'), held('call-1', ['a'])])
-      await under.journal.append([ended('call-1', { charges: { a: 1 }, alerts: [first] })])
+      await under.journal.append([ended('call-1', { amounts: [1], alerts: [first] })])
       await under.journal.append([
         { kind: 'alerted', alert: first },
         { kind: 'alerted', alert: { ...first, id: 'another' } },
@@ -218,19 +217,18 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
     })
 
     test('usage can only be grouped by attributes that exist, and split in zones that exist', async () => {
-      await under.journal.append([ended('call-1')])
+      await under.journal.append([...called('call-1')])
       await expect(under.ledger.usage({ ...EVER, groupBy: ['colour'] })).rejects.toMatchObject({ code: 'invalid_request' })
       const interval = { kind: 'day', timezone: 'Mars/Olympus' } as const
       await expect(under.ledger.usage({ ...EVER, interval })).rejects.toMatchObject({ code: 'invalid_request' })
     })
 
     test('usage is the plain sum of the calls, for any range, groups, interval and time zone', async () => {
-      const calls = fc.sample(callWishes, { numRuns: 400, seed: 11 }).map((wish, i) => ended(`call-${i}`, wish))
-      await under.journal.append(calls)
-      const rows = calls.map((record) => record.ended)
+      const calls = fc.sample(callWishes, { numRuns: 400, seed: 11 })
+      await under.journal.append(calls.flatMap((wish, i) => called(`call-${i}`, wish)))
       await fc.assert(
         fc.asyncProperty(usageQueries, async (query) => {
-          expect(await under.ledger.usage(query)).toEqual(naiveUsage(rows, query))
+          expect(await under.ledger.usage(query)).toEqual(naiveUsage(calls, query))
         }),
         { numRuns: 150 },
       )
@@ -253,6 +251,8 @@ const callWishes = fc.record({
   ),
   costNanoUsd: fc.nat(1e12),
 })
+
+type WishedCall = typeof callWishes extends fc.Arbitrary<infer T> ? T : never
 
 const usageQueries: fc.Arbitrary<UsageQuery> = fc
   .record({
@@ -277,11 +277,13 @@ function withoutAbsent<T extends object>(attributes: T): { [K in keyof T]?: NonN
 }
 
 /** One call after the other, without an index, a rollup or SQL. */
-function naiveUsage(calls: readonly EndedCall[], { from, to, groupBy, interval }: UsageQuery): readonly UsageRow[] {
+function naiveUsage(calls: readonly WishedCall[], { from, to, groupBy, interval }: UsageQuery): readonly UsageRow[] {
   const rows = new Map<string, UsageRow>()
-  for (const { call, endedAt, usage, tokens, costNanoUsd } of calls) {
+  for (const { attributes, endedAt, usage, costNanoUsd } of calls) {
     if (endedAt < from || endedAt >= to) continue
-    const group = groupBy.map((name) => (isAttribute(name) ? (attributeValue(call.attributes, name) ?? '') : ''))
+    const tokens = chargedTokens(usage)
+    const all = { provider: 'openai', model: '', tags: {}, ...attributes }
+    const group = groupBy.map((name) => (isAttribute(name) ? (attributeValue(all, name) ?? '') : ''))
     const startsAt = interval === undefined ? {} : { startsAt: periodAt(interval, endedAt).startsAt }
     const id = JSON.stringify([startsAt, group])
     const zero = { calls: 0, estimatedCalls: 0, input: 0, cachedInput: 0, cacheWrite: 0, output: 0, reasoning: 0, costNanoUsd: 0 }

@@ -1,13 +1,13 @@
 import type { Alert } from '../../domain/alert.ts'
 import type { Budget } from '../../domain/budget.ts'
-import type { Call, EndedCall, Hold } from '../../domain/call.ts'
+import type { Call, Hold, Settlement } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import { type AccountKey, toAccountKey, toBudgetId, toCallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import { type Period, periodAt } from '../../domain/period.ts'
 import type { AuditEntry, DeliveryAttempt, KeyRow, LedgerRecord } from '../../domain/record.ts'
 import type { Attributes } from '../../domain/scope.ts'
-import { chargedTokens, type Usage } from '../../domain/usage.ts'
+import type { Usage } from '../../domain/usage.ts'
 
 /** 2026-10-24T22:30:00Z: half an hour into Sunday in Berlin, the night on which its clocks go back. */
 export const AT: EpochMs = Date.UTC(2026, 9, 24, 22, 30)
@@ -43,16 +43,6 @@ export function opened(id: string, each: string | null = null): LedgerRecord {
   return { kind: 'opened', account: accountOf(id, each), budget: toBudgetId(id), each, unit: 'tokens', period: OCTOBER }
 }
 
-export interface CallWish {
-  readonly attributes?: Partial<Attributes>
-  /** What is charged to the accounts: amount by budget id. */
-  readonly charges?: Readonly<Record<string, number>>
-  readonly endedAt?: EpochMs
-  readonly usage?: Usage
-  readonly costNanoUsd?: number
-  readonly alerts?: readonly Alert[]
-}
-
 const USAGE: Usage = { kind: 'reported', counts: { input: 7, cachedInput: 2, output: 3 } }
 
 function call(id: string, attributes: Partial<Attributes> = {}): Call {
@@ -78,23 +68,41 @@ export function held(
   return { kind: 'held', hold: { call: call(id, wish.attributes), charges, input: 8, output: 2, costNanoUsd: 5, expiresAt: AT + 900_000 } }
 }
 
-export function ended(
-  id: string,
-  wish: CallWish = {},
-): { readonly kind: 'ended'; readonly ended: EndedCall; readonly alerts: readonly Alert[] } {
-  const usage = wish.usage ?? USAGE
-  const row: EndedCall = {
-    call: call(id, wish.attributes),
+export interface EndWish {
+  /** What each account of the hold is charged. */
+  readonly amounts?: readonly number[]
+  readonly endedAt?: EpochMs
+  readonly usage?: Usage
+  readonly costNanoUsd?: number
+  readonly alerts?: readonly Alert[]
+}
+
+/** The end of a call that is held. */
+export function ended(id: string, wish: EndWish = {}): Extract<LedgerRecord, { kind: 'ended' }> {
+  const settlement: Settlement = {
+    call: toCallId(id),
     endedAt: wish.endedAt ?? AT,
     ending: 'done',
     status: 200,
-    usage,
-    tokens: chargedTokens(usage),
+    usage: wish.usage ?? USAGE,
     costNanoUsd: wish.costNanoUsd ?? 40,
-    charges: Object.entries(wish.charges ?? {}).map(([name, amount]) => ({ account: accountOf(name), amount })),
+    amounts: wish.amounts ?? [],
     overrun: 0,
   }
-  return { kind: 'ended', ended: row, alerts: wish.alerts ?? [] }
+  return { kind: 'ended', settlement, alerts: wish.alerts ?? [] }
+}
+
+export interface CallWish extends Omit<EndWish, 'amounts'> {
+  readonly attributes?: Partial<Attributes>
+  /** What is charged to the accounts: amount by budget id. */
+  readonly charges?: Readonly<Record<string, number>>
+}
+
+/** A whole call: its hold, which covers what it is charged, and its end. */
+export function called(id: string, { charges = {}, attributes, ...wish }: CallWish = {}): readonly [LedgerRecord, LedgerRecord] {
+  const amounts = Object.values(charges)
+  const hold = held(id, Object.keys(charges), { amount: Math.max(10, ...amounts), ...(attributes === undefined ? {} : { attributes }) })
+  return [hold, ended(id, { ...wish, amounts })]
 }
 
 export function alert(id: string, threshold: number, channels: readonly string[] = ['slack']): Alert {

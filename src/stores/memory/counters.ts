@@ -5,14 +5,14 @@ import type { Amount } from '../../domain/amount.ts'
 import { assert } from '../../domain/defect.ts'
 import { amountFor, demandIn } from '../../domain/bound.ts'
 import type { Budget } from '../../domain/budget.ts'
-import { type Charge, chargeIn, type EndedCall, type Hold } from '../../domain/call.ts'
+import { type Charge, chargeIn, type EndedCall, endedCall, type Hold, type Settlement } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import { costNanoUsd } from '../../domain/price.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { crossByRefusal, crossThreshold } from '../../domain/threshold.ts'
-import { type ChargedTokens, chargedTokens, type Usage } from '../../domain/usage.ts'
+import { chargedTokens, type Usage } from '../../domain/usage.ts'
 import type {
   AccountRef,
   Counters,
@@ -101,13 +101,12 @@ class MemoryCounters implements Counters {
     if (flight === undefined) return undefined
     const { endedAt, ending, status } = request
     const { hold, accounts } = flight
-    const { usage, tokens, costNanoUsd, amounts } = request.usage === 'held' ? billOfHold(flight) : billOfUsage(flight, request.usage)
-    const overrun = this.#land(flight, amounts)
+    const bill = request.usage === 'held' ? billOfHold(flight) : billOfUsage(flight, request.usage)
+    const overrun = this.#land(flight, bill.amounts)
     const alerts = this.#alertCrossings(accounts, endedAt)
-    const charges = chargesOf(accounts, amounts)
-    const ended: EndedCall = { call: hold.call, endedAt, ending, status, usage, tokens, costNanoUsd, charges, overrun }
-    await this.#journal.append([{ kind: 'ended', ended, alerts }])
-    return ended
+    const settlement: Settlement = { call: hold.call.id, endedAt, ending, status, ...bill, overrun }
+    await this.#journal.append([{ kind: 'ended', settlement, alerts }])
+    return endedCall(hold, settlement)
   }
 
   async renew(call: CallId, expiresAt: EpochMs): Promise<void> {
@@ -255,25 +254,20 @@ class MemoryCounters implements Counters {
   }
 }
 
-/** What a call is charged: its tokens, their cost, and the amount in each of its accounts. */
-interface Bill {
-  readonly usage: Usage
-  readonly tokens: ChargedTokens
-  readonly costNanoUsd: Amount
-  readonly amounts: readonly Amount[]
-}
+/** What a call is charged: its usage, the cost, and the amount in each of its accounts. */
+type Bill = Pick<Settlement, 'usage' | 'costNanoUsd' | 'amounts'>
 
 function billOfUsage({ hold, accounts }: Flight, usage: Usage): Bill {
   const tokens = chargedTokens(usage)
   const cost = hold.call.price === undefined ? 0 : costNanoUsd(tokens, hold.call.price)
   const amounts: Amount[] = []
   for (const { budget } of accounts) amounts.push(chargeIn(budget.unit, usage, tokens, cost))
-  return { usage, tokens, costNanoUsd: cost, amounts }
+  return { usage, costNanoUsd: cost, amounts }
 }
 
 function billOfHold({ hold, amounts }: Flight): Bill {
   const usage: Usage = { kind: 'estimated', counts: { input: hold.input, output: hold.output }, why: 'what it used is unknown: its hold' }
-  return { usage, tokens: chargedTokens(usage), costNanoUsd: hold.costNanoUsd, amounts }
+  return { usage, costNanoUsd: hold.costNanoUsd, amounts }
 }
 
 function chargesOf(accounts: readonly Account[], amounts: readonly Amount[]): readonly Charge[] {

@@ -16,7 +16,7 @@ async function appendForEver(dataDir: string, notes: string, durability: 'proces
       const id = `call-${process.pid}-${caller}-${count}`
       await journal.appendOrFail(held(id, ['global']))
       acknowledge(`held ${id}`)
-      await journal.append([ended(id, { charges: { global: 10 } })])
+      await journal.append([ended(id, { amounts: [10] })])
       acknowledge(`ended ${id}`)
     }
   }

@@ -1,6 +1,6 @@
 import type { Alert } from '../../domain/alert.ts'
 import type { Amount } from '../../domain/amount.ts'
-import type { Charge, EndedCall, Hold } from '../../domain/call.ts'
+import { endedCall, type Hold, type Settlement } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import { assert } from '../../domain/defect.ts'
 import type { AccountKey, CallId } from '../../domain/ids.ts'
@@ -96,7 +96,7 @@ export class Applier {
       case 'renewed':
         return this.#renew(record.call, record.expiresAt, pending)
       case 'ended':
-        return this.#end(record.ended, record.alerts, pending)
+        return this.#end(record.settlement, record.alerts, pending)
       case 'alerted':
         return this.#alert(record.alert, pending)
       case 'cut':
@@ -125,10 +125,14 @@ export class Applier {
     else holds.set(call, { ...hold, expiresAt })
   }
 
-  #end(ended: EndedCall, alerts: readonly Alert[], pending: Pending): void {
-    const held = this.#takeHold(ended.call.id, pending)
-    const charges = ended.charges.map(({ account, amount }) => {
-      return [this.#idOf(account), amount, Math.max(0, amount - heldIn(held, account))] as const
+  /** Without a hold it was ended before: then there is nothing left to do. */
+  #end(settlement: Settlement, alerts: readonly Alert[], pending: Pending): void {
+    const hold = this.#takeHold(settlement.call, pending)
+    if (hold === undefined) return
+    const ended = endedCall(hold, settlement)
+    const charges = hold.charges.map(({ account, amount: held }, i) => {
+      const amount = settlement.amounts[i] ?? 0
+      return [this.#idOf(account), amount, Math.max(0, amount - held)] as const
     })
     if (this.#db.run(ADD_CALL, ...toCallRow(ended, JSON.stringify(charges))) === 0) return
     for (const [id, used, overrun] of charges) {
@@ -142,15 +146,15 @@ export class Applier {
     for (const alert of alerts) this.#alert(alert, pending)
   }
 
-  /** What the call held; a hold that begins and ends in one batch never reaches the table. */
-  #takeHold(call: CallId, { holds }: Pending): readonly Charge[] {
+  /** A hold that begins and ends in one batch never reaches the table. */
+  #takeHold(call: CallId, { holds }: Pending): Hold | undefined {
     const hold = holds.get(call)
     if (hold !== undefined) {
       holds.delete(call)
-      return hold.charges
+      return hold
     }
     const row = this.#db.first('DELETE FROM holds WHERE call = ? RETURNING record', call)
-    return row === undefined ? [] : fromJson(text(row, 'record'), isHold).charges
+    return row === undefined ? undefined : fromJson(text(row, 'record'), isHold)
   }
 
   /** Once per account and threshold, and the deliveries with it. */
@@ -219,11 +223,6 @@ export class Applier {
 }
 
 const isHold = hasFields<Hold>('call', 'charges', 'expiresAt')
-
-function heldIn(charges: readonly Charge[], account: AccountKey): Amount {
-  for (const charge of charges) if (charge.account === account) return charge.amount
-  return 0
-}
 
 function differenceEntry(close: Close, ledger: { readonly used: Amount; readonly overrun: Amount }): AuditEntry {
   return {

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { accountOf, ended, held, opened } from '../contract/sample-records.ts'
+import { accountOf, called, ended, opened } from '../contract/sample-records.ts'
 import { Applier } from './applier.ts'
 import { ledgerPath, openForWriting } from './database.ts'
 import { JournalReader } from './journal-reader.ts'
@@ -72,12 +72,13 @@ describe('after kill -9', () => {
 
 describe('the end of a journal that was cut off while it was written', () => {
   test('costs the last record and no other, at whichever byte it was cut', () => {
-    const whole = [opened('global'), held('call-1', ['global']), ended('call-1', { charges: { global: 4 } })].map(toLine).join('')
-    const last = toLine(ended('call-2', { charges: { global: 3 } }))
+    const whole = [opened('global'), ...called('call-1', { charges: { global: 4 } })].map(toLine).join('')
+    const [hold, end] = called('call-2', { charges: { global: 3 } })
+    const last = toLine(end)
     for (let bytes = 0; bytes <= last.length; bytes++) {
       const dataDir = join(directory(), `torn-${bytes}`)
       mkdirSync(journalDir(dataDir), { recursive: true })
-      writeFileSync(segmentPath(dataDir, 1), whole + last.slice(0, bytes))
+      writeFileSync(segmentPath(dataDir, 1), whole + toLine(hold) + last.slice(0, bytes))
       const db = openForWriting(dataDir)
       recover(dataDir, { db, applier: new Applier(db), journal: new JournalReader(dataDir) })
       expect(db.all('SELECT used, calls FROM accounts'), `cut behind ${bytes} bytes`).toEqual([
@@ -93,7 +94,7 @@ describe('the end of a journal that was cut off while it was written', () => {
     mkdirSync(journalDir(dataDir), { recursive: true })
     writeFileSync(segmentPath(dataDir, 1), `${toLine(opened('global'))}${toLine(ended('call-1')).slice(0, 50)}`)
     const { journal, close } = await openLedger({ dataDir, durability: 'process' })
-    await journal.append([ended('call-2', { charges: { global: 5 } })])
+    await journal.append([...called('call-2', { charges: { global: 5 } })])
     await close()
     expect((await sumsOf(dataDir)).sums[0]?.used).toBe(5)
   })
@@ -103,7 +104,7 @@ describe('the end of a journal that was cut off while it was written', () => {
     mkdirSync(journalDir(dataDir), { recursive: true })
     writeFileSync(
       segmentPath(dataDir, 1),
-      `${[opened('global'), ended('call-1', { charges: { global: 4 } })].map(toLine).join('')}${'\0'.repeat(8192)}`,
+      `${[opened('global'), ...called('call-1', { charges: { global: 4 } })].map(toLine).join('')}${'\0'.repeat(8192)}`,
     )
     expect((await sumsOf(dataDir)).sums[0]?.used).toBe(4)
   })
@@ -120,7 +121,7 @@ describe('a damaged store is named, and nothing is guessed', () => {
     await expect(opening(dataDir)).rejects.toMatchObject({ code: 'store_unavailable' })
     await expect(opening(dataDir)).rejects.toThrow(`${segmentPath(dataDir, 1)} has no readable record at byte ${first.length}`)
     await expect(opening(dataDir)).rejects.toThrow('remove the line that begins at that byte')
-    writeFileSync(segmentPath(dataDir, 1), `${first}${toLine(ended('call-1', { charges: { global: 3 } }))}`)
+    writeFileSync(segmentPath(dataDir, 1), `${first}${called('call-1', { charges: { global: 3 } }).map(toLine).join('')}`)
     expect((await sumsOf(dataDir)).sums[0]?.used).toBe(3)
   })
 
@@ -176,7 +177,7 @@ describe('a damaged store is named, and nothing is guessed', () => {
 test('a journal that lost its end in a power cut goes on from the ledger, and says so', async () => {
   const dataDir = join(directory(), 'power-cut')
   const first = await openLedger({ dataDir, durability: 'process' })
-  await first.journal.append([opened('global'), ended('call-1', { charges: { global: 4 } })])
+  await first.journal.append([opened('global'), ...called('call-1', { charges: { global: 4 } })])
   await first.ledger.openState()
   const copy = join(directory(), 'power-cut-copy')
   mkdirSync(journalDir(copy), { recursive: true })
@@ -189,7 +190,7 @@ test('a journal that lost its end in a power cut goes on from the ledger, and sa
   const told: string[] = []
   const second = await openLedger({ dataDir: copy, durability: 'process', onTrouble: (message) => told.push(message) })
   expect(told).toEqual([expect.stringContaining('Going on from the ledger')])
-  await second.journal.append([ended('call-2', { charges: { global: 5 } })])
+  await second.journal.append([...called('call-2', { charges: { global: 5 } })])
   await second.close()
   expect((await sumsOf(copy)).sums[0]?.used).toBe(9)
 })

@@ -3,7 +3,8 @@ import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, test } from 'vitest'
-import { accountOf, alert, closed, ended, held, opened } from '../contract/sample-records.ts'
+import type { Usage } from '../../domain/usage.ts'
+import { accountOf, alert, called, closed, ended, held, opened } from '../contract/sample-records.ts'
 import { systemClock } from '../../engine/system-clock.ts'
 import { ledgerPath } from './database.ts'
 import { openJournal } from './journal.ts'
@@ -42,7 +43,7 @@ test('calls, closes and the audit can not be changed afterwards, and what is cha
   const dataDir = join(directory(), 'immutable')
   const first = await openLedger({ dataDir, durability: 'process' })
   await first.journal.append([opened('a'), opened('b'), held('call-1', ['a', 'b'])])
-  await first.journal.append([ended('call-1', { charges: { a: 4, b: 5 } }), closed('a', 4), closed('b', 5)])
+  await first.journal.append([ended('call-1', { amounts: [4, 5] }), closed('a', 4), closed('b', 5)])
   await first.close()
 
   const db = new DatabaseSync(ledgerPath(dataDir))
@@ -75,12 +76,12 @@ test('a ledger thread that crashes is started again, and nothing is lost or take
   const writer = await startLedgerWriter({ dataDir, onAlerts: () => undefined, onTrouble })
   const journal = openJournal({ dataDir, durability: 'process', start: writer.start, clock: systemClock, onGrown: writer.grown, onTrouble })
   const ledger = createLedgerReader({ dataDir, journal, writer })
-  await journal.append([opened('global'), ended('call-0', { charges: { global: 1 } })])
+  await journal.append([opened('global'), ...called('call-0', { charges: { global: 1 } })])
   for (let round = 1; round <= 3; round++) {
-    void journal.append(Array.from({ length: 500 }, (_, i) => ended(`call-${round}-${i}`, { charges: { global: 1 } })))
+    void journal.append(Array.from({ length: 500 }, (_, i) => called(`call-${round}-${i}`, { charges: { global: 1 } })).flat())
     await journal.flush()
     await writer.crash()
-    await expect(journal.append([ended(`call-${round}`, { charges: { global: 1 } })])).resolves.toBeUndefined()
+    await expect(journal.append([...called(`call-${round}`, { charges: { global: 1 } })])).resolves.toBeUndefined()
     await expect.poll(() => ledger.sums().catch(() => []), { timeout: 20_000 }).toMatchObject([{ used: round * 501 + 1 }])
   }
   expect(told[0]).toContain('started again')
@@ -98,7 +99,7 @@ test('journal files are deleted only when the database file has all of them', as
   const journal = openJournal({ ...options, onGrown: writer.grown, segmentBytesMax: 2000 })
   await journal.append([opened('global')])
   for (let i = 0; i < 40; i++) {
-    await journal.append([ended(`call-${i}`, { charges: { global: 1 } })])
+    await journal.append([...called(`call-${i}`, { charges: { global: 1 } })])
     if (i === 20) await writer.catchUp(journal.end())
   }
   expect(segmentNumbers(dataDir).length).toBeGreaterThan(2)
@@ -160,7 +161,8 @@ describe('a disk that is full or read-only', () => {
     for (let i = 0; i < 40; i++)
       await first.journal.appendOrFail(held(`call-full-${i}`, ['global'])).catch(() => refused.push(`call-full-${i}`))
     expect(refused.length).toBeGreaterThan(10)
-    await first.journal.append([ended('call-1', { charges: { global: 4 } })])
+    const usage: Usage = { kind: 'estimated', counts: { input: 4 }, why: 'as long as the room that is left'.repeat(20) }
+    await first.journal.append([ended('call-1', { amounts: [4], usage })])
     expect(first.journal.trouble()).toMatch(/no space is left on the disk: free some space there \(ENOSPC\)/)
     await expect(first.ledger.usage({ from: 0, to: 1, groupBy: [] })).rejects.toMatchObject({ code: 'store_unavailable' })
 

@@ -27,7 +27,16 @@ const ADD_HOUR = `INSERT INTO rollup_hour (attribute, hour, value, ${MEASURES.jo
 const ADD_DAY = `INSERT INTO rollup_day (day, ${ATTRIBUTES.join(', ')}, ${MEASURES.join(', ')})
   VALUES (${marks(1 + ATTRIBUTES.length + MEASURES.length)}) ON CONFLICT (day, ${ATTRIBUTES.join(', ')}) DO UPDATE SET ${ADD}`
 
+/** What the calls of one hour with the same attributes add up to. */
 interface Entry {
+  readonly hour: number
+  /** In the order of {@link ATTRIBUTES}. */
+  readonly values: readonly string[]
+  readonly sums: Sums
+}
+
+/** A row of a rollup, by its primary key. */
+interface RollupRow {
   readonly key: readonly (string | number)[]
   readonly sums: Sums
 }
@@ -37,38 +46,52 @@ export function marks(count: number): string {
   return Array.from({ length: count }, () => '?').join(', ')
 }
 
-/** The rollups of one batch: added up in memory, so that a row is written once however many calls it has. */
+/**
+ * The rollups of one batch: added up in memory, so that a row is written once however many calls it has. A call costs one
+ * look-up; the rows are made of what calls of the same attributes have in common.
+ */
 export class Rollups {
-  readonly #hours = new Map<string, Entry>()
-  readonly #days = new Map<string, Entry>()
+  readonly #entries = new Map<string, Entry>()
 
-  /** Counts a call in the hour and the UTC day in which it ended. */
+  /** Counts a call in the hour, and so in the UTC day, in which it ended. */
   add(ended: EndedCall): void {
     const { team = '', project = '', user = '', key = '', provider, model } = ended.call.attributes
-    const sums = sumsOf(ended)
     const hour = ended.endedAt - (ended.endedAt % HOUR_MS)
-    const values = [team, project, user, key, provider, model]
-    this.#addHour('', hour, '', sums)
-    for (let i = 0; i < ATTRIBUTES.length; i++) this.#addHour(ATTRIBUTES[i] ?? '', hour, values[i] ?? '', sums)
-    this.#addHour('team+user', hour, `[${JSON.stringify(team)},${JSON.stringify(user)}]`, sums)
-    const day = ended.endedAt - (ended.endedAt % DAY_MS)
-    const name = `${day}\n${values.join('\n')}`
-    const entry = this.#days.get(name)
-    if (entry === undefined) this.#days.set(name, { key: [day, ...values], sums: [...sums] })
+    const name = `${hour}\0${team}\0${project}\0${user}\0${key}\0${provider}\0${model}`
+    const sums = sumsOf(ended)
+    const entry = this.#entries.get(name)
+    if (entry === undefined) this.#entries.set(name, { hour, values: [team, project, user, key, provider, model], sums })
     else addTo(entry.sums, sums)
   }
 
   write(db: Database): void {
-    for (const { key, sums } of this.#hours.values()) db.run(ADD_HOUR, ...key, ...sums)
-    for (const { key, sums } of this.#days.values()) db.run(ADD_DAY, ...key, ...sums)
+    const hours = new Map<string, RollupRow>()
+    const days = new Map<string, RollupRow>()
+    for (const { hour, values, sums } of this.#entries.values()) {
+      for (const key of hourKeys(hour, values)) addRow(hours, key, sums)
+      addRow(days, [hour - (hour % DAY_MS), ...values], sums)
+    }
+    for (const { key, sums } of hours.values()) db.run(ADD_HOUR, ...key, ...sums)
+    for (const { key, sums } of days.values()) db.run(ADD_DAY, ...key, ...sums)
+    this.#entries.clear()
   }
+}
 
-  #addHour(attribute: string, hour: number, value: string, sums: Sums): void {
-    const name = `${hour} ${attribute} ${value}`
-    const entry = this.#hours.get(name)
-    if (entry === undefined) this.#hours.set(name, { key: [attribute, hour, value], sums: [...sums] })
-    else addTo(entry.sums, sums)
-  }
+/** An hour has a row for all calls, one for each attribute, and one for each user of each team. */
+function hourKeys(hour: number, values: readonly string[]): readonly (readonly [string, number, string])[] {
+  const [team = '', , user = ''] = values
+  return [
+    ['', hour, ''],
+    ...ATTRIBUTES.map((attribute, i) => [attribute, hour, values[i] ?? ''] as const),
+    ['team+user', hour, `[${JSON.stringify(team)},${JSON.stringify(user)}]`],
+  ]
+}
+
+function addRow(rows: Map<string, RollupRow>, key: RollupRow['key'], sums: Sums): void {
+  const name = key.join('\0')
+  const row = rows.get(name)
+  if (row === undefined) rows.set(name, { key, sums: [...sums] })
+  else addTo(row.sums, sums)
 }
 
 function addTo(total: Sums, sums: Sums): void {
