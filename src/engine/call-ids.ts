@@ -10,12 +10,21 @@ export function createCallIds(now: () => number): Ids {
     .toString(36)
     .padStart(16, '0')
   let count = 0
+  let at = -1
+  let time = ''
   return {
     callId: (): CallId => {
       count = (count + 1) % COUNT_END
-      return toCallId(`call_${now().toString(36).padStart(9, '0')}${count.toString(36).padStart(4, '0')}${process}`)
+      const instant = now()
+      if (instant !== at) time = inBase36(instant, 9)
+      at = instant
+      return toCallId(`call_${time}${inBase36(count, 4)}${process}`)
     },
   }
+}
+
+function inBase36(value: number, digits: number): string {
+  return value.toString(36).padStart(digits, '0')
 }
 
 const COUNT_END = 36 ** 4

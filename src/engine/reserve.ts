@@ -67,12 +67,12 @@ async function reserveOnce(deps: ReserveDeps, request: Request, call: Call): Pro
   const { bound, refineInput } = request
   const accounts = deps.book.accountsOf(call.attributes, call.admittedAt)
   const expiresAt = call.admittedAt + deps.holdTtlMs
-  if (refineInput === undefined) return deps.counters.reserve({ call, bound, accounts, expiresAt })
+  if (refineInput === undefined) return await deps.counters.reserve({ call, bound, accounts, expiresAt })
   const whole = { ...bound, outputMin: bound.outputMax }
   const outcome = await deps.counters.reserve({ call, bound: whole, accounts, expiresAt, isTrial: true })
   if (outcome.kind === 'held') return outcome
   const input = Math.min(bound.input, refineInput())
-  return deps.counters.reserve({ call, bound: { ...bound, input }, accounts, expiresAt })
+  return await deps.counters.reserve({ call, bound: { ...bound, input }, accounts, expiresAt })
 }
 
 function admitted(call: Call, bound: CallBound, outcome: ReserveOutcome & { readonly kind: 'held' }): Admitted {

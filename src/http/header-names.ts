@@ -23,12 +23,20 @@ export type Headers = Record<string, string | string[]>
 
 /** The client's headers that go to the provider: without its key, the connection's own and Bursar's. */
 export function headersToProvider(headers: IncomingHttpHeaders): Headers {
-  return pass(headers, (name) => !NOT_TO_PROVIDER.has(name) && !name.startsWith('x-bursar-'))
+  return pass(headers, isForProvider)
 }
 
 /** The provider's headers that go to the client. */
 export function headersToClient(headers: IncomingHttpHeaders): Headers {
-  return pass(headers, (name) => !NOT_TO_CLIENT.has(name))
+  return pass(headers, isForClient)
+}
+
+function isForProvider(name: string): boolean {
+  return !NOT_TO_PROVIDER.has(name) && !name.startsWith('x-bursar-')
+}
+
+function isForClient(name: string): boolean {
+  return !NOT_TO_CLIENT.has(name)
 }
 
 function pass(headers: IncomingHttpHeaders, isPassed: (name: string) => boolean): Headers {

@@ -19,58 +19,73 @@ export function createMetrics(
 ): Metrics {
   const registry = new Registry()
   const registers = [registry]
-  const calls = new Counter({
-    name: 'bursar_calls_total',
-    help: 'Calls that ended.',
-    labelNames: ['provider', 'ending', 'usage'],
-    registers,
-  })
   const refusals = new Counter({ name: 'bursar_refusals_total', help: 'Requests that Bursar refused.', labelNames: ['code'], registers })
-  const tokens = new Counter({ name: 'bursar_tokens_total', help: 'Tokens charged.', labelNames: ['provider', 'kind'], registers })
-  const cost = new Counter({ name: 'bursar_cost_usd_total', help: 'Cost charged, in USD.', labelNames: ['provider'], registers })
-  const overruns = new Counter({
-    name: 'bursar_overruns_total',
-    help: 'Calls that used more than their bound.',
-    labelNames: ['provider'],
-    registers,
-  })
-  const unpriced = new Counter({
-    name: 'bursar_unpriced_calls_total',
-    help: 'Calls without a known price.',
-    labelNames: ['provider'],
-    registers,
-  })
+  const tallies = new Map<string, Tally>()
+  addCallCounters(registers, tallies)
   addGauges(registers, standings, state)
-  const record = (provider: string, ending: string, usage: string): ((ended: EndedCall) => void) => {
-    // Labels are looked up once for all calls that share them.
-    const [call, input, output] = [
-      calls.labels({ provider, ending, usage }),
-      tokens.labels({ provider, kind: 'input' }),
-      tokens.labels({ provider, kind: 'output' }),
-    ]
-    return ({ tokens: used, costNanoUsd, overrun, call: { price } }) => {
-      call.inc()
-      input.inc(used.input)
-      output.inc(used.output)
-      if (costNanoUsd > 0) cost.inc({ provider }, displayAmount('usd', costNanoUsd))
-      if (overrun > 0) overruns.inc({ provider })
-      if (price === undefined) unpriced.inc({ provider })
-    }
-  }
-  const recorders = new Map<string, (ended: EndedCall) => void>()
-  const counterOf = ({ call, ending, usage }: EndedCall) => {
-    const { provider } = call.attributes
-    const id = `${provider} ${ending} ${usage.kind}`
-    const known = recorders.get(id) ?? record(provider, ending, usage.kind)
-    recorders.set(id, known)
-    return known
-  }
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     refused: (code) => refusals.inc({ code }),
-    ended: (ended) => counterOf(ended)(ended),
+    ended: (ended) => count(tallies, ended),
   }
+}
+
+/** What calls with the same labels add up to. Plain sums: a counter of the library hashes its labels on every call. */
+interface Tally {
+  readonly provider: string
+  readonly ending: string
+  readonly usage: string
+  calls: number
+  input: number
+  output: number
+  costUsd: number
+  overruns: number
+  unpriced: number
+}
+
+function count(tallies: Map<string, Tally>, { call, ending, usage, tokens, costNanoUsd, overrun }: EndedCall): void {
+  const { provider } = call.attributes
+  const id = `${provider} ${ending} ${usage.kind}`
+  let tally = tallies.get(id)
+  if (tally === undefined) {
+    tally = { provider, ending, usage: usage.kind, calls: 0, input: 0, output: 0, costUsd: 0, overruns: 0, unpriced: 0 }
+    tallies.set(id, tally)
+  }
+  tally.calls++
+  tally.input += tokens.input
+  tally.output += tokens.output
+  tally.costUsd += displayAmount('usd', costNanoUsd)
+  if (overrun > 0) tally.overruns++
+  if (call.price === undefined) tally.unpriced++
+}
+
+function addCallCounters(registers: Registry[], tallies: ReadonlyMap<string, Tally>): void {
+  const counter = (name: string, help: string, labelNames: string[], add: (to: Counter, tally: Tally) => void) =>
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset()
+        for (const tally of tallies.values()) add(this, tally)
+      },
+    })
+  counter('bursar_calls_total', 'Calls that ended.', ['provider', 'ending', 'usage'], (to, { provider, ending, usage, calls }) =>
+    to.inc({ provider, ending, usage }, calls),
+  )
+  counter('bursar_tokens_total', 'Tokens charged.', ['provider', 'kind'], (to, { provider, input, output }) => {
+    to.inc({ provider, kind: 'input' }, input)
+    to.inc({ provider, kind: 'output' }, output)
+  })
+  counter('bursar_cost_usd_total', 'Cost charged, in USD.', ['provider'], (to, { provider, costUsd }) => to.inc({ provider }, costUsd))
+  counter('bursar_overruns_total', 'Calls that used more than their bound.', ['provider'], (to, { provider, overruns }) =>
+    to.inc({ provider }, overruns),
+  )
+  counter('bursar_unpriced_calls_total', 'Calls without a known price.', ['provider'], (to, { provider, unpriced }) =>
+    to.inc({ provider }, unpriced),
+  )
 }
 
 /** Gauges come from the state that decides, and only of accounts without `each` values. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { jsonMembers, spliceBytes } from './json-members.ts'
+import { countMembers, jsonMembers, spliceBytes } from './json-members.ts'
 import { InvalidRequest } from './provider.ts'
 import { openAi } from './openai/shape.ts'
 import { parseBody, setMember } from './request-body.ts'
@@ -17,6 +17,18 @@ test('the members of any object are found where they stand', () => {
         expect(JSON.parse(bytes.toString('utf8', valueStart, valueEnd))).toEqual(JSON.parse(JSON.stringify(object[name])))
       }
     }),
+  )
+})
+
+test('a string ends where JSON says it does, however long it is and whatever it escapes', () => {
+  const pieces = fc.array(fc.constantFrom('\\', '"', 'a', 'é', '\n', 'aaaaaaaa'), { maxLength: 40 }).map((parts) => parts.join(''))
+  fc.assert(
+    fc.property(pieces, pieces, (name, value) => {
+      const bytes = Buffer.from(JSON.stringify({ [name]: value, after: [value] }))
+      expect(countMembers(bytes)).toBe(name === 'after' ? 1 : 2)
+      expect(jsonMembers(bytes).map((member) => member.name)).toEqual(name === 'after' ? ['after'] : [name, 'after'])
+    }),
+    { numRuns: 1000 },
   )
 })
 

@@ -16,9 +16,10 @@ export interface Splice {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COMMA = 0x2c
-const OPENING: ReadonlySet<number> = new Set([0x7b, 0x5b])
-const CLOSING: ReadonlySet<number> = new Set([0x7d, 0x5d])
-const SPACE: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d])
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
 
 /**
  * The members of the object that begins at the first `{` from `from` on, in their order.
@@ -26,18 +27,35 @@ const SPACE: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d])
  */
 export function jsonMembers(bytes: Buffer, from = 0): readonly Member[] {
   const members: Member[] = []
-  let at = skipSpace(bytes, bytes.indexOf('{', from) + 1)
+  scanMembers(bytes, from, (nameStart, nameEnd, valueStart, valueEnd) => {
+    members.push({ name: stringAt(bytes, nameStart, nameEnd), valueStart, valueEnd })
+  })
+  return members
+}
+
+/** How many members that object has; a name that stands twice counts twice. */
+export function countMembers(bytes: Buffer): number {
+  return scanMembers(bytes, 0, () => undefined)
+}
+
+function scanMembers(
+  bytes: Buffer,
+  from: number,
+  found: (nameStart: number, nameEnd: number, valueStart: number, valueEnd: number) => void,
+): number {
+  let count = 0
+  let at = skipSpace(bytes, bytes.indexOf(OPEN_BRACE, from) + 1)
   while (bytes[at] === QUOTE) {
     const nameEnd = endOfString(bytes, at)
-    const name = stringAt(bytes, at, nameEnd)
     const valueStart = skipSpace(bytes, skipSpace(bytes, nameEnd) + 1)
     const valueEnd = endOfValue(bytes, valueStart)
-    members.push({ name, valueStart, valueEnd })
+    found(at, nameEnd, valueStart, valueEnd)
+    count++
     at = skipSpace(bytes, valueEnd)
     if (bytes[at] !== COMMA) break
     at = skipSpace(bytes, at + 1)
   }
-  return members
+  return count
 }
 
 /** A splice that adds a member in front of the object's others. */
@@ -68,36 +86,50 @@ function stringAt(bytes: Buffer, start: number, end: number): string {
 
 function skipSpace(bytes: Buffer, from: number): number {
   let at = from
-  while (SPACE.has(bytes[at] ?? 0)) at++
+  while (isSpace(bytes[at])) at++
   return at
 }
 
+/** Most names and many values are short: up to here a loop is faster than a call to the native search. */
+const SHORT_BYTES = 24
+
 function endOfString(bytes: Buffer, start: number): number {
-  for (let quote = bytes.indexOf(QUOTE, start + 1); quote >= 0; quote = bytes.indexOf(QUOTE, quote + 1)) {
+  let at = start + 1
+  for (const end = at + SHORT_BYTES; at < end; at++) {
+    const byte = bytes[at]
+    if (byte === QUOTE) return at + 1
+    if (byte === BACKSLASH) at++
+  }
+  return endOfLongString(bytes, start, at)
+}
+
+/** @param from not between a backslash and what it escapes */
+function endOfLongString(bytes: Buffer, start: number, from: number): number {
+  for (let quote = bytes.indexOf(QUOTE, from); quote >= 0; quote = bytes.indexOf(QUOTE, quote + 1)) {
     let slashes = 0
-    while (bytes[quote - 1 - slashes] === BACKSLASH) slashes++
+    while (quote - 1 - slashes > start && bytes[quote - 1 - slashes] === BACKSLASH) slashes++
     if (slashes % 2 === 0) return quote + 1
   }
   return bytes.length
 }
 
 function endOfValue(bytes: Buffer, start: number): number {
-  const first = bytes[start] ?? 0
+  const first = bytes[start]
   if (first === QUOTE) return endOfString(bytes, start)
-  return OPENING.has(first) ? endOfNested(bytes, start) : endOfLiteral(bytes, start)
+  return isOpening(first) ? endOfNested(bytes, start) : endOfLiteral(bytes, start)
 }
 
 function endOfNested(bytes: Buffer, start: number): number {
   let depth = 0
   let at = start
   while (at < bytes.length) {
-    const byte = bytes[at] ?? 0
+    const byte = bytes[at]
     if (byte === QUOTE) {
       at = endOfString(bytes, at)
       continue
     }
-    if (OPENING.has(byte)) depth++
-    if (CLOSING.has(byte)) depth--
+    if (isOpening(byte)) depth++
+    if (isClosing(byte)) depth--
     at++
     if (depth === 0) return at
   }
@@ -106,6 +138,18 @@ function endOfNested(bytes: Buffer, start: number): number {
 
 function endOfLiteral(bytes: Buffer, start: number): number {
   let at = start
-  while (at < bytes.length && bytes[at] !== COMMA && !CLOSING.has(bytes[at] ?? 0) && !SPACE.has(bytes[at] ?? 0)) at++
+  while (at < bytes.length && bytes[at] !== COMMA && !isClosing(bytes[at]) && !isSpace(bytes[at])) at++
   return at
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+}
+
+function isOpening(byte: number | undefined): boolean {
+  return byte === OPEN_BRACE || byte === OPEN_BRACKET
+}
+
+function isClosing(byte: number | undefined): boolean {
+  return byte === CLOSE_BRACE || byte === CLOSE_BRACKET
 }

@@ -1,7 +1,7 @@
 import { isAmount } from '../domain/amount.ts'
 import { isId } from '../domain/ids.ts'
 import { asObject } from './answer.ts'
-import { insertMember, jsonMembers, type Member, type Splice } from './json-members.ts'
+import { countMembers, insertMember, jsonMembers, type Member, type Splice } from './json-members.ts'
 import { InvalidRequest, type JsonObject } from './provider.ts'
 
 /** A request's body, parsed; its top-level members stand in it once. */
@@ -17,17 +17,17 @@ export interface ParsedBody {
 export function parseBody(body: Buffer): ParsedBody {
   const json = asObject(parseJson(body))
   if (json === undefined) throw new InvalidRequest('the request body must be a JSON object')
-  const members = jsonMembers(body)
-  const names = new Set<string>()
-  for (const { name } of members) {
-    if (names.has(name)) throw new InvalidRequest(`the request body has the member "${name}" twice`)
-    names.add(name)
-  }
+  if (countMembers(body) !== Object.keys(json).length) throw new InvalidRequest(`the request body has the member "${doubleIn(body)}" twice`)
   const { model } = json
   if (typeof model !== 'string' || !isId(model)) {
     throw new InvalidRequest('"model" must be a string of 1 to 200 characters, none of them a control character')
   }
   return { json, model }
+}
+
+function doubleIn(body: Buffer): string | undefined {
+  const names = jsonMembers(body).map(({ name }) => name)
+  return names.find((name, i) => names.indexOf(name) < i)
 }
 
 function parseJson(body: Buffer): unknown {

@@ -197,17 +197,19 @@ class MemoryCounters implements Counters {
   }
 
   /** A hold under a hard cap must be durable before the request goes out; the others are counted when the store is back. */
-  #recordHold(flight: Flight): Promise<void> {
+  async #recordHold(flight: Flight): Promise<void> {
     const record: LedgerRecord = { kind: 'held', hold: flight.hold }
     const mustBeDurable = this.#onStoreDown === 'refuse' && flight.accounts.some(({ budget }) => budget.isHardCap)
-    if (!mustBeDurable) return this.#journal.append([record])
-    return this.#journal.appendOrFail(record).catch((error: unknown) => {
+    if (!mustBeDurable) return await this.#journal.append([record])
+    try {
+      await this.#journal.appendOrFail(record)
+    } catch (error) {
       this.#land(
         flight,
         flight.accounts.map(() => 0),
       )
       throw error
-    })
+    }
   }
 
   #land({ hold, accounts, amounts: held }: Flight, used: readonly Amount[]): Amount {
