@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline'
 const KEY = 'bsr_bench_key_0123456789'
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5)
 /** Bursar is more code than the bare relay: on one core its compilers are busy for some ten seconds. */
-const WARM_UP_SECONDS = SECONDS * 2
+const WARM_UP_SECONDS = SECONDS * 3
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
 const SYSTEM_CPU = '1'
 const LOAD_CPU = '0'

@@ -113,7 +113,10 @@ export class Relay implements Dispatcher.DispatchHandler {
       if (this.#decoder !== undefined) delete headers['content-encoding']
     }
     this.#response.writeHead(this.#status, headers)
-    this.#response.flushHeaders()
+    // The first bytes mostly come in the same turn and take the head with them; else it goes alone.
+    setImmediate(() => {
+      if (!this.#response.writableEnded && !this.#response.destroyed) this.#response.flushHeaders()
+    })
   }
 
   #relayChunk(chunk: Buffer): void {

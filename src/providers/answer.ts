@@ -74,14 +74,13 @@ export function readWhole(parts: AnswerParts, status: number, body: Buffer): Ans
 export function createSseAnswer(parts: AnswerParts, isHidden?: (data: JsonObject) => boolean): AnswerStream {
   const framer = new SseFramer()
   const plain = new PlainBody()
+  const events = new Events(parts)
   const relay = (bytes: Buffer, data: string | undefined): Buffer => {
-    const parsed = data === undefined ? undefined : parseObject(data)
-    if (parsed === undefined) return bytes
-    parts.event(parsed)
-    return isHidden?.(parsed) === true ? NO_BYTES : bytes
+    const parsed = data === undefined ? undefined : events.take(data)
+    return parsed !== undefined && isHidden?.(parsed) === true ? NO_BYTES : bytes
   }
   return {
-    reading: parts.reading,
+    reading: () => events.reading(),
     push: (chunk) => {
       if (plain.takes(chunk)) return chunk
       const visible = framer.push(chunk).map(({ bytes, data }) => relay(bytes, data))
@@ -95,6 +94,62 @@ export function createSseAnswer(parts: AnswerParts, isHidden?: (data: JsonObject
       return isHidden === undefined ? NO_BYTES : visible
     },
   }
+}
+
+/** Events that are kept unread, in characters of their data. */
+const UNREAD_CHARS_MAX = 1 << 18
+
+/**
+ * The events of a stream. Most hold nothing but text, which counts only where no usage is reported: they are kept unread, and
+ * read if it comes to that, or if they become too many.
+ */
+class Events {
+  readonly #parts: AnswerParts
+  #unread: string[] = []
+  #unreadChars = 0
+
+  constructor(parts: AnswerParts) {
+    this.#parts = parts
+  }
+
+  /** The event's object where it was read at once; what may report usage or an error is. */
+  take(data: string): JsonObject | undefined {
+    if (!mayReport(data)) return this.#keep(data)
+    const parsed = parseObject(data)
+    if (parsed !== undefined) this.#parts.event(parsed)
+    return parsed
+  }
+
+  reading(): AnswerReading {
+    const reading = this.#parts.reading()
+    if (reading.isComplete || this.#unread.length === 0) return reading
+    this.#readUnread()
+    return this.#parts.reading()
+  }
+
+  #keep(data: string): undefined {
+    this.#unread.push(data)
+    this.#unreadChars += data.length
+    if (this.#unreadChars > UNREAD_CHARS_MAX) this.#readUnread()
+  }
+
+  #readUnread(): void {
+    for (const data of this.#unread) {
+      const parsed = parseObject(data)
+      if (parsed !== undefined) this.#parts.event(parsed)
+    }
+    this.#unread = []
+    this.#unreadChars = 0
+  }
+}
+
+const NO_USAGE = '"usage":null'
+
+/** False only where the text can hold neither a report nor an error, as these APIs write them. */
+function mayReport(data: string): boolean {
+  const at = data.indexOf('"usage')
+  const isReport = at >= 0 && !(data.startsWith(NO_USAGE, at) && !data.includes('"usage', at + NO_USAGE.length))
+  return isReport || data.includes('"error"')
 }
 
 const NO_BYTES = Buffer.alloc(0)

@@ -61,6 +61,18 @@ export class SseFramer {
 }
 
 function toEvent(bytes: Buffer): SseEvent {
+  return isOneDataLine(bytes) ? { bytes, data: bytes.toString('utf8', DATA.length, bytes.length - 2) } : { bytes, data: dataIn(bytes) }
+}
+
+const DATA = Buffer.from('data: ')
+
+/** True for the event that nearly all are: one line of data that ends in LF, and the blank line. */
+function isOneDataLine(bytes: Buffer): boolean {
+  return bytes.indexOf(LF) === bytes.length - 2 && bytes.indexOf(DATA) === 0 && !bytes.includes(CR)
+}
+
+/** The event's data by the rules, whatever its lines. */
+function dataIn(bytes: Buffer): string | undefined {
   const data: string[] = []
   for (const line of bytes
     .toString()
@@ -69,5 +81,5 @@ function toEvent(bytes: Buffer): SseEvent {
     if (line === 'data') data.push('')
     else if (line.startsWith('data:')) data.push(line.slice(line[5] === ' ' ? 6 : 5))
   }
-  return { bytes, data: data.length === 0 ? undefined : data.join('\n') }
+  return data.length === 0 ? undefined : data.join('\n')
 }
