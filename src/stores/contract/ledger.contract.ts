@@ -4,7 +4,22 @@ import { periodAt } from '../../domain/period.ts'
 import { attributeValue, isAttribute } from '../../domain/scope.ts'
 import { chargedTokens, type Usage } from '../../domain/usage.ts'
 import type { Journal, Ledger, UsageQuery, UsageRow } from '../../engine/ports.ts'
-import { accountOf, alert, AT, audited, budget, called, closed, delivery, ended, held, key, OCTOBER, opened, revised } from './sample-records.ts'
+import {
+  accountOf,
+  alert,
+  AT,
+  audited,
+  budget,
+  called,
+  closed,
+  delivery,
+  ended,
+  held,
+  key,
+  OCTOBER,
+  opened,
+  revised,
+} from './sample-records.ts'
 
 /** A journal and the ledger that follows it. */
 export interface LedgerUnderTest {
@@ -56,10 +71,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       const hold = held('call-1', ['global'])
       await under.journal.append([opened('global'), hold, held('call-2', ['global'])])
       await under.ledger.openState()
-      await under.journal.append([
-        { kind: 'renewed', call: hold.hold.call.id, expiresAt: AT + 5 },
-        ended('call-2', { amounts: [4] }),
-      ])
+      await under.journal.append([{ kind: 'renewed', call: hold.hold.call.id, expiresAt: AT + 5 }, ended('call-2', { amounts: [4] })])
       await reopen()
       expect((await under.ledger.openState()).holds).toEqual([{ ...hold.hold, expiresAt: AT + 5 }])
     })
@@ -109,10 +121,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       const large = 9_007_199_254_740_000
       await under.journal.append([opened('global'), held('call-1', ['global'], { amount: large })])
       await under.journal.append([ended('call-1', { amounts: [large], costNanoUsd: large })])
-      await under.journal.append([
-        held('call-2', ['global'], { amount: 991 }),
-        ended('call-2', { amounts: [991], costNanoUsd: 991 }),
-      ])
+      await under.journal.append([held('call-2', ['global'], { amount: 991 }), ended('call-2', { amounts: [991], costNanoUsd: 991 })])
       await reopen()
       expect(await under.ledger.sums()).toEqual([{ account: accountOf('global'), used: Number.MAX_SAFE_INTEGER, overrun: 0 }])
       expect((await under.ledger.openState()).accounts[0]?.used).toBe(Number.MAX_SAFE_INTEGER)

@@ -121,7 +121,12 @@ describe('a damaged store is named, and nothing is guessed', () => {
     await expect(opening(dataDir)).rejects.toMatchObject({ code: 'store_unavailable' })
     await expect(opening(dataDir)).rejects.toThrow(`${segmentPath(dataDir, 1)} has no readable record at byte ${first.length}`)
     await expect(opening(dataDir)).rejects.toThrow('remove the line that begins at that byte')
-    writeFileSync(segmentPath(dataDir, 1), `${first}${called('call-1', { charges: { global: 3 } }).map(toLine).join('')}`)
+    writeFileSync(
+      segmentPath(dataDir, 1),
+      `${first}${called('call-1', { charges: { global: 3 } })
+        .map(toLine)
+        .join('')}`,
+    )
     expect((await sumsOf(dataDir)).sums[0]?.used).toBe(3)
   })
 
