@@ -34,14 +34,23 @@ interface StoreConfig {
   readonly holdTtlMs: number
 }
 
+/** How a provider is told who calls; '' or absent: not at all. */
+interface CredentialsConfig {
+  readonly apiKey: string
+  /** The absolute path of a Google service account's JSON key file. */
+  readonly serviceAccount?: string
+  readonly region?: string
+  readonly accessKeyId?: string
+  readonly secretAccessKey?: string
+}
+
 export interface ProviderConfig {
   /** Lower-case letters, digits and hyphens; also the first segment of paths that name the provider. */
   readonly name: string
-  readonly api: 'openai' | 'anthropic'
+  readonly api: 'openai' | 'anthropic' | 'gemini' | 'vertex' | 'bedrock' | 'azure' | 'cohere' | 'ollama'
   /** An http or https URL without a slash at its end. */
   readonly baseUrl: string
-  /** Empty where the provider needs none. */
-  readonly apiKey: string
+  readonly credentials: CredentialsConfig
   /** Globs of the model names that this provider claims; empty: none in particular. */
   readonly models: readonly string[]
   /** The longest wait for the first byte of an answer, and between two pieces of it. */

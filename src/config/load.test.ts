@@ -359,7 +359,7 @@ test('the first bursar.yaml takes addresses and keys from the environment', () =
     },
   })
   if (parsed.kind === 'invalid') throw new Error(formatConfigErrors('example', parsed.errors))
-  expect(parsed.config.providers[0]).toMatchObject({ apiKey: 'sk-x', baseUrl: 'http://127.0.0.1:9/v1' })
+  expect(parsed.config.providers[0]).toMatchObject({ credentials: { apiKey: 'sk-x' }, baseUrl: 'http://127.0.0.1:9/v1' })
   expect(parsed.config.alerts.channels.map(({ kind }) => kind)).toEqual(['disabled', 'email', 'webhook'])
 })
 
@@ -429,12 +429,12 @@ test('the whole config of the design, as far as it is available, becomes domain 
     server: { host: '0.0.0.0', port: 4100, adminToken: SECRET, bodyBytesMax: 1_000_000 },
     store: { dataDir: '/etc/bursar/data', durability: 'disk', onStoreDown: 'admit', onLost: 'release', holdTtlMs: 600_000 },
     providers: [
-      { name: 'openai', api: 'openai', baseUrl: 'https://api.openai.com/v1', apiKey: '', models: [], timeoutMs: 600_000 },
+      { name: 'openai', api: 'openai', baseUrl: 'https://api.openai.com/v1', credentials: { apiKey: '' }, models: [], timeoutMs: 600_000 },
       {
         name: 'anthropic',
         api: 'anthropic',
         baseUrl: 'https://api.anthropic.com',
-        apiKey: SECRET,
+        credentials: { apiKey: SECRET },
         models: ['claude-*'],
         timeoutMs: 30_000,
       },

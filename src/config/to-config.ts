@@ -55,7 +55,7 @@ function toProvider([name, provider]: NamedProvider): ProviderConfig {
     name,
     api: provider.api,
     baseUrl: provider.base_url.replace(/\/+$/, ''),
-    apiKey: provider.api_key ?? '',
+    credentials: { apiKey: provider.api_key ?? '' },
     models: provider.models ?? [],
     timeoutMs: provider.timeout,
   }

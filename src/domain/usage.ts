@@ -2,14 +2,20 @@ import { isAmount } from './amount.ts'
 
 /**
  * What a provider said that a call used. A field that it did not send is absent, which is not zero.
- * `cachedInput` and `cacheWrite` are parts of `input`, `reasoning` is a part of `output`; all in tokens.
+ * `cachedInput`, `cacheWrite` and `audioInput` are parts of `input`, `cacheWriteHour` (kept for an hour) is a part of
+ * `cacheWrite`, `cachedAudioInput` is a part of `cachedInput` and of `audioInput`, `reasoning` and `audioOutput` are parts of
+ * `output`; all in tokens.
  */
 export interface TokenCounts {
   readonly input?: number
   readonly cachedInput?: number
   readonly cacheWrite?: number
+  readonly cacheWriteHour?: number
+  readonly audioInput?: number
+  readonly cachedAudioInput?: number
   readonly output?: number
   readonly reasoning?: number
+  readonly audioOutput?: number
 }
 
 /** Where the counts of a call come from. `none`: the call ended without any use (an error, a refusal by the provider). */

@@ -91,7 +91,7 @@ function shuttingDown(): GatewayError {
 
 async function read(deps: GatewayDeps, request: IncomingMessage, to: Pick<Asked, 'route' | 'key' | 'metered'>): Promise<Asked> {
   const body = await readBody(request, deps.bodyBytesMax)
-  const { facts, json } = to.metered.readRequest(body)
+  const { facts, json } = to.metered.readRequest(body, to.route.values)
   return { ...to, body, json, facts, target: chooseTarget(deps.upstreams, to.route, facts.model) }
 }
 
@@ -154,7 +154,7 @@ function forward(deps: GatewayDeps, { request, response, asked, admitted }: Serv
   const headers: Headers = { ...headersToProvider(request.headers), 'content-length': String(outgoing.body.length) }
   // An encoded stream would have to be decoded for the client before a chunk of it could be left out.
   if (outgoing.hidesUsageChunk) headers['accept-encoding'] = 'identity'
-  dispatch({ asked, relay, headers, body: outgoing.body })
+  dispatch({ target: asked.target, route: asked.route, relay, headers, body: outgoing.body })
   return relay.relayed
 }
 
@@ -166,9 +166,9 @@ function answerHeaders(deps: GatewayDeps, { call, isClamped, outputMax, standing
   }
 }
 
-function prepare({ metered, body, json, facts, target }: Asked, admitted: Admitted): OutgoingBody {
+function prepare({ metered, body, json, facts, target, route }: Asked, admitted: Admitted): OutgoingBody {
   return metered.prepare(body, json, {
-    ...(target.model === facts.model ? {} : { model: target.model }),
+    ...(target.model === facts.model || route.values['model'] !== undefined ? {} : { model: target.model }),
     ...(admitted.isClamped ? { outputMax: admitted.outputMax } : {}),
   })
 }
@@ -177,8 +177,9 @@ function readerOf({ metered, facts }: Asked, { hidesUsageChunk }: OutgoingBody):
   return {
     isStream: facts.isStream,
     hidesUsageChunk,
-    whole: (status, body) => metered.readAnswer(status, body),
-    stream: () => metered.readStream(hidesUsageChunk),
+    hasJsonStreams: metered.hasJsonStreams === true,
+    whole: metered.readAnswer,
+    stream: (headers) => metered.readStream(hidesUsageChunk, headers),
   }
 }
 
@@ -186,12 +187,24 @@ function estimatesOf(deps: GatewayDeps, { metered, json, facts }: Asked): Estima
   return { input: () => metered.estimateInput(json), text: deps.countTokens, isBackground: facts.isBackground === true }
 }
 
-function dispatch(to: { asked: Pick<Asked, 'target' | 'route'>; relay: Relay; headers: Headers; body: Buffer | null }): void {
-  const { upstream } = to.asked.target
-  const { credential } = upstream
-  const headers = credential === undefined ? to.headers : { ...to.headers, [credential[0]]: credential[1] }
-  const { method } = to.asked.route.endpoint
-  upstream.pool.dispatch({ path: upstream.basePath + to.asked.route.upstreamPath, method, headers, body: to.body }, to.relay)
+interface Dispatched {
+  readonly target: Target
+  readonly route: Route
+  readonly relay: Relay
+  readonly headers: Headers
+  readonly body: Buffer | null
+}
+
+/** The relay hears of everything that goes wrong from here on, also where the credentials can't be had. */
+function dispatch({ target, route, relay, headers, body }: Dispatched): void {
+  const { upstream, model } = target
+  const { method } = route.endpoint
+  const path = upstream.basePath + route.upstreamPath(model === '' ? undefined : model)
+  const send = (credentials: Readonly<Record<string, string>>) =>
+    void upstream.pool.dispatch({ path, method, headers: { ...headers, ...credentials }, body }, relay)
+  const credentials = upstream.authorize({ method, url: () => new URL(path, upstream.origin), headers, body })
+  if (credentials instanceof Promise) credentials.then(send, (error: unknown) => relay.fail(error))
+  else send(credentials)
 }
 
 /** Lists of models and token counts cost nothing at the provider, so no budget is asked. */
@@ -203,10 +216,14 @@ async function relayFree(
   const target = chooseTarget(deps.upstreams, route, '')
   const reading = { isComplete: false, produced: '', producedBeyond: 0, isError: false }
   const unread = { push: (chunk: Buffer) => chunk, end: () => Buffer.alloc(0), reading: () => reading }
-  const relay = new Relay(response, { isStream: false, hidesUsageChunk: false, whole: () => reading, stream: () => unread }, () => ({}))
+  const relay = new Relay(
+    response,
+    { isStream: false, hasJsonStreams: false, hidesUsageChunk: false, whole: () => reading, stream: () => unread },
+    () => ({}),
+  )
   const headers = headersToProvider(request.headers)
   if (body.length > 0) headers['content-length'] = String(body.length)
-  dispatch({ asked: { target, route }, relay, headers, body: body.length === 0 ? null : body })
+  dispatch({ target, route, relay, headers, body: body.length === 0 ? null : body })
   const { end, finish } = await relay.relayed
   if (end.kind === 'no_answer') throw noAnswerError(end, target.upstream, {})
   finish()

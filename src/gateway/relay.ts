@@ -9,10 +9,12 @@ import type { CallEnd } from './ending.ts'
 /** How an answer is read while it passes. */
 export interface AnswerReader {
   readonly isStream: boolean
+  /** True where a stream may have a JSON content type. */
+  readonly hasJsonStreams: boolean
   /** True where the relayed bytes may be fewer than the provider's. */
   readonly hidesUsageChunk: boolean
-  readonly whole: (status: number, body: Buffer) => AnswerReading
-  readonly stream: () => AnswerStream
+  readonly whole: (status: number, body: Buffer, headers: IncomingHttpHeaders) => AnswerReading
+  readonly stream: (headers: IncomingHttpHeaders) => AnswerStream
 }
 
 /** What is still to be sent once the call is settled: the end of a stream, or a whole answer. */
@@ -95,13 +97,20 @@ export class Relay implements Dispatcher.DispatchHandler {
     else this.#cut(isTimeout)
   }
 
+  /** Nothing was sent. */
+  fail(error: unknown): void {
+    const reason = error instanceof Error ? error.message : 'its credentials are not to be had'
+    this.#over({ kind: 'no_answer', isTimeout: false, reason }, () => undefined)
+  }
+
   #isStreamed(): boolean {
     const type = this.#headers['content-type'] ?? ''
-    return type.includes('event-stream') || (this.#reader.isStream && this.#status < 400 && !type.includes('json'))
+    if (type.includes('event-stream') || type.includes('eventstream')) return true
+    return this.#reader.isStream && this.#status < 400 && (this.#reader.hasJsonStreams || !type.includes('json'))
   }
 
   #startStream(): void {
-    this.#stream = this.#reader.stream()
+    this.#stream = this.#reader.stream(this.#headers)
     const encoding = encodingOf(this.#headers)
     const headers = { ...headersToClient(this.#headers), ...this.#extraHeaders() }
     this.#decoder = createDecoder(encoding)
@@ -153,7 +162,7 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   #endWhole(): void {
     const body = this.#wholeBody()
-    const reading = this.#reader.whole(this.#status, decodeWhole(body, encodingOf(this.#headers)))
+    const reading = this.#reader.whole(this.#status, decodeWhole(body, encodingOf(this.#headers)), this.#headers)
     this.#over({ kind: 'answered', status: this.#status, reading }, () => {
       const headers: Headers = { ...headersToClient(this.#headers), ...this.#extraHeaders() }
       if (this.#status !== 204 && this.#status !== 304) headers['content-length'] = String(body.length)

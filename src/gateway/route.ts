@@ -1,13 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { ApiShape, Endpoint } from '../providers/provider.ts'
+import type { ApiShape, Endpoint, PathValues } from '../providers/provider.ts'
 import { GatewayError } from './gateway-error.ts'
+import { type PathTemplate, pathTemplate } from './path-template.ts'
 
 /** What a path means: which API it speaks, which of its endpoints, and the provider where the path names one. */
 export interface Route {
   readonly shape: ApiShape
   readonly endpoint: Endpoint
-  /** The path to append to the provider's `base_url`, with the query. */
-  readonly upstreamPath: string
+  /** What the `{name}`s of the endpoint's path stand for. */
+  readonly values: PathValues
+  /** The path to append to the provider's `base_url`, with the query; for a model that has another name there, with that. */
+  readonly upstreamPath: (model?: string) => string
   /** From `/{provider}/…`; absent: the model decides. */
   readonly provider?: string
 }
@@ -24,23 +27,33 @@ interface Candidate {
   readonly endpoint: Endpoint
 }
 
+interface Pattern extends Candidate {
+  readonly template: PathTemplate
+  readonly upstreamTemplate: PathTemplate
+}
+
+/** An endpoint that a path leads to. */
+interface Match extends Candidate {
+  readonly values: PathValues
+  readonly upstreamPath: (model?: string) => string
+}
+
+const NO_VALUES: PathValues = {}
+
 /**
  * Only what is listed in an API's endpoints has a route, and each endpoint says how it is admitted: a path that can't be
  * counted can't be reached.
  * @param providerApis the API of each configured provider, by the provider's name
  */
 export function createRouter(shapes: readonly ApiShape[], providerApis: ReadonlyMap<string, string>): Router {
-  const exact = new Map<string, Candidate[]>()
-  const patterns: Candidate[] = []
-  for (const shape of shapes) {
-    for (const endpoint of shape.endpoints) {
-      if (endpoint.path.includes('{')) patterns.push({ shape, endpoint })
-      else
-        exact.set(keyOf(endpoint.method, endpoint.path), [...(exact.get(keyOf(endpoint.method, endpoint.path)) ?? []), { shape, endpoint }])
-    }
-  }
-  const candidates = (method: string, path: string) =>
-    exact.get(keyOf(method, path)) ?? patterns.filter(({ endpoint }) => endpoint.method === method && doesMatch(endpoint.path, path))
+  const all = shapes.flatMap((shape) => shape.endpoints.map((endpoint) => ({ shape, endpoint })))
+  const isPattern = ({ endpoint }: Candidate) => endpoint.path.includes('{')
+  const exact = Map.groupBy(all.filter((candidate) => !isPattern(candidate)).map(exactMatch), ({ endpoint }) =>
+    keyOf(endpoint.method, endpoint.path),
+  )
+  const patterns = all.filter(isPattern).map(toPattern)
+  const candidates = (method: string, path: string): readonly Match[] =>
+    exact.get(keyOf(method, path)) ?? patterns.flatMap((pattern) => matchOf(pattern, method, path))
   const shapeOf = (url: string, headers: IncomingHttpHeaders) => shapeByPath(shapes, providerApis, url) ?? shapeByHeaders(shapes, headers)
   return {
     shapeOf,
@@ -53,7 +66,7 @@ export function createRouter(shapes: readonly ApiShape[], providerApis: Readonly
       const found = candidates(method, apiPath)
       const chosen = found.find(({ shape }) => shape.api === api) ?? (isNamed ? undefined : found[0])
       if (chosen === undefined) throw unsupported(method, path)
-      const upstreamPath = upstreamPathOf(chosen.endpoint, apiPath) + query
+      const upstreamPath = query === '' ? chosen.upstreamPath : (model?: string) => chosen.upstreamPath(model) + query
       return { ...chosen, upstreamPath, ...(isNamed ? { provider } : {}) }
     },
   }
@@ -73,21 +86,20 @@ function firstSegment(path: string): string {
   return end < 0 ? path.slice(1) : path.slice(1, end)
 }
 
-/** A `{name}` stands for one segment; dots alone are no segment, so that no path climbs out of its endpoint. */
-function doesMatch(pattern: string, path: string): boolean {
-  const wanted = pattern.split('/')
-  const given = path.split('/')
-  return (
-    wanted.length === given.length &&
-    wanted.every((segment, i) => segment === given[i] || (segment.startsWith('{') && /^(?!\.+$)[\w.:@%-]+$/.test(given[i] ?? '')))
-  )
+function exactMatch(candidate: Candidate): Match {
+  return { ...candidate, values: NO_VALUES, upstreamPath: () => candidate.endpoint.upstreamPath }
 }
 
-function upstreamPathOf(endpoint: Endpoint, path: string): string {
-  if (!endpoint.path.includes('{')) return endpoint.upstreamPath
-  const prefix = endpoint.path.slice(0, endpoint.path.indexOf('{'))
-  const upstreamPrefix = endpoint.upstreamPath.slice(0, endpoint.upstreamPath.indexOf('{'))
-  return upstreamPrefix + path.slice(prefix.length)
+function toPattern(candidate: Candidate): Pattern {
+  const { path, upstreamPath } = candidate.endpoint
+  return { ...candidate, template: pathTemplate(path), upstreamTemplate: pathTemplate(upstreamPath) }
+}
+
+function matchOf({ shape, endpoint, template, upstreamTemplate }: Pattern, method: string, path: string): readonly Match[] {
+  const values = endpoint.method === method ? template.match(path) : undefined
+  if (values === undefined) return []
+  const upstreamPath = (model?: string) => upstreamTemplate.fill(model === undefined ? values : { ...values, model })
+  return [{ shape, endpoint, values, upstreamPath }]
 }
 
 function shapeByPath(shapes: readonly ApiShape[], providerApis: ReadonlyMap<string, string>, url: string): ApiShape | undefined {
@@ -95,7 +107,7 @@ function shapeByPath(shapes: readonly ApiShape[], providerApis: ReadonlyMap<stri
   const provider = firstSegment(path)
   const apiPath = providerApis.has(provider) ? path.slice(provider.length + 1) : path
   const named = shapes.find(({ api }) => api === providerApis.get(provider))
-  const byEndpoint = shapes.filter(({ endpoints }) => endpoints.some((endpoint) => apiPath.startsWith(endpoint.path)))
+  const byEndpoint = shapes.filter(({ endpoints }) => endpoints.some(({ path }) => apiPath.startsWith(path.split('{')[0] ?? path)))
   return named ?? (byEndpoint.length === 1 ? byEndpoint[0] : undefined)
 }
 

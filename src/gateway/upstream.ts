@@ -1,5 +1,5 @@
 import { Pool } from 'undici'
-import type { ApiShape } from '../providers/provider.ts'
+import type { ApiShape, Authorize, Credentials } from '../providers/provider.ts'
 import { globs } from '../engine/glob.ts'
 import { GatewayError } from './gateway-error.ts'
 import type { Route } from './route.ts'
@@ -10,7 +10,7 @@ export interface UpstreamConfig {
   readonly api: string
   /** As that provider's official SDK takes it, without a slash at its end. */
   readonly baseUrl: string
-  readonly apiKey: string
+  readonly credentials: Credentials
   /** Patterns of the model names that it claims; empty: none in particular. */
   readonly models: readonly string[]
   /** To the first byte of an answer, and between its bytes. */
@@ -22,8 +22,9 @@ export interface Upstream {
   readonly name: string
   readonly api: string
   readonly pool: Pool
+  readonly origin: string
   readonly basePath: string
-  readonly credential: readonly [name: string, value: string] | undefined
+  readonly authorize: Authorize
   readonly claims: (model: string) => boolean
 }
 
@@ -45,8 +46,9 @@ export function createUpstream(config: UpstreamConfig, shape: ApiShape): Upstrea
       bodyTimeout: config.timeoutMs,
       connect: { timeout: CONNECT_TIMEOUT_MS },
     }),
+    origin: url.origin,
     basePath: url.pathname.replace(/\/+$/, ''),
-    credential: config.apiKey === '' ? undefined : shape.credential(config.apiKey),
+    authorize: shape.authorizer(config.credentials),
     claims: config.models.length === 0 ? () => false : globs(config.models),
   }
 }

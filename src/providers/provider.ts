@@ -35,10 +35,18 @@ export interface OutgoingBody {
   readonly hidesUsageChunk: boolean
 }
 
+/** The price class in which a provider answered, where the answer names one. */
+export type ServiceTier = 'batch' | 'flex' | 'priority'
+
 /** What an answer says of its use. */
 export interface AnswerReading {
   /** As the provider reported it, normalised; absent where it reported nothing. */
   readonly reported?: TokenCounts
+  /** What the provider itself says that the call cost, in nano-USD, rounded up (OpenRouter, Perplexity, xAI). */
+  readonly costNanoUsd?: number
+  readonly tier?: ServiceTier
+  /** True where a usage object was there, and nothing in it was understood. */
+  readonly isNotUnderstood?: boolean
   /** True where the report covers input and output, so that nothing has to be estimated. */
   readonly isComplete: boolean
   /** All text that the answer produced, to be counted where the report is not complete (bounded; see `producedBeyond`). */
@@ -59,14 +67,23 @@ export interface AnswerStream {
   readonly reading: () => AnswerReading
 }
 
+/** What the `{name}`s of an endpoint's path stand for in a request, decoded. */
+export type PathValues = Readonly<Record<string, string>>
+
+/** The headers of an answer, by their names in lower case. */
+export type AnswerHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
+
 /** One path of an API. A path that has no endpoint can't be called. */
 export interface Endpoint {
   /** As written into the ledger: `openai.chat`, `anthropic.messages`. */
   readonly name: string
   readonly method: 'GET' | 'POST'
-  /** As the client calls it: `/v1/chat/completions`. */
+  /** As the client calls it: `/v1/chat/completions`; `{name}` stands for one segment, or a part of one (`{model}:countTokens`). */
   readonly path: string
-  /** What is appended to the provider's `base_url`: `/chat/completions` for openai, `/v1/messages` for anthropic. */
+  /**
+   * What is appended to the provider's `base_url`: `/chat/completions` for openai, `/v1/messages` for anthropic. With the same
+   * `{name}`s as `path`.
+   */
   readonly upstreamPath: string
   readonly admission: Metered | Free
 }
@@ -75,15 +92,18 @@ export interface Endpoint {
 export interface Metered {
   readonly kind: 'metered'
   /** @throws InvalidRequest where the body is no JSON object, names no model, or holds a value that can't be bounded */
-  readonly readRequest: (body: Buffer) => { readonly facts: RequestFacts; readonly json: JsonObject }
+  readonly readRequest: (body: Buffer, path: PathValues) => { readonly facts: RequestFacts; readonly json: JsonObject }
+  /** `changes.model` is set only where the model stands in the body: one that stands in the path is changed there. */
   readonly prepare: (body: Buffer, json: JsonObject, changes: RequestChanges) => OutgoingBody
   /** A tighter upper bound of the input by a tokenizer; absent where no tokenizer is known to bound this API's models. */
   readonly refineInputBound?: (json: JsonObject) => number
   /** An estimate (not a bound) of the input's tokens by a tokenizer, for answers that report none. */
   readonly estimateInput: (json: JsonObject) => number
   /** A whole, decoded answer. Never throws, whatever the bytes. */
-  readonly readAnswer: (status: number, body: Buffer) => AnswerReading
-  readonly readStream: (hidesUsageChunk: boolean) => AnswerStream
+  readonly readAnswer: (status: number, body: Buffer, headers: AnswerHeaders) => AnswerReading
+  readonly readStream: (hidesUsageChunk: boolean, headers: AnswerHeaders) => AnswerStream
+  /** True where a stream may have a JSON content type: an array whose elements come one by one, or lines of JSON. */
+  readonly hasJsonStreams?: boolean
 }
 
 /** Costs nothing at the provider (a list of models, a token count): relayed, never gated by a budget. */
@@ -106,12 +126,38 @@ export interface ErrorFacts {
   readonly details?: JsonObject
 }
 
+/** What a provider's config says of how to prove who calls; '' or absent: nothing. */
+export interface Credentials {
+  readonly apiKey: string
+  /** The path of a Google service account's JSON key file. */
+  readonly serviceAccount?: string
+  readonly region?: string
+  readonly accessKeyId?: string
+  readonly secretAccessKey?: string
+}
+
+/** A request as it is about to go to the provider. */
+export interface OutgoingRequest {
+  readonly method: string
+  /** Made only where it is asked for. */
+  readonly url: () => URL
+  readonly headers: Readonly<Record<string, string | string[]>>
+  /** Null: none. */
+  readonly body: Buffer | null
+}
+
+/**
+ * The headers that prove who calls. A promise only where something must be fetched or hashed first.
+ * @throws Error, or rejects, where the credentials can't be had; its message says what to do and holds no secret
+ */
+export type Authorize = (request: OutgoingRequest) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
+
 /** One API shape: its paths, how a key is sent, how an error looks. */
 export interface ApiShape {
-  readonly api: 'openai' | 'anthropic'
+  readonly api: 'openai' | 'anthropic' | 'gemini' | 'vertex' | 'bedrock' | 'azure' | 'cohere' | 'ollama'
   readonly endpoints: readonly Endpoint[]
-  /** The header that carries the provider's key, and its value. */
-  readonly credential: (apiKey: string) => readonly [name: string, value: string]
+  /** @throws Error where the config's credentials can't be used at all; for the person who wrote the config */
+  readonly authorizer: (credentials: Credentials) => Authorize
   /** The error as this API writes it, so that its official SDKs raise their own typed error. */
   readonly errorBody: (error: ErrorFacts) => JsonObject
   /** The model's maximum output in tokens, by its published limits; a safe upper value where the model is unknown. */

@@ -30,7 +30,7 @@ function isExact(reading: AnswerReading, expected: Expected): boolean {
 }
 
 function readStreamed(recording: Recording, pieces: readonly number[]): { reading: AnswerReading; relayed: Buffer } {
-  const stream = meteredOf(recording.family).readStream(false)
+  const stream = meteredOf(recording.family).readStream(false, recording.response.headers)
   const bytes = bytesOf(recording)
   const relayed: Buffer[] = []
   let at = 0
@@ -52,7 +52,7 @@ describe.skipIf(!hasRecordings)('recorded answers', () => {
       const { status } = recording.response
       const reading = recording.stream
         ? readStreamed(recording, [7, 64, 1, 300]).reading
-        : meteredOf(family).readAnswer(status, bytesOf(recording))
+        : meteredOf(family).readAnswer(status, bytesOf(recording), recording.response.headers)
       const accepted = [recording.expected, ...(recording.expected_alternatives ?? [])]
       return accepted.some((expected) => isExact(reading, expected))
         ? []
@@ -81,7 +81,7 @@ describe.skipIf(!hasRecordings)('recorded answers', () => {
 
   test('what is charged never has a part that is more than its whole', () => {
     for (const recording of readRecordings(new Set(FAMILIES)).filter(({ stream }) => !stream)) {
-      const reading = meteredOf(recording.family).readAnswer(recording.response.status, bytesOf(recording))
+      const reading = meteredOf(recording.family).readAnswer(recording.response.status, bytesOf(recording), recording.response.headers)
       const tokens = chargedTokens(reading.reported === undefined ? { kind: 'none' } : { kind: 'reported', counts: reading.reported })
       expect(tokens.cachedInput).toBeLessThanOrEqual(tokens.input)
       expect(tokens.reasoning).toBeLessThanOrEqual(tokens.output)

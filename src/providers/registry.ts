@@ -5,8 +5,9 @@ import type { ApiShape } from './provider.ts'
 /** Every API that Bursar speaks. */
 export const apiShapes: readonly ApiShape[] = [openAi, anthropic]
 
-const byApi = { openai: openAi, anthropic } as const satisfies Readonly<Record<ApiShape['api'], ApiShape>>
-
+/** @throws Error where no API has that name */
 export function apiShape(api: ApiShape['api']): ApiShape {
-  return byApi[api]
+  const shape = apiShapes.find((candidate) => candidate.api === api)
+  if (shape === undefined) throw new Error(`no API is called ${api}`)
+  return shape
 }

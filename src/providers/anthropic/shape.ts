@@ -1,5 +1,6 @@
 import { createSseAnswer, readWhole } from '../answer.ts'
 import type { ApiShape } from '../provider.ts'
+import { keyHeader } from '../key-header.ts'
 import { anthropicError } from './errors.ts'
 import { anthropicOutputMax } from './output-max.ts'
 import { estimateMessagesInput, prepareMessages, readMessagesRequest } from './request.ts'
@@ -39,7 +40,7 @@ export const anthropic: ApiShape = {
       admission: { kind: 'free' },
     },
   ],
-  credential: (apiKey) => ['x-api-key', apiKey],
+  authorizer: ({ apiKey }) => keyHeader('x-api-key', apiKey),
   errorBody: anthropicError,
   outputMaxOf: anthropicOutputMax,
 }

@@ -1,5 +1,6 @@
 import { type AnswerParts, createSseAnswer, readWhole } from '../answer.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
+import { keyHeader } from '../key-header.ts'
 import { openAiError } from './errors.ts'
 import { openAiOutputMax } from './output-max.ts'
 import {
@@ -53,7 +54,7 @@ export const openAi: ApiShape = {
     free('GET', 'openai.models', '/models'),
     free('GET', 'openai.models', '/models/{model}'),
   ],
-  credential: (apiKey) => ['authorization', `Bearer ${apiKey}`],
+  authorizer: ({ apiKey }) => keyHeader('authorization', apiKey === '' ? '' : `Bearer ${apiKey}`),
   errorBody: openAiError,
   outputMaxOf: openAiOutputMax,
 }
