@@ -46,7 +46,7 @@ export async function startEngine(deps: EngineDeps, state: OpenState, definition
   const book = new BudgetBook(state.budgets)
   const line = new WaitingLine(deps.clock)
   const live = new Set<CallId>()
-  const all = { ...deps, book, line }
+  const all = { ...deps, book, line, live }
   await endLost(
     all,
     state.holds.map(({ call }) => call.id),
@@ -55,11 +55,7 @@ export async function startEngine(deps: EngineDeps, state: OpenState, definition
   await reconfigure(all, definitions, { actor: 'config', reason: 'the config file' })
   const serially = oneAtATime()
   return {
-    admit: async (request) => {
-      const admission = await admit(all, request)
-      if (admission.kind === 'admitted') live.add(admission.call.id)
-      return admission
-    },
+    admit: (request) => admit(all, request),
     settle: (request) => {
       live.delete(request.call)
       return settle(all, request)

@@ -1,5 +1,6 @@
 import type { CallBound } from '../domain/bound.ts'
 import type { Call } from '../domain/call.ts'
+import type { CallId } from '../domain/ids.ts'
 import type { Attributes } from '../domain/scope.ts'
 import type { BudgetBook } from './budget-book.ts'
 import type { AccountRef, Clock, Counters, Ids, Prices, ReserveOutcome, Standing } from './ports.ts'
@@ -37,6 +38,8 @@ export interface ReserveDeps {
   readonly prices: Prices
   readonly line: WaitingLine
   readonly holdTtlMs: number
+  /** The calls in flight of this process. */
+  readonly live: Set<CallId>
 }
 
 /**
@@ -55,7 +58,10 @@ export async function admit(deps: ReserveDeps, request: Request): Promise<Admitt
     const now = deps.clock.now()
     const call: Call = { id, admittedAt: now, attributes, endpoint: request.endpoint, price }
     const outcome = await reserveOnce(deps, request, call)
-    if (outcome.kind === 'held') return admitted(call, request.bound, outcome)
+    if (outcome.kind === 'held') {
+      deps.live.add(id)
+      return admitted(call, request.bound, outcome)
+    }
     const leftMs = arrivedAt + patienceMs(outcome) - now
     if (leftMs <= 0 || request.isAbandoned?.() === true) return { kind: 'refused', reason: 'budget_exceeded', standings: outcome.standings }
     await deps.line.pause(leftMs)

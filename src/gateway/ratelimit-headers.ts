@@ -13,11 +13,21 @@ const INTEGER_MAX = 999_999_999_999_999
  */
 export function ratelimitHeaders(standings: readonly Standing[], now: EpochMs): Headers {
   if (standings.length === 0) return {}
-  const tightestFirst = standings.toSorted((a, b) => shareLeft(a) - shareLeft(b))
-  return {
-    'ratelimit-policy': tightestFirst.map(policyItem).join(', '),
-    ratelimit: tightestFirst.map((standing) => stateItem(standing, now)).join(', '),
+  let policies = ''
+  let states = ''
+  for (const standing of tightestFirst(standings)) {
+    const separator = policies === '' ? '' : ', '
+    const { name, policy } = fixedOf(standing)
+    policies += separator + policy
+    states += separator + stateItem(standing, name, now)
   }
+  return { 'ratelimit-policy': policies, ratelimit: states }
+}
+
+/** Mostly a handful of accounts, and mostly in order already. */
+function tightestFirst(standings: readonly Standing[]): readonly Standing[] {
+  const isSorted = standings.every((standing, i) => i === 0 || shareLeft(standings[i - 1] ?? standing) <= shareLeft(standing))
+  return isSorted ? standings : standings.toSorted((a, b) => shareLeft(a) - shareLeft(b))
 }
 
 /** The parts of an account's items that do not change while its budget does not. */
@@ -37,10 +47,6 @@ function fixedOf(standing: Standing): Fixed {
   return fixed
 }
 
-function policyItem(standing: Standing): string {
-  return fixedOf(standing).policy
-}
-
 function makePolicyItem(standing: Standing): string {
   const { budget, period } = standing
   const unit = budget.unit === 'usd' ? 'micro-usd' : budget.unit
@@ -48,10 +54,10 @@ function makePolicyItem(standing: Standing): string {
   return `${nameOf(standing)};q=${quantity(standing, capOf(standing))};qu="${unit}"${window}`
 }
 
-function stateItem(standing: Standing, now: EpochMs): string {
+function stateItem(standing: Standing, name: string, now: EpochMs): string {
   const { period } = standing
   const reset = period.kind === 'total' ? '' : `;t=${Math.max(0, Math.ceil((period.endsAt - now) / 1000))}`
-  return `${fixedOf(standing).name};r=${quantity(standing, Math.max(0, roomOf(standing)))}${reset}`
+  return `${name};r=${quantity(standing, Math.max(0, roomOf(standing)))}${reset}`
 }
 
 function nameOf({ budget, each }: Standing): string {
