@@ -12,10 +12,13 @@ import { createInterface } from 'node:readline'
  */
 
 const KEY = 'bsr_bench_key_0123456789'
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5)
-/** Bursar is more code than the bare relay: on one core its compilers are busy for some ten seconds. */
-const WARM_UP_SECONDS = SECONDS * 3
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
+/** One window of measurement. */
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2)
+const WINDOWS = Number(process.env['BENCH_ROUNDS'] ?? 9)
+/** Bursar is more code than the bare relay: on one core its compilers are busy for some fifteen seconds. */
+const WARM_UP_SECONDS = { bare: SECONDS * 4, gateway: SECONDS * 8 } as const
+/** The caches are another's when a window begins. */
+const SETTLE_SECONDS = SECONDS / 5
 const SYSTEM_CPU = '1'
 const LOAD_CPU = '0'
 
@@ -79,7 +82,13 @@ interface Case {
   readonly answers: 'whole' | 'stream'
 }
 
-async function sample(system: (upstreamUrl: string, dir: string) => ChildProcessWithPort, { connections, answers }: Case): Promise<Sample> {
+type Name = 'bare' | 'gateway'
+
+/**
+ * Both systems run side by side and take turns, so that a machine which gets slower or faster meanwhile does so for both: the
+ * ratio is the median over pairs of neighbouring windows.
+ */
+async function compare(tried: Case): Promise<Readonly<Record<Name, readonly Sample[]>>> {
   const dir = mkdtempSync(join(tmpdir(), 'bursar-bench-'))
   const children: ReturnType<typeof start>[] = []
   const own = (child: ReturnType<typeof start>) => {
@@ -87,22 +96,39 @@ async function sample(system: (upstreamUrl: string, dir: string) => ChildProcess
     return child
   }
   try {
-    const upstreamPort = await firstLine(own(start(LOAD_CPU, './upstream.ts', [])), portOf)
-    const { child, portFrom } = system(`http://127.0.0.1:${upstreamPort}`, dir)
-    const port = await firstLine(own(child), portFrom)
-    const times = [WARM_UP_SECONDS * 1000, SECONDS * 1000]
-    const load = own(start(LOAD_CPU, './load.ts', [port, connections, ...times, KEY, answers].map(String)))
-    // From here on only: the warm-up's compiling is no cost of a request.
-    await firstLine(load, (line) => (line.includes('isWarm') ? true : undefined))
-    const before = cpuSeconds(child)
-    const result = await firstLine(load, (line): (Sample & { measured: number }) | undefined =>
-      line.includes('isWarm') ? undefined : JSON.parse(line),
-    )
-    const cpuUs = Math.round(((cpuSeconds(child) - before) / result.measured) * 1e6)
-    return { ...result, cpuUs }
+    const upstreamUrl = `http://127.0.0.1:${await firstLine(own(start(LOAD_CPU, './upstream.ts', [])), portOf)}`
+    const system = async ({ child, portFrom }: ChildProcessWithPort) => ({ child: own(child), port: await firstLine(child, portFrom) })
+    const systems = { bare: await system(bare(upstreamUrl)), gateway: await system(gateway(upstreamUrl, dir)) }
+    for (const name of ['bare', 'gateway'] as const) await load(systems[name], tried, WARM_UP_SECONDS[name], 0.01)
+    const samples: Record<Name, Sample[]> = { bare: [], gateway: [] }
+    for (let window = 0; window < WINDOWS; window++) {
+      const order = window % 2 === 0 ? (['bare', 'gateway'] as const) : (['gateway', 'bare'] as const)
+      for (const name of order) samples[name].push(await load(systems[name], tried, SETTLE_SECONDS, SECONDS))
+    }
+    return samples
   } finally {
     for (const child of children.toReversed()) await stop(child)
     rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+async function load(
+  { child, port }: { readonly child: ChildProcess; readonly port: number },
+  { connections, answers }: Case,
+  warmUpSeconds: number,
+  seconds: number,
+): Promise<Sample> {
+  const process = start(LOAD_CPU, './load.ts', [port, connections, warmUpSeconds * 1000, seconds * 1000, KEY, answers].map(String))
+  try {
+    // From here on only: the warm-up's compiling is no cost of a request.
+    await firstLine(process, (line) => (line.includes('isWarm') ? true : undefined))
+    const before = cpuSeconds(child)
+    const result = await firstLine(process, (line): (Sample & { measured: number }) | undefined =>
+      line.includes('isWarm') ? undefined : JSON.parse(line),
+    )
+    return { ...result, cpuUs: Math.round(((cpuSeconds(child) - before) / result.measured) * 1e6) }
+  } finally {
+    await stop(process)
   }
 }
 
@@ -159,7 +185,10 @@ function cpuOf(samples: readonly Sample[]): number {
   return median(samples.map(({ cpuUs = Number.NaN }) => cpuUs))
 }
 
-const systems = { bare, gateway } as const
+function ratioOf(samples: Readonly<Record<Name, readonly Sample[]>>, share: (gateway: Sample, bare: Sample) => number): string {
+  const ratios = samples.gateway.map((sample, i) => share(sample, samples.bare[i] ?? sample)).toSorted((a, b) => a - b)
+  return `${median(ratios).toFixed(2)} (${ratios[0]?.toFixed(2)} to ${ratios.at(-1)?.toFixed(2)})`
+}
 
 console.log(
   `load average before the gateway's samples: ${loadavg()
@@ -173,21 +202,16 @@ const CASES: readonly Case[] = [
 ]
 
 for (const tried of CASES) {
-  const rounds: Record<keyof typeof systems, Sample[]> = { bare: [], gateway: [] }
-  for (let round = 0; round < ROUNDS; round++) {
-    const order = round % 2 === 0 ? (['bare', 'gateway'] as const) : (['gateway', 'bare'] as const)
-    for (const name of order) rounds[name].push(await sample(systems[name], tried))
-  }
+  const samples = await compare(tried)
   for (const name of ['bare', 'gateway'] as const) {
-    const samples = rounds[name]
-    const failed = samples.reduce((sum, { failed: count }) => sum + count, 0)
+    const failed = samples[name].reduce((sum, { failed: count }) => sum + count, 0)
     console.log(
-      `${String(tried.connections).padStart(2)} connections, ${tried.answers.padEnd(6)} ${name.padEnd(8)} ${median(samples.map(({ perSecond }) => perSecond))} requests/s, p50 ${median(samples.map(({ p50Ms }) => p50Ms))} ms, p99 ${median(samples.map(({ p99Ms }) => p99Ms))} ms, ${cpuOf(samples)} us CPU a request, ${failed} failed; raw ${samples.map(({ perSecond }) => perSecond).join(' ')}`,
+      `${String(tried.connections).padStart(2)} connections, ${tried.answers.padEnd(6)} ${name.padEnd(8)} ${median(samples[name].map(({ perSecond }) => perSecond))} requests/s, p50 ${median(samples[name].map(({ p50Ms }) => p50Ms))} ms, p99 ${median(samples[name].map(({ p99Ms }) => p99Ms))} ms, ${cpuOf(samples[name])} us CPU a request, ${failed} failed; raw ${samples[name].map(({ perSecond }) => perSecond).join(' ')}`,
     )
   }
-  const ratio = median(rounds.gateway.map(({ perSecond }) => perSecond)) / median(rounds.bare.map(({ perSecond }) => perSecond))
-  const added = median(rounds.gateway.map(({ p50Ms }) => p50Ms)) - median(rounds.bare.map(({ p50Ms }) => p50Ms))
+  const added = median(samples.gateway.map(({ p50Ms }) => p50Ms)) - median(samples.bare.map(({ p50Ms }) => p50Ms))
+  const byCpu = ratioOf(samples, (gateway, bare) => (bare.cpuUs ?? Number.NaN) / (gateway.cpuUs ?? Number.NaN))
   console.log(
-    `   gateway / bare: ${ratio.toFixed(2)} of its requests per second (by CPU time: ${(cpuOf(rounds.bare) / cpuOf(rounds.gateway)).toFixed(2)}); added p50 ${added.toFixed(3)} ms`,
+    `   gateway / bare: ${ratioOf(samples, (gateway, bare) => gateway.perSecond / bare.perSecond)} of its requests per second; by CPU time ${byCpu}; added p50 ${added.toFixed(3)} ms`,
   )
 }
