@@ -79,6 +79,11 @@ export function createSseAnswer(parts: AnswerParts, isHidden?: (data: JsonObject
     const parsed = data === undefined ? undefined : events.take(data)
     return parsed !== undefined && isHidden?.(parsed) === true ? NO_BYTES : bytes
   }
+  const readKept = (kept: Buffer): void => {
+    const whole = parseObject(kept.toString())
+    if (whole !== undefined) return parts.whole(whole)
+    for (const { bytes, data } of [...framer.push(kept), framer.end()]) relay(bytes, data)
+  }
   return {
     reading: () => events.reading(),
     push: (chunk) => {
@@ -87,8 +92,11 @@ export function createSseAnswer(parts: AnswerParts, isHidden?: (data: JsonObject
       return isHidden === undefined ? chunk : Buffer.concat(visible)
     },
     end: () => {
-      const whole = plain.object()
-      if (whole !== undefined) parts.whole(whole)
+      const kept = plain.bytes()
+      if (kept !== undefined) {
+        readKept(kept)
+        return NO_BYTES
+      }
       const { bytes, data } = framer.end()
       const visible = relay(bytes, data)
       return isHidden === undefined ? NO_BYTES : visible
@@ -155,7 +163,7 @@ function mayReport(data: string): boolean {
 const NO_BYTES = Buffer.alloc(0)
 const PLAIN_BYTES_MAX = 16 * 1024 * 1024
 
-/** A body that begins with a brace is no stream of events: it is kept (bounded) and read whole. */
+/** A body that begins with a brace is no stream of events, or a damaged one: it is kept (bounded) and read at its end. */
 class PlainBody {
   #isPlain: boolean | undefined
   readonly #chunks: Buffer[] = []
@@ -169,8 +177,9 @@ class PlainBody {
     return true
   }
 
-  object(): JsonObject | undefined {
-    return this.#isPlain === true ? parseObject(Buffer.concat(this.#chunks).toString()) : undefined
+  /** All of it; undefined where it is none. */
+  bytes(): Buffer | undefined {
+    return this.#isPlain === true ? Buffer.concat(this.#chunks) : undefined
   }
 }
 
