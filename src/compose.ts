@@ -10,6 +10,7 @@ import type { KeyRow } from './domain/record.ts'
 import { createCallIds } from './engine/call-ids.ts'
 import { diagnose } from './engine/doctor.ts'
 import { type Engine, startEngine } from './engine/engine.ts'
+import { ExpectedOutput } from './engine/expected-output.ts'
 import { hashSecret, KeyBook } from './engine/key-book.ts'
 import { createKeys, FILE_KEY_PREFIX } from './engine/keys.ts'
 import type { Clock, Prices } from './engine/ports.ts'
@@ -85,6 +86,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     router: createRouter(apiShapes, new Map(config.providers.map(({ name, api }) => [name, api]))),
     bodyBytesMax: server.bodyBytesMax,
     outputMaxOf: (route, model) => route.shape.outputMaxOf(model),
+    expectedOutput: new ExpectedOutput(),
     isDraining: () => isDraining,
     events: { refused: metrics.refused, ended: metrics.ended, defect: (error) => log('a call ended in an unexpected error', error) },
   })

@@ -216,6 +216,24 @@ describe('near the limit', () => {
       expect  a                                    -> used=0 held=98 left=2
       reserve c2 a input=0 output=500 min=1 n=4    -> refused a, waiting may help
 
+    a call without a maximum of its own gets what it is expected to need, and leaves the rest to others
+      budget  a limit=1000
+      reserve c1 a input=10 output=500 min=1 expected=200 -> held max=200
+      reserve c2 a input=10 output=500 min=1 expected=200 -> held max=200
+      reserve c3 a input=10 output=500 min=1
+      expect  a                                           -> used=0 held=930 left=70
+      reserve c4 a input=10 output=500 min=1 expected=200 -> held max=60
+
+    where a tenth of what is left is more, it gets that, and at most the model’s maximum
+      budget  a limit=10000
+      reserve c1 a input=10 output=5000 min=1 expected=200 -> held max=990
+      reserve c2 a input=10 output=500 min=1 expected=200
+
+    where what is expected does not fit, a budget that denies refuses
+      budget  a limit=100 deny
+      reserve c1 a input=10 output=500 min=1 expected=200 -> refused a
+      reserve c2 a input=10 output=500 min=1 expected=90  -> held max=90
+
     the input alone can be too much
       budget  a limit=100
       reserve c1 a input=101 output=500 min=0      -> refused a
@@ -546,6 +564,7 @@ function boundFrom(options: ReadonlyMap<string, string>): CallBound {
     outputMax,
     outputMin: Number(options.get('min') ?? outputMax),
     choices: Number(options.get('n') ?? 1),
+    ...(options.has('expected') ? { outputExpected: Number(options.get('expected')) } : {}),
   }
 }
 

@@ -96,12 +96,21 @@ function outputThatAllAllow(claims: readonly Claim[], bound: CallBound): number 
   return outputMax
 }
 
-/** All of the maximum, less of it, or -1 where the call does not fit. */
+/** All that the call is to be allowed, less of it, or -1 where the call does not fit. */
 function outputThatFitsIn({ account, demand }: Claim, bound: CallBound, room: number): number {
   if (capOf(account) === 0) return -1
   const fits = outputThatFits(demand, room)
-  if (fits >= bound.outputMax) return bound.outputMax
+  const wanted = outputWanted(demand, bound, room)
+  if (fits >= wanted) return wanted
   return account.budget.nearLimit === 'clamp' && fits >= bound.outputMin ? fits : -1
+}
+
+/** One call without a maximum of its own must not take all the room, which others need; nor be cut where there is plenty. */
+const FAIR_SHARE = 0.1
+
+function outputWanted(demand: Demand, { outputMax, outputExpected = outputMax }: CallBound, room: number): number {
+  if (outputExpected >= outputMax) return outputMax
+  return Math.min(outputMax, Math.max(outputExpected, outputThatFits(demand, Math.floor(room * FAIR_SHARE))))
 }
 
 function refusal(claims: readonly Claim[], bound: CallBound): Admission {

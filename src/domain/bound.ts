@@ -9,6 +9,11 @@ export interface CallBound {
   readonly outputMax: number
   /** The least maximum that the call can be clamped to; equal to `outputMax` where it can't be clamped. */
   readonly outputMin: number
+  /**
+   * What an answer is expected to need, where the request sets no maximum of its own: under a hard cap the call is then
+   * allowed that, or what a tenth of the room covers, whichever is more. Absent: all of `outputMax`.
+   */
+  readonly outputExpected?: number
   /** How many answers the request asks for (`n`); each may be as long as the maximum. */
   readonly choices: number
 }

@@ -74,7 +74,7 @@ async function reserveOnce(deps: ReserveDeps, request: Request, call: Call): Pro
   const accounts = deps.book.accountsOf(call.attributes, call.admittedAt)
   const expiresAt = call.admittedAt + deps.holdTtlMs
   if (refineInput === undefined) return await deps.counters.reserve({ call, bound, accounts, expiresAt })
-  const whole = { ...bound, outputMin: bound.outputMax }
+  const whole = { ...bound, outputMin: bound.outputExpected ?? bound.outputMax }
   const outcome = await deps.counters.reserve({ call, bound: whole, accounts, expiresAt, isTrial: true })
   if (outcome.kind === 'held') return outcome
   const input = Math.min(bound.input, refineInput())

@@ -5,6 +5,7 @@ import type { CallBound } from '../domain/bound.ts'
 import type { Usage } from '../domain/usage.ts'
 import type { Engine } from '../engine/engine.ts'
 import { Failure } from '../engine/failure.ts'
+import type { ExpectedOutput } from '../engine/expected-output.ts'
 import type { Clock } from '../engine/ports.ts'
 import type { Admitted } from '../engine/reserve.ts'
 import { BodyTooLarge, readBody } from '../http/body.ts'
@@ -44,6 +45,7 @@ export interface GatewayDeps {
   /** Counts the tokens of a text. */
   readonly countTokens: (text: string) => number
   readonly outputMaxOf: (route: Route, model: string) => number
+  readonly expectedOutput: ExpectedOutput
   /** True once the process ends its open calls and takes no new ones. */
   readonly isDraining: () => boolean
   readonly events: GatewayEvents
@@ -113,10 +115,13 @@ async function reserve(
   return admission
 }
 
-function boundOf(deps: GatewayDeps, { facts, route, target }: Asked): CallBound {
+function boundOf(deps: GatewayDeps, { facts, route, target, key }: Asked): CallBound {
   const outputMax = facts.outputMax ?? deps.outputMaxOf(route, target.model)
   const outputMin = facts.canClamp ? Math.min(facts.outputMin, outputMax) : outputMax
-  return { input: facts.inputBound, outputMax, outputMin, choices: facts.choices }
+  const bound = { input: facts.inputBound, outputMax, outputMin, choices: facts.choices }
+  if (facts.outputMax !== undefined || !facts.canClamp) return bound
+  const expected = deps.expectedOutput.of(key.row.id, target.model)
+  return { ...bound, outputExpected: Math.min(outputMax, Math.max(outputMin, expected)) }
 }
 
 /** Forwards an admitted call and settles it, whatever happens: a hold never outlives the call. */
@@ -127,7 +132,10 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
     const status = 'status' in end && end.status !== undefined ? { status: end.status } : {}
     const ended = await deps.engine.settle({ call: admitted.call.id, endedAt: deps.clock.now(), ending: endingOf(end), ...status, usage })
     isSettled = true
-    if (ended !== undefined) deps.events.ended(ended)
+    if (ended === undefined) return
+    if (ended.usage.kind === 'reported')
+      deps.expectedOutput.observe(asked.key.row.id, asked.target.model, ended.tokens.output / asked.facts.choices)
+    deps.events.ended(ended)
   }
   try {
     if (exchange.response.destroyed) return await settle({ kind: 'client_gone' }, { kind: 'none' })
