@@ -24,6 +24,9 @@ export type Usage =
   | { readonly kind: 'estimated'; readonly counts: TokenCounts; readonly why: string }
   | { readonly kind: 'none' }
 
+/** Why a call was estimated though its provider reported something: an operator should hear of it. */
+export const NOT_UNDERSTOOD = 'the answer reported its usage in a form that is not understood'
+
 /** The counts that are charged: every field a safe integer >= 0. */
 export interface ChargedTokens {
   readonly input: number

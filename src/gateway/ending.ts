@@ -1,5 +1,5 @@
 import type { Ending } from '../domain/call.ts'
-import type { Usage } from '../domain/usage.ts'
+import { NOT_UNDERSTOOD, type Usage } from '../domain/usage.ts'
 import type { AnswerReading } from '../providers/provider.ts'
 
 /** Every way in which a call can end, once it was admitted. All of them meet in the pipeline, which settles in one place. */
@@ -65,7 +65,7 @@ function usageOfReading(reading: AnswerReading, estimates: Estimates, why: strin
   return {
     kind: 'estimated',
     counts: { ...reported, input: reported.input ?? estimates.input(), output: Math.max(reported.output ?? 0, output) },
-    why,
+    why: reading.isNotUnderstood === true ? NOT_UNDERSTOOD : why,
   }
 }
 

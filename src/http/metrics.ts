@@ -1,6 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 import { capOf } from '../domain/account.ts'
 import type { EndedCall } from '../domain/call.ts'
+import { NOT_UNDERSTOOD } from '../domain/usage.ts'
 import type { Standing } from '../engine/ports.ts'
 import { displayAmount } from './amounts.ts'
 
@@ -42,6 +43,7 @@ interface Tally {
   costUsd: number
   overruns: number
   unpriced: number
+  notUnderstood: number
 }
 
 function count(tallies: Map<string, Tally>, { call, ending, usage, tokens, costNanoUsd, overrun }: EndedCall): void {
@@ -49,7 +51,7 @@ function count(tallies: Map<string, Tally>, { call, ending, usage, tokens, costN
   const id = `${provider} ${ending} ${usage.kind}`
   let tally = tallies.get(id)
   if (tally === undefined) {
-    tally = { provider, ending, usage: usage.kind, calls: 0, input: 0, output: 0, costUsd: 0, overruns: 0, unpriced: 0 }
+    tally = { provider, ending, usage: usage.kind, calls: 0, input: 0, output: 0, costUsd: 0, overruns: 0, unpriced: 0, notUnderstood: 0 }
     tallies.set(id, tally)
   }
   tally.calls++
@@ -58,6 +60,7 @@ function count(tallies: Map<string, Tally>, { call, ending, usage, tokens, costN
   tally.costUsd += displayAmount('usd', costNanoUsd)
   if (overrun > 0) tally.overruns++
   if (call.price === undefined) tally.unpriced++
+  if (usage.kind === 'estimated' && usage.why === NOT_UNDERSTOOD) tally.notUnderstood++
 }
 
 function addCallCounters(registers: Registry[], tallies: ReadonlyMap<string, Tally>): void {
@@ -82,6 +85,12 @@ function addCallCounters(registers: Registry[], tallies: ReadonlyMap<string, Tal
   counter('bursar_cost_usd_total', 'Cost charged, in USD.', ['provider'], (to, { provider, costUsd }) => to.inc({ provider }, costUsd))
   counter('bursar_overruns_total', 'Calls that used more than their bound.', ['provider'], (to, { provider, overruns }) =>
     to.inc({ provider }, overruns),
+  )
+  counter(
+    'bursar_usage_not_understood_total',
+    'Calls whose provider reported usage in a form that is not understood: they were estimated.',
+    ['provider'],
+    (to, { provider, notUnderstood }) => to.inc({ provider }, notUnderstood),
   )
   counter('bursar_unpriced_calls_total', 'Calls without a known price.', ['provider'], (to, { provider, unpriced }) =>
     to.inc({ provider }, unpriced),

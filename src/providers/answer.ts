@@ -18,13 +18,20 @@ export class ReadingSoFar {
   #reported: TokenCounts | undefined
   #isComplete = false
   #isError = false
+  #isNotUnderstood = false
   #produced: string[] = []
   #producedChars = 0
   #producedBeyond = 0
 
-  /** The latest report counts: where a provider reports more than once, its counts are cumulative. */
-  report(counts: TokenCounts | undefined, isComplete: boolean): void {
-    if (counts === undefined) return
+  /**
+   * The latest report counts: where a provider reports more than once, its counts are cumulative.
+   * @param usage what the counts were read from
+   */
+  report(counts: TokenCounts | undefined, isComplete: boolean, usage?: unknown): void {
+    if (counts === undefined) {
+      this.#isNotUnderstood ||= Object.keys(asObject(usage) ?? {}).length > 0
+      return
+    }
     this.#reported = counts
     this.#isComplete = isComplete
   }
@@ -54,6 +61,7 @@ export class ReadingSoFar {
       produced: this.#produced.join(''),
       producedBeyond: this.#producedBeyond,
       isError: this.#isError,
+      ...(this.#isNotUnderstood && !this.#isComplete ? { isNotUnderstood: true } : {}),
     }
   }
 }

@@ -27,6 +27,8 @@ beforeEach(async () => {
       const counts = { input_tokens: usage.input, output_tokens: usage.output, total_tokens: usage.input + usage.output }
       return answerJson(response, JSON.stringify({ status: 'completed', output: [], usage: counts }))
     }
+    if (model === 'other-usage')
+      return answerJson(response, JSON.stringify({ choices: [{ message: { content: 'A few words of it' } }], usage: { tokens_used: 12 } }))
     if (stream === true) return answerSse(response, [{ choices: [{ index: 0, delta: { content: 'Hi' } }] }, '[DONE]'])
     return answerJson(response, chatCompletion(usage))
   })
@@ -305,6 +307,14 @@ describe('lost and doubled spend', () => {
     await (await ask(url, {}, { stream: true })).text()
     expect((await statusOf(url, 'global')).used).toBeGreaterThan(0)
     expect((await api<{ rows: unknown[] }>(url, 'usage')).rows).toMatchObject([{ calls: 1, estimated_calls: 1 }])
+  })
+
+  test('usage in a form that nobody knows is recorded as 0 tokens, and nobody is told', async () => {
+    const url = await start('  - { id: global, name: G, limit: { tokens: 1M } }')
+    await ask(url, {}, { model: 'other-usage' })
+    expect((await statusOf(url, 'global')).used).toBeGreaterThan(0)
+    expect((await api<{ rows: unknown[] }>(url, 'usage')).rows).toMatchObject([{ calls: 1, estimated_calls: 1 }])
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('bursar_usage_not_understood_total{provider="openai"} 1')
   })
 
   test('reading a stored response bills again', async () => {

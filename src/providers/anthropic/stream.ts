@@ -13,7 +13,7 @@ export function readMessageParts(): AnswerParts {
     if (data['type'] === 'error' || (data['error'] !== undefined && data['error'] !== null)) soFar.fail()
     usage.merge(data['usage'])
     const tokens = usage.tokens()
-    soFar.report(tokens, tokens?.output !== undefined && tokens.input !== undefined)
+    soFar.report(tokens, tokens?.output !== undefined && tokens.input !== undefined, data['usage'])
     if (tokens?.output === undefined) soFar.produce(textOf(data['content']))
   }
   const start = (message: JsonObject | undefined) => {
@@ -32,7 +32,7 @@ export function readMessageParts(): AnswerParts {
       case 'message_delta': {
         usage.merge(data['usage'])
         const tokens = usage.tokens()
-        return soFar.report(tokens, tokens?.output !== undefined)
+        return soFar.report(tokens, tokens?.output !== undefined, data['usage'])
       }
       case 'error':
         return soFar.fail()

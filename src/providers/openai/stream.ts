@@ -7,8 +7,9 @@ export function readChatParts(): AnswerParts {
   const soFar = new ReadingSoFar()
   const read = (data: JsonObject) => {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
-    const usage = readChatUsage(data['usage'] ?? asObject(data['x_groq'])?.['usage'])
-    soFar.report(usage, usage?.output !== undefined)
+    const reported = data['usage'] ?? asObject(data['x_groq'])?.['usage']
+    const usage = readChatUsage(reported)
+    soFar.report(usage, usage?.output !== undefined, reported)
     return usage?.output !== undefined
   }
   const produce = (data: JsonObject) => {
@@ -36,7 +37,7 @@ export function readEmbeddingsParts(): AnswerParts {
   const soFar = new ReadingSoFar()
   const read = (data: JsonObject) => {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
-    soFar.report(readChatUsage(data['usage']), true)
+    soFar.report(readChatUsage(data['usage']), true, data['usage'])
   }
   return { event: read, whole: read, reading: () => soFar.reading() }
 }
@@ -47,7 +48,7 @@ export function readResponsesParts(): AnswerParts {
   const whole = (data: JsonObject) => {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
     const usage = readResponsesUsage(data['usage'])
-    soFar.report(usage, usage?.output !== undefined)
+    soFar.report(usage, usage?.output !== undefined, data['usage'])
     if (usage?.output === undefined) soFar.produce(textOf(data['output']))
   }
   const event = (data: JsonObject) => {
@@ -56,7 +57,7 @@ export function readResponsesParts(): AnswerParts {
     if (type.endsWith('.delta') && typeof data['delta'] === 'string') soFar.produce(data['delta'])
     const response = asObject(data['response'])
     const usage = readResponsesUsage(response?.['usage'])
-    soFar.report(usage, usage?.output !== undefined)
+    soFar.report(usage, usage?.output !== undefined, response?.['usage'])
   }
   return { event, whole, reading: () => soFar.reading() }
 }
