@@ -56,7 +56,7 @@ test(
       // The one call whose usage its client did not ask for is the rest.
       expect(used).toBeGreaterThan(told)
       const { input, output } = provider.produced()
-    expect(used).toBe(input + output)
+      expect(used).toBe(input + output)
     } finally {
       await bursar.close()
       await provider.close()
