@@ -2,6 +2,8 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { ApiDeps } from './deps.ts'
 import { PROBLEM } from './problem.ts'
 
+const DAY_MS = 86_400_000
+
 const difference = z.object({ account: z.string(), what: z.string(), calls: z.number(), other: z.number() })
 
 const doctorRoute = createRoute({
@@ -14,6 +16,37 @@ const doctorRoute = createRoute({
       content: {
         'application/json': {
           schema: z.object({ differences: z.array(difference), calls_in_flight: z.number(), trouble: z.string().nullable() }),
+        },
+      },
+    },
+    ...PROBLEM,
+  },
+})
+
+const boundsRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/doctor/bounds',
+  summary: 'How calls kept to what was held for them, by day and model, newest day first',
+  request: { query: z.object({ days: z.coerce.number().int().min(1).max(400).default(30) }) },
+  responses: {
+    200: {
+      description: 'In tokens; only calls whose provider reported their use',
+      content: {
+        'application/json': {
+          schema: z.object({
+            rows: z.array(
+              z.object({
+                day: z.string(),
+                provider: z.string(),
+                model: z.string(),
+                calls: z.number(),
+                passed: z.number(),
+                worst_excess: z.number(),
+                held: z.number(),
+                used: z.number(),
+              }),
+            ),
+          }),
         },
       },
     },
@@ -52,12 +85,21 @@ const auditRoute = createRoute({
   },
 })
 
-/** `GET /api/v1/doctor`, `/api/v1/audit`, and what needs no token: `/healthz`, `/readyz`, `/metrics`. */
-export function addChecks(app: OpenAPIHono, { diagnose, ledger, health, metrics }: ApiDeps): void {
+/** `GET /api/v1/doctor`, `/api/v1/doctor/bounds`, `/api/v1/audit`, and what needs no token: `/healthz`, `/readyz`, `/metrics`. */
+export function addChecks(app: OpenAPIHono, { diagnose, ledger, clock, health, metrics }: ApiDeps): void {
   app.openapi(doctorRoute, async (context) => {
     const { differences, callsInFlight, trouble } = await diagnose()
     const found = differences.map(({ account, ...rest }) => ({ ...rest, account: account.replaceAll('\n', ' ').trim() }))
     return context.json({ differences: found, calls_in_flight: callsInFlight, trouble: trouble ?? null }, 200)
+  })
+  app.openapi(boundsRoute, async (context) => {
+    const rows = await ledger.bounds(clock.now() - context.req.valid('query').days * DAY_MS)
+    const shown = rows.map(({ day, worstExcess, ...row }) => ({
+      ...row,
+      day: new Date(day).toISOString().slice(0, 10),
+      worst_excess: worstExcess,
+    }))
+    return context.json({ rows: shown }, 200)
   })
   app.openapi(auditRoute, async (context) => {
     const entries = await ledger.audit({ limit: context.req.valid('query').limit })

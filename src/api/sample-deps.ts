@@ -8,7 +8,7 @@ import type { Engine } from '../engine/engine.ts'
 import { Failure } from '../engine/failure.ts'
 import { KeyBook } from '../engine/key-book.ts'
 import { createKeys } from '../engine/keys.ts'
-import type { AlertStatus, ChainedClose, Journal, Ledger, Standing, UsageQuery, UsageRow } from '../engine/ports.ts'
+import type { AlertStatus, BoundReport, ChainedClose, Journal, Ledger, Standing, UsageQuery, UsageRow } from '../engine/ports.ts'
 import type { ApiDeps } from './deps.ts'
 
 /* What the control plane stands on, in memory: accounts, closes and alerts whose amounts a reader can check by hand. */
@@ -178,6 +178,7 @@ function sampleLedger(audit: readonly AuditEntry[], usageQueries: UsageQuery[]):
     dueDeliveries: absent,
     audit: ({ limit }) => Promise.resolve(audit.toReversed().slice(0, limit)),
     differences: absent,
+    bounds: () => Promise.resolve(BOUNDS),
     sums: absent,
   }
 }
@@ -200,3 +201,36 @@ async function testSampleChannel(channel: string): ReturnType<ApiDeps['testChann
   if (channel === 'ops') return { channel, isDelivered: false, error: 'it answered 503' }
   throw new Failure('not_found', `there is no channel ${channel}; there are: slack, ops`)
 }
+
+const BOUNDS: readonly BoundReport[] = [
+  {
+    day: Date.UTC(2026, 10, 18),
+    provider: 'openai',
+    model: 'gpt-4o-mini',
+    calls: 40,
+    passed: 0,
+    worstExcess: 0,
+    held: 90_000,
+    used: 30_000,
+  },
+  {
+    day: Date.UTC(2026, 10, 17),
+    provider: 'openai',
+    model: 'gpt-4o-mini',
+    calls: 10,
+    passed: 1,
+    worstExcess: 12,
+    held: 10_000,
+    used: 6_000,
+  },
+  {
+    day: Date.UTC(2026, 10, 17),
+    provider: 'anthropic',
+    model: 'claude-sonnet-4-5',
+    calls: 1,
+    passed: 0,
+    worstExcess: 0,
+    held: 900,
+    used: 450,
+  },
+]

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { Failure } from '../engine/failure.ts'
 import { type Io, print } from './io.ts'
 import type { Server } from './server.ts'
-import { table } from './table.ts'
+import { amount, table } from './table.ts'
 
 const diagnosis = z.object({
   differences: z.array(z.object({ account: z.string(), what: z.string(), calls: z.number(), other: z.number() })),
@@ -11,14 +11,33 @@ const diagnosis = z.object({
   trouble: z.string().nullable(),
 })
 
+const boundRow = z.object({
+  day: z.string(),
+  provider: z.string(),
+  model: z.string(),
+  calls: z.number(),
+  passed: z.number(),
+  worst_excess: z.number(),
+  held: z.number(),
+  used: z.number(),
+})
+const boundsAnswer = z.object({ rows: z.array(boundRow) })
+type BoundRow = z.infer<typeof boundRow>
+
 /** `bursar doctor` */
 export function addDoctor(program: Command, io: Io, server: () => Server): void {
   program
     .command('doctor')
     .description('recompute every sum from the ledger; exits 1 on any difference')
+    .option('--bounds', 'how calls kept to what was held for them, in the last 30 days')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nExample:\n  $ bursar doctor')
-    .action(async (options: { json?: boolean }) => {
+    .addHelpText('after', '\nExample:\n  $ bursar doctor\n  $ bursar doctor --bounds')
+    .action(async (options: { json?: boolean; bounds?: boolean }) => {
+      if (options.bounds === true) {
+        const report = boundsAnswer.parse(await server().get('doctor/bounds'))
+        print(io, options, report, () => formatBounds(report.rows))
+        return
+      }
       const found = diagnosis.parse(await server().get('doctor'))
       print(io, options, found, () => format(found))
       const isIll = found.differences.length > 0 || found.trouble !== null
@@ -31,4 +50,22 @@ function format({ differences, calls_in_flight: inFlight }: z.infer<typeof diagn
   if (differences.length === 0) return `every account, close and report adds up to the ledger's calls${flight}\n`
   const rows = differences.map(({ account, what, calls, other }) => [what, account, `calls add up to ${calls}`, `found ${other}`])
   return table(rows, ['left', 'left', 'right', 'right'])
+}
+
+/** A line for each model over all days. */
+function formatBounds(rows: readonly BoundRow[]): string {
+  if (rows.length === 0) return 'no call of the last 30 days reported what it used\n'
+  const byModel = Map.groupBy(rows, ({ provider, model }) => `${provider}/${model}`)
+  const sum = (of: readonly BoundRow[], name: 'calls' | 'passed' | 'held' | 'used') => of.reduce((total, row) => total + row[name], 0)
+  const lines = [...byModel].map(([name, of]) => [
+    name,
+    amount('requests', sum(of, 'calls')),
+    String(sum(of, 'passed')),
+    amount('tokens', Math.max(...of.map((row) => row.worst_excess))),
+    amount('tokens', sum(of, 'held')),
+    amount('tokens', sum(of, 'used')),
+    `${(sum(of, 'held') / Math.max(1, sum(of, 'used'))).toFixed(1)} x`,
+  ])
+  const head = ['model', 'calls', 'passed their hold', 'by at most', 'held', 'used', 'held / used']
+  return table([head, ...lines], ['left', ...head.slice(1).map(() => 'right' as const)])
 }

@@ -323,6 +323,22 @@ test('doctor fails on any difference and names it: the account, what, the callsâ
   expect(failureOf(await run(['doctor'], { env: { BURSAR_URL: trouble, BURSAR_TOKEN: ADMIN_TOKEN } }))).toBe('disk full')
 })
 
+test('doctor --bounds has a line for each model, over all days', async () => {
+  const { stdout, error } = await run(['doctor', '--bounds'])
+  expect(error).toBeUndefined()
+  expect(stdout).toBe(
+    [
+      'model                        calls  passed their hold  by at most     held    used  held / used',
+      'openai/gpt-4o-mini              50                  1          12  100,000  36,000        2.8 x',
+      'anthropic/claude-sonnet-4-5      1                  0           0      900     450        2.0 x',
+      '',
+    ].join('\n'),
+  )
+  expect(JSON.parse((await run(['doctor', '--bounds', '--json'])).stdout)).toMatchObject({
+    rows: [{ day: '2026-11-18', worst_excess: 0 }, {}, {}],
+  })
+})
+
 const BIN = new URL('../../bin/bursar.js', import.meta.url).pathname
 
 test('a watched status ends with SIGINT', async () => {

@@ -186,6 +186,21 @@ export interface LedgerDifference {
   readonly other: Amount
 }
 
+/** How the calls of a day to a model kept to their bounds, in tokens; only those whose provider reported their use. */
+export interface BoundReport {
+  /** The UTC day's start. */
+  readonly day: EpochMs
+  readonly provider: string
+  readonly model: string
+  readonly calls: number
+  /** Calls that used more than was held for them. */
+  readonly passed: number
+  /** The most that one of them used beyond its hold; 0: none did. */
+  readonly worstExcess: number
+  readonly held: number
+  readonly used: number
+}
+
 /**
  * The durable record of every call that ended, read. Every answer includes all records that were appended before the
  * question. Reads never run on the gateway's event loop.
@@ -203,6 +218,8 @@ export interface Ledger {
   readonly audit: (query: { readonly limit: number }) => Promise<readonly AuditEntry[]>
   /** Recomputes every account, close and rollup from the calls, and says where they differ. */
   readonly differences: () => Promise<readonly LedgerDifference[]>
+  /** How calls that ended at `from` or later kept to their bounds; newest day first, then by the tokens used. */
+  readonly bounds: (from: EpochMs) => Promise<readonly BoundReport[]>
   /** Every account's sums over its calls, as the calls say; for comparison with the counters. */
   readonly sums: () => Promise<readonly AccountSums[]>
 }

@@ -117,6 +117,23 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       expect(await under.ledger.alerts({ limit: 9 })).toEqual([])
     })
 
+    test('what calls used is compared with what they held, by day and model', async () => {
+      const reported = (input: number, output: number): Usage => ({ kind: 'reported', counts: { input, output } })
+      const attributes = { model: 'm1' }
+      await under.journal.append([
+        ...called('call-1', { usage: reported(8, 2), attributes }),
+        ...called('call-2', { usage: reported(9, 4), attributes }),
+        ...called('call-3', { usage: { kind: 'estimated', counts: { input: 90, output: 90 }, why: 'a guess' }, attributes }),
+        ...called('call-4', { usage: reported(1, 1), attributes, endedAt: AT + 86_400_000 }),
+      ])
+      const of = { provider: 'openai', model: 'm1' }
+      const [late, early] = await under.ledger.bounds(0)
+      expect(late).toMatchObject({ ...of, calls: 1, passed: 0, worstExcess: 0, held: 10, used: 2 })
+      expect(early).toMatchObject({ ...of, calls: 2, passed: 1, worstExcess: 3, held: 20, used: 23 })
+      expect(late!.day - early!.day).toBe(86_400_000)
+      expect(await under.ledger.bounds(AT + 1)).toEqual([late])
+    })
+
     test('amounts above 1e14 are exact to the last unit', async () => {
       const large = 9_007_199_254_740_000
       await under.journal.append([opened('global'), held('call-1', ['global'], { amount: large })])

@@ -134,7 +134,7 @@ export class Applier {
       const amount = settlement.amounts[i] ?? 0
       return [this.#idOf(account), amount, Math.max(0, amount - held)] as const
     })
-    if (this.#db.run(ADD_CALL, ...toCallRow(ended, JSON.stringify(charges))) === 0) return
+    if (this.#db.run(ADD_CALL, ...toCallRow(ended, hold, JSON.stringify(charges))) === 0) return
     for (const [id, used, overrun] of charges) {
       const added = pending.accounts.get(id) ?? { used: 0, overrun: 0, calls: 0 }
       added.used += used

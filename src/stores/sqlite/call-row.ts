@@ -1,9 +1,10 @@
-import type { EndedCall } from '../../domain/call.ts'
+import type { EndedCall, Hold } from '../../domain/call.ts'
 import { marks } from './rollups.ts'
 
 const COLUMNS =
   'id, admitted_at, ended_at, team, project, user, key, provider, model, tags, endpoint, ending, status, usage_kind, why, ' +
-  'input, cached_input, cache_write, output, reasoning, cost_nano_usd, price, charges, overrun'
+  'input, cached_input, cache_write, output, reasoning, cost_nano_usd, price, charges, overrun, ' +
+  'held_input, held_output'
 
 /** Adds a call's row; changes nothing where it is there already. */
 export const ADD_CALL = `INSERT INTO calls (${COLUMNS}) VALUES (${marks(COLUMNS.split(', ').length)}) ON CONFLICT (id) DO NOTHING`
@@ -12,7 +13,7 @@ export const ADD_CALL = `INSERT INTO calls (${COLUMNS}) VALUES (${marks(COLUMNS.
  * The values for {@link ADD_CALL}.
  * @param charges JSON: [[account id, amount, how much of it went beyond the hold], ...]
  */
-export function toCallRow(ended: EndedCall, charges: string): (string | number | null)[] {
+export function toCallRow(ended: EndedCall, hold: Hold, charges: string): (string | number | null)[] {
   const { call, usage, tokens } = ended
   const { team = '', project = '', user = '', key = '', provider, model, tags } = call.attributes
   const row: (string | number | null)[] = [call.id, call.admittedAt, ended.endedAt, team, project, user, key, provider, model]
@@ -20,5 +21,6 @@ export function toCallRow(ended: EndedCall, charges: string): (string | number |
   row.push(usage.kind, usage.kind === 'estimated' ? usage.why : '')
   row.push(tokens.input, tokens.cachedInput, tokens.cacheWrite, tokens.output, tokens.reasoning, ended.costNanoUsd)
   row.push(call.price === undefined ? null : JSON.stringify(call.price), charges, ended.overrun)
+  row.push(hold.input, hold.output)
   return row
 }

@@ -1,12 +1,22 @@
 import type { EpochMs } from '../../domain/instant.ts'
 import type { AccountSums, AuditEntry } from '../../domain/record.ts'
-import type { AlertStatus, ChainedClose, DueDelivery, LedgerDifference, OpenState, UsageQuery, UsageRow } from '../../engine/ports.ts'
+import type {
+  AlertStatus,
+  BoundReport,
+  ChainedClose,
+  DueDelivery,
+  LedgerDifference,
+  OpenState,
+  UsageQuery,
+  UsageRow,
+} from '../../engine/ports.ts'
 
 /** What can be asked of the ledger. */
 export type Question =
   | { readonly kind: 'openState' }
   | { readonly kind: 'differences' }
   | { readonly kind: 'sums' }
+  | { readonly kind: 'bounds'; readonly from: EpochMs }
   | { readonly kind: 'usage'; readonly query: UsageQuery }
   | { readonly kind: 'closes'; readonly query: { readonly budget?: string; readonly limit: number } }
   | { readonly kind: 'alerts'; readonly limit: number }
@@ -21,6 +31,7 @@ export interface Answers {
   readonly openState: OpenState
   readonly differences: readonly LedgerDifference[]
   readonly sums: readonly AccountSums[]
+  readonly bounds: readonly BoundReport[]
   readonly usage: readonly UsageRow[]
   readonly closes: readonly ChainedClose[]
   readonly alerts: readonly AlertStatus[]

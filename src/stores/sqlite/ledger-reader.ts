@@ -33,6 +33,7 @@ export function createLedgerReader(options: {
     dueDeliveries: (at, limit) => ask<'dueDeliveries'>(quick, { kind: 'dueDeliveries', at, limit }),
     usage: (query) => ask<'usage'>(reports, { kind: 'usage', query }),
     differences: () => ask<'differences'>(reports, { kind: 'differences' }),
+    bounds: (from) => ask<'bounds'>(reports, { kind: 'bounds', from }),
     sums: () => ask<'sums'>(reports, { kind: 'sums' }),
     stop: async () => {
       await Promise.all([quick.stop(), reports.stop()])

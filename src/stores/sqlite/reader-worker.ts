@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Failure } from '../../engine/failure.ts'
 import { type Database, openForReading } from './database.ts'
+import { bounds } from './bounds-query.ts'
 import { differences } from './differences.ts'
 import { accountSums, alerts, audit, closes, dueDeliveries, openState } from './ledger-queries.ts'
 import type { Question } from './ledger-question.ts'
@@ -31,6 +32,8 @@ function answer(db: Database, question: Question): unknown {
       return dueDeliveries(db, question.at, question.limit)
     case 'audit':
       return audit(db, question.limit)
+    case 'bounds':
+      return bounds(db, question.from)
     case 'differences':
       return differences(db)
     case 'sums':

@@ -146,7 +146,13 @@ CREATE TABLE budgets (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, rec
 CREATE TABLE keys (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
 `
 
-const MIGRATIONS: readonly string[] = [FIRST]
+/** What a call held, in tokens; -1 for calls from before it was kept. */
+const HELD_TOKENS = `
+ALTER TABLE calls ADD COLUMN held_input INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE calls ADD COLUMN held_output INTEGER NOT NULL DEFAULT -1;
+`
+
+const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS]
 
 function immutable(table: string): string {
   const trigger = (verb: string) =>
