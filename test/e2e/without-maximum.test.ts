@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { api, chat, remove, startInProcess, statusOf, tempDir } from './bursar.ts'
+import { api, chat, post, remove, startInProcess, statusOf, tempDir } from './bursar.ts'
 import { answerJson, chatCompletion, startUpstream, type Upstream } from './upstream.ts'
 
 /*
@@ -14,14 +14,27 @@ let dir: string
 let upstream: Upstream
 let produced = 0
 
+let outputWanted = () => Math.ceil(AVERAGE_OUTPUT * (0.5 + Math.random()))
+
+/** The maximum that the request sets, in whichever field. */
+function maximumIn(body: string): number {
+  const json = JSON.parse(body) as Record<string, unknown>
+  const maxima = ['max_tokens', 'max_completion_tokens', 'max_output_tokens'].map((name) => json[name])
+  return Math.min(...maxima.map((max) => (typeof max === 'number' ? max : Infinity)))
+}
+
 beforeEach(async () => {
+  outputWanted = () => Math.ceil(AVERAGE_OUTPUT * (0.5 + Math.random()))
   dir = tempDir()
   produced = 0
   upstream = await startUpstream(async (request, response) => {
     await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 40))
-    const { max_tokens: a, max_completion_tokens: b } = JSON.parse(request.body) as { max_tokens?: number; max_completion_tokens?: number }
-    const usage = { input: INPUT, output: Math.min(a ?? b ?? Infinity, Math.ceil(AVERAGE_OUTPUT * (0.5 + Math.random()))) }
+    const usage = { input: INPUT, output: Math.min(maximumIn(request.body), outputWanted()) }
     produced += usage.input + usage.output
+    if (request.path.endsWith('/responses')) {
+      const counts = { input_tokens: usage.input, output_tokens: usage.output, total_tokens: usage.input + usage.output }
+      return answerJson(response, JSON.stringify({ status: 'completed', output: [], usage: counts }))
+    }
     answerJson(response, chatCompletion(usage))
   })
 })
@@ -88,4 +101,34 @@ test('with plenty of room it is allowed all that the model can give', async () =
   })
   expect((await chat(bursar.url, undefined)).headers.get('x-bursar-max-tokens')).toBeNull()
   await bursar.close()
+})
+
+describe('an answer that would be endless is clamped in the field that its API has, and the cap holds to the token', () => {
+  test.each([
+    ['/v1/chat/completions', { messages: [{ role: 'user', content: 'Go on.' }] }],
+    ['/v1/chat/completions', { messages: [{ role: 'user', content: 'Go on.' }], stream: true }],
+    ['/v1/completions', { prompt: 'Go on.', max_tokens: 1_000_000 }],
+    ['/v1/responses', { input: 'Go on.' }],
+  ])('%s', async (path, body) => {
+    outputWanted = () => 1_000_000
+    const cap = 3000
+    const bursar = await startInProcess({
+      upstreamUrl: upstream.url,
+      dir,
+      budgets: `  - { id: global, name: Global, limit: { tokens: ${cap} }, hard_cap: true }`,
+    })
+    const statuses: number[] = []
+    while (statuses.at(-1) !== 429 && statuses.length < 200) {
+      const response = await post(bursar.url, path, { model: 'gpt-4o-mini', ...body })
+      await response.text()
+      statuses.push(response.status)
+      expect((await statusOf(bursar.url, 'global')).used).toBeLessThanOrEqual(cap)
+    }
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(0)
+    expect(new Set(statuses)).toEqual(new Set([200, 429]))
+    const { used } = await statusOf(bursar.url, 'global')
+    expect(used).toBe(produced)
+    expect(used).toBeGreaterThan(0.9 * cap)
+    await bursar.close()
+  })
 })
