@@ -36,7 +36,7 @@ function stopOf({ isCut, tool }: Asked): string {
 
 /** @param text the block's text, or its tool call's arguments; empty at the start of a stream */
 function blockOf({ tool, seed, isCut }: Asked, text: string): object {
-  if (tool === undefined) return { type: 'text', text, citations: null }
+  if (tool === undefined) return { type: 'text', text }
   return { type: 'tool_use', id: `toolu_${seed}`, name: tool, input: text === '' || isCut ? {} : JSON.parse(text) }
 }
 

@@ -1,0 +1,87 @@
+import { createAnthropic } from '@ai-sdk/anthropic'
+import { createOpenAI } from '@ai-sdk/openai'
+import { ChatOpenAI } from '@langchain/openai'
+import { APICallError, generateText, streamText } from 'ai'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { App } from '../../src/compose.ts'
+import { createSimulatedProvider } from '../../src/demo/simulated-provider.ts'
+import { KEY, remove, startInProcess, statusOf, tempDir } from './bursar.ts'
+
+/** The frameworks that teams call models with, unmodified but for base URL and key. */
+
+const dir = tempDir()
+const provider = createSimulatedProvider({})
+let bursar: App
+
+beforeAll(async () => {
+  const { port } = await provider.listen()
+  bursar = await startInProcess({
+    upstreamUrl: `http://127.0.0.1:${port}`,
+    dir,
+    budgets: `  - { id: global, name: Global Cap, limit: { tokens: 10M }, hard_cap: true }
+  - { id: "user:broke", name: Nothing left, limit: { tokens: 0 }, hard_cap: true }`,
+  })
+})
+
+afterAll(async () => {
+  await bursar.close()
+  await provider.close()
+  remove(dir)
+})
+
+/** What the ledger's counters grew by while `run` ran, which is what the provider produced. */
+async function charged<T>(run: () => Promise<T>): Promise<{ readonly result: T; readonly used: number }> {
+  const before = await statusOf(bursar.url, 'global')
+  const produced = provider.produced()
+  const result = await run()
+  const after = await statusOf(bursar.url, 'global')
+  const used = after.used - before.used
+  const { input, output } = provider.produced()
+  expect(after.held).toBe(0)
+  expect(used).toBe(input + output - produced.input - produced.output)
+  return { result, used }
+}
+
+const prompt = 'Say something nice about budgets.'
+const openai = () => createOpenAI({ baseURL: `${bursar.url}/v1`, apiKey: KEY })
+const anthropic = () => createAnthropic({ baseURL: `${bursar.url}/v1`, apiKey: KEY })
+
+const MODELS = [
+  ['chat', () => openai().chat('gpt-4o-mini')],
+  ['responses', () => openai()('gpt-4o-mini')],
+  ['anthropic', () => anthropic()('claude-sonnet-4-5')],
+] as const
+
+test.each(MODELS)('the AI SDK, %s: what it reports is charged', async (_, model) => {
+  const { result, used } = await charged(() => generateText({ model: model(), prompt, maxOutputTokens: 50 }))
+  expect(result.text).not.toBe('')
+  expect(used).toBe(result.usage.totalTokens)
+})
+
+test.each(MODELS)('the AI SDK, %s, streamed', async (_, model) => {
+  const { result, used } = await charged(async () => {
+    const stream = streamText({ model: model(), prompt, maxOutputTokens: 50 })
+    return { text: await stream.text, usage: await stream.usage }
+  })
+  expect(result.text).not.toBe('')
+  expect(used).toBe(result.usage.totalTokens)
+})
+
+test('the AI SDK raises a refusal as its own error, with status 429', async () => {
+  const refused = generateText({ model: openai().chat('gpt-4o-mini'), prompt, maxRetries: 0, headers: { 'x-bursar-user': 'broke' } })
+  const error: unknown = await refused.catch((thrown: unknown) => thrown)
+  expect(APICallError.isInstance(error) && error.statusCode).toBe(429)
+})
+
+test('LangChain: whole and streamed', async () => {
+  const model = new ChatOpenAI({ model: 'gpt-4o-mini', apiKey: KEY, maxTokens: 50, configuration: { baseURL: `${bursar.url}/v1` } })
+  const whole = await charged(() => model.invoke(prompt))
+  expect(whole.result.text).not.toBe('')
+  expect(whole.result.response_metadata['tokenUsage']).toMatchObject({ totalTokens: whole.used })
+  const streamed = await charged(async () => {
+    let text = ''
+    for await (const chunk of await model.stream(prompt)) text += String(chunk.content)
+    return text
+  })
+  expect(streamed.result).not.toBe('')
+})
