@@ -14,8 +14,14 @@ export interface ReadRequest {
   readonly json: JsonObject
 }
 
-/** What the system prompt for tools adds at the most (https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview). */
-const TOOL_PROMPT_TOKENS_MAX = 1000
+/**
+ * What the system prompt for tools adds at the most: 804 tokens for Claude
+ * (https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview), some 850 were measured of Nova 2.
+ */
+const TOOL_PROMPT_TOKENS_MAX = 1500
+
+/** What asking Claude for citations adds; it is not published, some 600 were measured. */
+const CITATION_PROMPT_TOKENS_MAX = 1500
 
 /** What each tool of the provider's own (`systemTool`) adds in instructions that are not in the request. */
 const SYSTEM_TOOL_TOKENS_MAX = 2000
@@ -39,7 +45,8 @@ export function bedrockInputBound(body: Buffer, json: JsonObject, imageTokensMax
   const tools = [...asList(json['tools']), ...asList(asObject(json['toolConfig'])?.['tools'])]
   const systemTools = tools.filter((tool) => asObject(tool)?.['systemTool'] !== undefined)
   const toolPrompt = (tools.length > 0 ? TOOL_PROMPT_TOKENS_MAX : 0) + systemTools.length * SYSTEM_TOOL_TOKENS_MAX
-  return Math.max(1, body.length + toolPrompt + mediaCorrection(body, json, imageTokensMax))
+  const citationPrompt = body.includes('"citations"') ? CITATION_PROMPT_TOKENS_MAX : 0
+  return Math.max(1, body.length + toolPrompt + citationPrompt + mediaCorrection(body, json, imageTokensMax))
 }
 
 /** The least maximum that Claude accepts where it thinks: above what it may think; 1 for all else. */
