@@ -225,6 +225,7 @@ const FREE: readonly string[] = [
   'anthropic GET /v1/models',
   'anthropic GET /v1/models/{model}',
   'anthropic POST /v1/messages/count_tokens',
+  'bedrock POST /model/{model}/count-tokens',
   'openai GET /v1/models',
   'openai GET /v1/models/{model}',
   'openai POST /v1/responses/input_tokens',

@@ -35,13 +35,15 @@ interface StoreConfig {
 }
 
 /** How a provider is told who calls; '' or absent: not at all. */
-interface CredentialsConfig {
+export interface CredentialsConfig {
   readonly apiKey: string
   /** The absolute path of a Google service account's JSON key file. */
   readonly serviceAccount?: string
   readonly region?: string
   readonly accessKeyId?: string
   readonly secretAccessKey?: string
+  /** Beside an access key that is valid for a while only. */
+  readonly sessionToken?: string
 }
 
 export interface ProviderConfig {

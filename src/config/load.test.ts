@@ -173,18 +173,30 @@ test.each<[string, string]>([
 test.each<[string, string]>([
   [
     'x: { api: gemini, base_url: "https://x" }',
-    'c.yaml:2:13  providers.x.api: found "gemini", expected one of openai, anthropic (gemini is not available yet)',
+    'c.yaml:2:13  providers.x.api: found "gemini", expected one of openai, anthropic, bedrock (gemini is not available yet)',
   ],
   [
     'x: { api: opnai, base_url: "https://x" }',
-    'c.yaml:2:13  providers.x.api: found "opnai", expected one of openai, anthropic; did you mean "openai"?',
+    'c.yaml:2:13  providers.x.api: found "opnai", expected one of openai, anthropic, bedrock; did you mean "openai"?',
   ],
   ['x: { api: openai }', 'c.yaml:2:6  providers.x.base_url: missing, expected a URL such as https://… or http://… without ? and #'],
   [
     'x: { api: openai, base_url: "ftp://user:hunter2@x" }',
     'c.yaml:2:31  providers.x.base_url: found a value that is not shown here, expected a URL such as https://… or http://… without ? and #',
   ],
-  ['x: { api: openai, base_url: "https://x", region: eu }', 'c.yaml:2:44  providers.x.region: not available yet; leave it out'],
+  ['x: { api: openai, base_url: "https://x", region: eu-west-1 }', 'c.yaml:2:44  providers.x.region: only for api: bedrock; leave it out'],
+  [
+    'x: { api: bedrock, base_url: "https://x", region: Frankfurt }',
+    'c.yaml:2:53  providers.x.region: found "Frankfurt", expected a region such as us-east-1',
+  ],
+  [
+    'x: { api: bedrock, base_url: "https://x", access_key_id: AKID }',
+    'c.yaml:2:45  providers.x.access_key_id: expected secret_access_key beside it',
+  ],
+  [
+    'x: { api: bedrock, base_url: "https://x", access_key_id: AKID, secret_access_key: "two words" }',
+    'c.yaml:2:85  providers.x.secret_access_key: found a value that is not shown here, expected a secret of printable ASCII characters without spaces',
+  ],
   [
     'metrics: { api: openai, base_url: "https://x" }',
     'c.yaml:2:3  providers.metrics: a name that is reserved, since paths begin with it; choose another',

@@ -54,7 +54,7 @@ export function parseConfig(text: string, { path, env }: ConfigSource): ParsedCo
   const document = readDocument(text, env)
   const { findings, input } = document.isBroken ? { findings: [], input: undefined } : readTree(document)
   const errors = [...document.findings, ...findings].map(toError).sort((a, b) => a.line - b.line || a.column - b.column)
-  return input === undefined || errors.length > 0 ? { kind: 'invalid', errors } : { kind: 'ok', config: toConfig(input, path) }
+  return input === undefined || errors.length > 0 ? { kind: 'invalid', errors } : { kind: 'ok', config: toConfig(input, { path, env }) }
 }
 
 /** One line for each error: `bursar.yaml:12:5  budgets[1].perid: unknown key; did you mean "period"?` */

@@ -5,7 +5,9 @@ import { assert } from '../domain/defect.ts'
 import { toBudgetId } from '../domain/ids.ts'
 import type { Price } from '../domain/price.ts'
 import { scopeOfId } from '../domain/scope.ts'
+import { awsCredentials } from './aws-credentials.ts'
 import type { ChannelConfig, Config, KeyConfig, PriceConfig, ProviderConfig } from './config.ts'
+import type { Environment } from './environment.ts'
 import type { ConfigInput } from './schema.ts'
 
 type BudgetInput = ConfigInput['budgets'][number]
@@ -20,8 +22,9 @@ const ALERT_AT_DEFAULT = [0.8]
 /**
  * The domain values of a config without errors.
  * @param path the config file's; relative paths in it are relative to its directory
+ * @param env where credentials are that the file leaves out
  */
-export function toConfig(input: ConfigInput, path: string): Config {
+export function toConfig(input: ConfigInput, { path, env }: { readonly path: string; readonly env: Environment }): Config {
   const { server, store, alerts } = input
   const channels = alerts.channels.map(toChannel)
   return {
@@ -38,7 +41,7 @@ export function toConfig(input: ConfigInput, path: string): Config {
       onLost: store.on_lost,
       holdTtlMs: store.hold_ttl,
     },
-    providers: input.providers.map(toProvider),
+    providers: input.providers.map((provider) => toProvider(provider, env)),
     keys: input.keys.map(toKey),
     budgets: input.budgets.map(toBudget),
     alerts: { channels, allowsPrivateUrls: alerts.allow_private_urls },
@@ -50,12 +53,12 @@ export function toConfig(input: ConfigInput, path: string): Config {
   }
 }
 
-function toProvider([name, provider]: NamedProvider): ProviderConfig {
+function toProvider([name, provider]: NamedProvider, env: Environment): ProviderConfig {
   return {
     name,
     api: provider.api,
     baseUrl: provider.base_url.replace(/\/+$/, ''),
-    credentials: { apiKey: provider.api_key ?? '' },
+    credentials: provider.api === 'bedrock' ? awsCredentials(provider, env) : { apiKey: provider.api_key ?? '' },
     models: provider.models ?? [],
     timeoutMs: provider.timeout,
   }

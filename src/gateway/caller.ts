@@ -21,7 +21,9 @@ function secretOf(headers: IncomingHttpHeaders): string | undefined {
   for (const name of KEY_HEADERS) {
     const value = headers[name]
     if (typeof value !== 'string' || value === '') continue
-    return name === 'authorization' ? /^Bearer +(\S+) *$/i.exec(value)?.[1] : value
+    // What is no bearer token may be a signature that an AWS SDK made; the key is then in another header.
+    const secret = name === 'authorization' ? /^Bearer +(\S+) *$/i.exec(value)?.[1] : value
+    if (secret !== undefined) return secret
   }
   return undefined
 }

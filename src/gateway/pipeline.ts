@@ -175,10 +175,11 @@ function answerHeaders(deps: GatewayDeps, { call, isClamped, outputMax, standing
 }
 
 function prepare({ metered, body, json, facts, target, route }: Asked, admitted: Admitted): OutgoingBody {
-  return metered.prepare(body, json, {
+  const changes = {
     ...(target.model === facts.model || route.values['model'] !== undefined ? {} : { model: target.model }),
     ...(admitted.isClamped ? { outputMax: admitted.outputMax } : {}),
-  })
+  }
+  return metered.prepare(body, json, changes, route.values)
 }
 
 function readerOf({ metered, facts }: Asked, { hidesUsageChunk }: OutgoingBody): AnswerReader {
@@ -263,10 +264,18 @@ function answerError(
   }
   const shape: ApiShape = deps.router.shapeOf(request.url ?? '', request.headers)
   const { status, code, message, details, headers } = known
-  const body = Buffer.from(JSON.stringify(shape.errorBody({ status, code, message, details })))
+  const facts = { status, code, message, details }
+  const body = Buffer.from(JSON.stringify(shape.errorBody(facts)))
+  const ofShape = shape.errorHeaders?.(facts)
   // The rest of an unread body would be taken for the next request on this connection.
   const connection: Headers = request.complete ? {} : { connection: 'close' }
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': String(body.length), ...headers, ...connection })
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': String(body.length),
+    ...headers,
+    ...ofShape,
+    ...connection,
+  })
   response.end(body)
 }
 

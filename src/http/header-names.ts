@@ -21,6 +21,9 @@ const NOT_TO_CLIENT: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'ratelimit', 
 
 export type Headers = Record<string, string | string[]>
 
+/** Of a request that an AWS SDK signed; the provider gets Bursar's own signature. `x-amzn-…` are options of the call. */
+const AWS_SIGNING = /^(?:x-amz-|amz-sdk-)/
+
 /** The client's headers that go to the provider: without its key, the connection's own and Bursar's. */
 export function headersToProvider(headers: IncomingHttpHeaders): Headers {
   return pass(headers, isForProvider)
@@ -32,7 +35,7 @@ export function headersToClient(headers: IncomingHttpHeaders): Headers {
 }
 
 function isForProvider(name: string): boolean {
-  return !NOT_TO_PROVIDER.has(name) && !name.startsWith('x-bursar-')
+  return !NOT_TO_PROVIDER.has(name) && !name.startsWith('x-bursar-') && !AWS_SIGNING.test(name)
 }
 
 function isForClient(name: string): boolean {

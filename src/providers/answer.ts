@@ -67,7 +67,7 @@ export class ReadingSoFar {
 }
 
 /** Reads a whole answer. Never throws, whatever the bytes. */
-export function readWhole(parts: AnswerParts, status: number, body: Buffer): AnswerReading {
+export function readWhole(parts: Pick<AnswerParts, 'whole' | 'reading'>, status: number, body: Buffer): AnswerReading {
   const data = parseObject(body.toString())
   if (data !== undefined) parts.whole(data)
   const reading = parts.reading()
@@ -192,7 +192,7 @@ class PlainBody {
 }
 
 /** The JSON object of a text; undefined where it is none. */
-function parseObject(text: string): JsonObject | undefined {
+export function parseObject(text: string): JsonObject | undefined {
   try {
     return asObject(JSON.parse(text))
   } catch {

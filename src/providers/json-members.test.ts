@@ -68,7 +68,7 @@ test.each([
   ],
 ])('a stream asks for its usage: %s', (body, expected) => {
   const { json } = chat.readRequest(Buffer.from(body), {})
-  const prepared = chat.prepare(Buffer.from(body), json, {})
+  const prepared = chat.prepare(Buffer.from(body), json, {}, {})
   expect(prepared.body.toString()).toBe(expected)
   expect(prepared.hidesUsageChunk).toBe(true)
 })
@@ -76,7 +76,10 @@ test.each([
 test('a clamped maximum replaces every field that sets one, and is added where none does', () => {
   const clamp = (body: string) => {
     const bytes = Buffer.from(body)
-    return JSON.parse(chat.prepare(bytes, chat.readRequest(bytes, {}).json, { outputMax: 5 }).body.toString()) as Record<string, unknown>
+    return JSON.parse(chat.prepare(bytes, chat.readRequest(bytes, {}).json, { outputMax: 5 }, {}).body.toString()) as Record<
+      string,
+      unknown
+    >
   }
   expect(clamp('{"model":"m","max_tokens":90,"max_completion_tokens":80}')).toEqual({ model: 'm', max_tokens: 5, max_completion_tokens: 5 })
   expect(clamp('{"model":"m"}')).toEqual({ model: 'm', max_tokens: 5 })

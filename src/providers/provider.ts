@@ -94,7 +94,7 @@ export interface Metered {
   /** @throws InvalidRequest where the body is no JSON object, names no model, or holds a value that can't be bounded */
   readonly readRequest: (body: Buffer, path: PathValues) => { readonly facts: RequestFacts; readonly json: JsonObject }
   /** `changes.model` is set only where the model stands in the body: one that stands in the path is changed there. */
-  readonly prepare: (body: Buffer, json: JsonObject, changes: RequestChanges) => OutgoingBody
+  readonly prepare: (body: Buffer, json: JsonObject, changes: RequestChanges, path: PathValues) => OutgoingBody
   /** A tighter upper bound of the input by a tokenizer; absent where no tokenizer is known to bound this API's models. */
   readonly refineInputBound?: (json: JsonObject) => number
   /** An estimate (not a bound) of the input's tokens by a tokenizer, for answers that report none. */
@@ -134,6 +134,8 @@ export interface Credentials {
   readonly region?: string
   readonly accessKeyId?: string
   readonly secretAccessKey?: string
+  /** Beside an access key that is valid for a while only. */
+  readonly sessionToken?: string
 }
 
 /** A request as it is about to go to the provider. */
@@ -160,6 +162,8 @@ export interface ApiShape {
   readonly authorizer: (credentials: Credentials) => Authorize
   /** The error as this API writes it, so that its official SDKs raise their own typed error. */
   readonly errorBody: (error: ErrorFacts) => JsonObject
+  /** Headers by which this API's SDKs know the kind of an error; absent: its body alone says it. */
+  readonly errorHeaders?: (error: ErrorFacts) => Readonly<Record<string, string>>
   /** The model's maximum output in tokens, by its published limits; a safe upper value where the model is unknown. */
   readonly outputMaxOf: (model: string) => number
 }

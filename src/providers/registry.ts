@@ -1,9 +1,10 @@
 import { anthropic } from './anthropic/shape.ts'
+import { bedrock } from './bedrock/shape.ts'
 import { openAi } from './openai/shape.ts'
 import type { ApiShape } from './provider.ts'
 
 /** Every API that Bursar speaks. */
-export const apiShapes: readonly ApiShape[] = [openAi, anthropic]
+export const apiShapes: readonly ApiShape[] = [openAi, anthropic, bedrock]
 
 /** @throws Error where no API has that name */
 export function apiShape(api: ApiShape['api']): ApiShape {

@@ -11,13 +11,20 @@ export interface ParsedBody {
 }
 
 /**
- * @throws InvalidRequest where it is no JSON object, names no model, or names a member twice: then Bursar might read the one
- * and the provider the other
+ * The object of a request whose body need not name the model.
+ * @throws InvalidRequest where it is no JSON object, or names a member twice: then Bursar might read the one and the provider
+ * the other
  */
-export function parseBody(body: Buffer): ParsedBody {
+export function parseObjectBody(body: Buffer): JsonObject {
   const json = asObject(parseJson(body))
   if (json === undefined) throw new InvalidRequest('the request body must be a JSON object')
   if (countMembers(body) !== Object.keys(json).length) throw new InvalidRequest(`the request body has the member "${doubleIn(body)}" twice`)
+  return json
+}
+
+/** @throws InvalidRequest where it is no JSON object, names no model, or names a member twice */
+export function parseBody(body: Buffer): ParsedBody {
+  const json = parseObjectBody(body)
   const { model } = json
   if (typeof model !== 'string' || !isId(model)) {
     throw new InvalidRequest('"model" must be a string of 1 to 200 characters, none of them a control character')

@@ -23,18 +23,21 @@ export interface Setup {
   /** YAML of the list under `budgets`. */
   readonly budgets: string
   readonly keys?: string
+  /** Further YAML below `providers`. */
+  readonly providers?: string
   /** Further top-level YAML. */
   readonly more?: string
   readonly store?: string
 }
 
-function configText({ upstreamUrl, dir, budgets, keys, more = '', store = '' }: Setup): string {
+function configText({ upstreamUrl, dir, budgets, keys, providers = '', more = '', store = '' }: Setup): string {
   return `
 server: { port: 0, admin_token: ${ADMIN} }
 store: { data_dir: ${join(dir, 'data')}${store} }
 providers:
   openai: { api: openai, base_url: ${upstreamUrl}/v1, api_key: sk-provider, timeout: 5s }
   anthropic: { api: anthropic, base_url: ${upstreamUrl}, api_key: sk-ant-provider, timeout: 5s }
+${providers}
 keys:
 ${keys ?? `  - { name: tester, secret: ${KEY}, team: research, project: lab, allow: [user, tag.*] }`}
 budgets:

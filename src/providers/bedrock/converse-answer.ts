@@ -1,0 +1,37 @@
+import { asObject, ReadingSoFar } from '../answer.ts'
+import type { JsonObject, ServiceTier } from '../provider.ts'
+import { type BedrockParts, toServiceTier } from './event-stream-answer.ts'
+import { textIn } from './text.ts'
+import { readConverseUsage } from './usage.ts'
+
+/**
+ * An answer of Converse, or the events of ConverseStream, of which `metadata`, the last, has the usage
+ * (https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html).
+ */
+export function readConverseParts(): BedrockParts {
+  const soFar = new ReadingSoFar()
+  let isNotUnderstood = false
+  let tier: ServiceTier | undefined
+  const report = (data: JsonObject) => {
+    const usage = readConverseUsage(data['usage'])
+    isNotUnderstood = usage === undefined && asObject(data['usage']) !== undefined
+    tier = toServiceTier(asObject(data['serviceTier'])?.['type']) ?? tier
+    soFar.report(usage, usage?.input !== undefined && usage.output !== undefined)
+  }
+  return {
+    event: (name, data) => {
+      if (name === 'metadata') report(data)
+      else if (name === 'contentBlockStart' || name === 'contentBlockDelta') soFar.produce(textIn(data))
+    },
+    fail: () => soFar.fail(),
+    whole: (data) => {
+      report(data)
+      if (soFar.reported?.output === undefined) soFar.produce(textIn(data['output']))
+    },
+    reading: () => ({
+      ...soFar.reading(),
+      ...(tier === undefined ? {} : { tier }),
+      ...(isNotUnderstood && soFar.reported === undefined ? { isNotUnderstood } : {}),
+    }),
+  }
+}

@@ -1,0 +1,43 @@
+import { parseObject } from '../answer.ts'
+import { AwsEventStreamFramer, type EventStreamMessage } from '../framing/aws-event-stream.ts'
+import type { AnswerReading, AnswerStream, JsonObject, ServiceTier } from '../provider.ts'
+
+/** Reads one answer of Bedrock's, whole or event by event. */
+export interface BedrockParts {
+  /** @param name the event's type, such as `metadata` or `chunk` */
+  readonly event: (name: string, data: JsonObject) => void
+  /** The service failed in the middle of its answer. */
+  readonly fail: () => void
+  readonly whole: (data: JsonObject) => void
+  readonly reading: () => AnswerReading
+}
+
+const NO_BYTES = Buffer.alloc(0)
+
+/** Reads a stream of AWS's binary events as it passes; every byte is relayed as it came. Never throws, whatever the bytes. */
+export function createEventStreamAnswer(parts: BedrockParts): AnswerStream {
+  const framer = new AwsEventStreamFramer()
+  return {
+    push: (chunk) => {
+      for (const message of framer.push(chunk)) take(parts, message)
+      return chunk
+    },
+    end: () => NO_BYTES,
+    reading: () => {
+      const reading = parts.reading()
+      // A usage report may have been in what could not be read.
+      return framer.isDamaged && !reading.isComplete ? { ...reading, isNotUnderstood: true } : reading
+    },
+  }
+}
+
+function take(parts: BedrockParts, { kind, name, payload }: EventStreamMessage): void {
+  if (kind !== 'event') return parts.fail()
+  const data = parseObject(payload.toString())
+  if (data !== undefined) parts.event(name, data)
+}
+
+/** The price class of an answer, as Bedrock names it; its default and reserved tiers have no name here. */
+export function toServiceTier(value: unknown): ServiceTier | undefined {
+  return value === 'flex' || value === 'priority' ? value : undefined
+}
