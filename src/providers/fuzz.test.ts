@@ -67,7 +67,7 @@ function chargeOf({ reported }: AnswerReading): number {
 }
 
 describe.skipIf(!hasRecordings)(`${RUNS} damaged streams`, () => {
-  const names = new Set([...endpoints.keys()])
+  const names = new Set(endpoints.keys())
   const streams = readRecordings(names)
     .filter(({ stream, family, response }) => stream && response.body.length < 12_000 && meteredOf(family) !== undefined)
     .map((recording) => ({ ...recording, bytes: bytesOf(recording) }))

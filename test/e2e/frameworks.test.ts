@@ -2,12 +2,14 @@ import { createAnthropic } from '@ai-sdk/anthropic'
 import { createOpenAI } from '@ai-sdk/openai'
 import { ChatOpenAI } from '@langchain/openai'
 import { APICallError, generateText, streamText } from 'ai'
+import Groq from 'groq-sdk'
+import { Mistral } from '@mistralai/mistralai'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../src/compose.ts'
 import { createSimulatedProvider } from '../../src/demo/simulated-provider.ts'
 import { KEY, remove, startInProcess, statusOf, tempDir } from './bursar.ts'
 
-/** The frameworks that teams call models with, unmodified but for base URL and key. */
+/** Frameworks and clients of OpenAI-shaped providers that teams call models with, unmodified but for base URL and key. */
 
 const dir = tempDir()
 const provider = createSimulatedProvider({})
@@ -80,8 +82,41 @@ test('LangChain: whole and streamed', async () => {
   expect(whole.result.response_metadata['tokenUsage']).toMatchObject({ totalTokens: whole.used })
   const streamed = await charged(async () => {
     let text = ''
-    for await (const chunk of await model.stream(prompt)) text += String(chunk.content)
+    for await (const chunk of await model.stream(prompt)) text += chunk.text
     return text
   })
   expect(streamed.result).not.toBe('')
+})
+
+const messages = [{ role: 'user' as const, content: prompt }]
+
+test('Groq’s client, whose paths begin with the name of a provider: whole, streamed and refused', async () => {
+  const groq = new Groq({ baseURL: bursar.url, apiKey: KEY, maxRetries: 0 })
+  const whole = await charged(() => groq.chat.completions.create({ model: 'llama-3.3-70b-versatile', messages, max_completion_tokens: 50 }))
+  expect(whole.used).toBe(whole.result.usage?.total_tokens)
+  const streamed = await charged(async () => {
+    let text = ''
+    const stream = await groq.chat.completions.create({ model: 'llama-3.3-70b-versatile', messages, stream: true })
+    for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? ''
+    return text
+  })
+  expect(streamed.result).not.toBe('')
+  const refused = groq.chat.completions.create({ model: 'm', messages }, { headers: { 'x-bursar-user': 'broke' } })
+  await expect(refused).rejects.toBeInstanceOf(Groq.RateLimitError)
+})
+
+test('Mistral’s client: whole, streamed and refused', async () => {
+  const mistral = new Mistral({ serverURL: bursar.url, apiKey: KEY, retryConfig: { strategy: 'none' } })
+  const whole = await charged(() => mistral.chat.complete({ model: 'mistral-small-latest', messages, maxTokens: 50 }))
+  expect(whole.used).toBe(whole.result.usage.totalTokens)
+  const streamed = await charged(async () => {
+    let text = ''
+    for await (const { data } of await mistral.chat.stream({ model: 'mistral-small-latest', messages })) {
+      text += String(data.choices[0]?.delta.content ?? '')
+    }
+    return text
+  })
+  expect(streamed.result).not.toBe('')
+  const refused = mistral.chat.complete({ model: 'm', messages }, { headers: { 'x-bursar-user': 'broke' } })
+  await expect(refused).rejects.toMatchObject({ statusCode: 429 })
 })
