@@ -225,11 +225,19 @@ const TEXT_MEMBERS = [
   'parameters', 'input_schema', 'properties',
 ] // prettier-ignore
 
+/** Deeper than any API nests its text; bounds the recursion. */
+const TEXT_DEPTH_MAX = 100
+
 /** All text in a value, without the data of images and files. */
 export function textOf(value: unknown): string {
+  return textBelow(value, 0)
+}
+
+function textBelow(value: unknown, depth: number): string {
   if (typeof value === 'string') return value
-  if (Array.isArray(value)) return value.map(textOf).join('')
+  if (depth > TEXT_DEPTH_MAX) return ''
+  if (Array.isArray(value)) return value.map((item: unknown) => textBelow(item, depth + 1)).join('')
   const object = asObject(value)
   if (object === undefined) return ''
-  return TEXT_MEMBERS.map((name) => (object[name] === undefined ? '' : textOf(object[name]))).join('')
+  return TEXT_MEMBERS.map((name) => (object[name] === undefined ? '' : textBelow(object[name], depth + 1))).join('')
 }

@@ -127,7 +127,8 @@ test('whatever the bytes, reading never throws', () => {
 })
 
 test('an answer that is nested without end is read', () => {
-  const deep = `{"output":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
-  expect(() => readWhole(readConverseParts(), 200, Buffer.from(deep))).not.toThrow()
-  expect(() => readWhole(readInvokeParts({}), 200, Buffer.from(deep))).not.toThrow()
+  const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
+  expect(() => readWhole(readConverseParts(), 200, Buffer.from(`{"output":${deep}}`))).not.toThrow()
+  expect(() => readWhole(readInvokeParts({}), 200, Buffer.from(`{"output":${deep}}`))).not.toThrow()
+  expect(() => readWhole(readInvokeParts({}), 200, Buffer.from(`{"type":"message","content":${deep}}`))).not.toThrow()
 })
