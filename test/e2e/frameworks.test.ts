@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../src/compose.ts'
 import { createSimulatedProvider } from '../../src/demo/simulated-provider.ts'
 import { KEY, remove, startInProcess, statusOf, tempDir } from './bursar.ts'
+import { answerSse, startUpstream } from './upstream.ts'
 
 /** Frameworks and clients of OpenAI-shaped providers that teams call models with, unmodified but for base URL and key. */
 
@@ -105,18 +106,39 @@ test('Groq’s client, whose paths begin with the name of a provider: whole, str
   await expect(refused).rejects.toBeInstanceOf(Groq.RateLimitError)
 })
 
-test('Mistral’s client: whole, streamed and refused', async () => {
+test('Mistral’s client: whole and refused', async () => {
   const mistral = new Mistral({ serverURL: bursar.url, apiKey: KEY, retryConfig: { strategy: 'none' } })
   const whole = await charged(() => mistral.chat.complete({ model: 'mistral-small-latest', messages, maxTokens: 50 }))
   expect(whole.used).toBe(whole.result.usage.totalTokens)
-  const streamed = await charged(async () => {
-    let text = ''
-    for await (const { data } of await mistral.chat.stream({ model: 'mistral-small-latest', messages })) {
-      text += String(data.choices[0]?.delta.content ?? '')
-    }
-    return text
-  })
-  expect(streamed.result).not.toBe('')
   const refused = mistral.chat.complete({ model: 'm', messages }, { headers: { 'x-bursar-user': 'broke' } })
   await expect(refused).rejects.toMatchObject({ statusCode: 429 })
+})
+
+test('Mistral’s client, streamed: usage stands in the last chunk, which has choices and is not hidden', async () => {
+  const base = { id: 'a', object: 'chat.completion.chunk', created: 1, model: 'mistral-small-latest' }
+  const chunk = (content: string, more: object, finish: string | null) =>
+    Object.assign({ ...base, choices: [{ index: 0, delta: { role: 'assistant', content }, finish_reason: finish }] }, more)
+  const usage = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 }
+  const upstream = await startUpstream((_, response) =>
+    answerSse(response, [chunk('Nice', {}, null), chunk('.', { usage }, 'stop'), '[DONE]']),
+  )
+  const own = tempDir()
+  const gateway = await startInProcess({
+    upstreamUrl: upstream.url,
+    dir: own,
+    budgets: '  - { id: global, name: Global Cap, limit: { tokens: 10M }, hard_cap: true }',
+  })
+  const mistral = new Mistral({ serverURL: gateway.url, apiKey: KEY })
+  let text = ''
+  let total = 0
+  for await (const { data } of await mistral.chat.stream({ model: 'mistral-small-latest', messages })) {
+    const content = data.choices[0]?.delta.content
+    if (typeof content === 'string') text += content
+    total += data.usage?.totalTokens ?? 0
+  }
+  expect([text, total]).toEqual(['Nice.', 18])
+  expect((await statusOf(gateway.url, 'global')).used).toBe(18)
+  await gateway.close()
+  await upstream.close()
+  remove(own)
 })
