@@ -226,9 +226,16 @@ const FREE: readonly string[] = [
   'anthropic GET /v1/models/{model}',
   'anthropic POST /v1/messages/count_tokens',
   'bedrock POST /model/{model}/count-tokens',
+  'gemini GET /v1beta/models',
+  'gemini GET /v1beta/models/{model}',
+  'gemini POST /v1beta/models/{model}:countTokens',
   'openai GET /v1/models',
   'openai GET /v1/models/{model}',
   'openai POST /v1/responses/input_tokens',
+  'vertex POST /v1/projects/{project}/locations/{location}/publishers/{publisher}/models/{model}:countTokens',
+  'vertex POST /v1/publishers/{publisher}/models/{model}:countTokens',
+  'vertex POST /v1beta1/projects/{project}/locations/{location}/publishers/{publisher}/models/{model}:countTokens',
+  'vertex POST /v1beta1/publishers/{publisher}/models/{model}:countTokens',
 ]
 
 function isAdmissionRule(admission: Endpoint['admission'] | undefined): boolean {

@@ -172,17 +172,21 @@ test.each<[string, string]>([
 
 test.each<[string, string]>([
   [
-    'x: { api: gemini, base_url: "https://x" }',
-    'c.yaml:2:13  providers.x.api: found "gemini", expected one of openai, anthropic, bedrock (gemini is not available yet)',
+    'x: { api: cohere, base_url: "https://x" }',
+    'c.yaml:2:13  providers.x.api: found "cohere", expected one of openai, anthropic, gemini, vertex, bedrock (cohere is not available yet)',
   ],
   [
     'x: { api: opnai, base_url: "https://x" }',
-    'c.yaml:2:13  providers.x.api: found "opnai", expected one of openai, anthropic, bedrock; did you mean "openai"?',
+    'c.yaml:2:13  providers.x.api: found "opnai", expected one of openai, anthropic, gemini, vertex, bedrock; did you mean "openai"?',
   ],
   ['x: { api: openai }', 'c.yaml:2:6  providers.x.base_url: missing, expected a URL such as https://… or http://… without ? and #'],
   [
     'x: { api: openai, base_url: "ftp://user:hunter2@x" }',
     'c.yaml:2:31  providers.x.base_url: found a value that is not shown here, expected a URL such as https://… or http://… without ? and #',
+  ],
+  [
+    'x: { api: gemini, base_url: "https://x", service_account: ./key.json }',
+    'c.yaml:2:44  providers.x.service_account: only for api: vertex; leave it out',
   ],
   ['x: { api: openai, base_url: "https://x", region: eu-west-1 }', 'c.yaml:2:44  providers.x.region: only for api: bedrock; leave it out'],
   [

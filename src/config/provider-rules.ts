@@ -14,6 +14,12 @@ export const awsIsForBedrock: Rule = (provider) => {
   }))
 }
 
+export const serviceAccountIsForVertex: Rule = (provider) => {
+  const api = textIn(provider, 'api')
+  if (api === undefined || api === 'vertex' || !isFilled(provider['service_account'])) return []
+  return [{ path: ['service_account'], message: 'only for api: vertex; leave it out', isAtKey: true }]
+}
+
 export const accessKeyHasSecret: Rule = (provider) => {
   const [id, secret] = [isFilled(provider['access_key_id']), isFilled(provider['secret_access_key'])]
   if (id === secret) return []

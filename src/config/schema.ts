@@ -6,14 +6,14 @@ import { ATTRIBUTES, conflict, exactlyOne, limitOrClassic, monthlyIsMonthly, sco
 import type { CallerAttribute, ChannelType } from './config.ts'
 import * as field from './field.ts'
 import { suggestion } from './nearest.ts'
-import { accessKeyHasSecret, awsIsForBedrock } from './provider-rules.ts'
+import { accessKeyHasSecret, awsIsForBedrock, serviceAccountIsForVertex } from './provider-rules.ts'
 import type { Reading } from './quantity.ts'
 import { isMapping, Scalar, textIn } from './tree.ts'
 
 const CALLER_ATTRIBUTES = ['team', 'project', 'user', 'tag.*']
 const CHANNEL_TYPES: readonly ChannelType[] = ['slack', 'email', 'webhook']
-const LATER_APIS = ['gemini', 'vertex', 'azure', 'cohere', 'ollama']
-const RESERVED_NAMES = new Set(['v1', 'model', 'api', 'docs', 'metrics', 'healthz', 'readyz'])
+const LATER_APIS = ['azure', 'cohere', 'ollama']
+const RESERVED_NAMES = new Set(['v1', 'v1beta', 'v1beta1', 'model', 'api', 'docs', 'metrics', 'healthz', 'readyz'])
 const MAIL_ADDRESS = /^[^\s@<>,;]+@[^\s@<>,;]+$/
 const MAIL_SENDER = /^([^\s@<>,;]+@[^\s@<>,;]+|[^<>@]+ <[^\s@<>,;]+@[^\s@<>,;]+>)$/
 const SECRET_CHARACTERS_MIN = 20
@@ -43,17 +43,17 @@ const store = field.section('store', {
 const provider = field.section(
   'providers.NAME',
   {
-    api: field.choice(['openai', 'anthropic', 'bedrock'], LATER_APIS),
+    api: field.choice(['openai', 'anthropic', 'gemini', 'vertex', 'bedrock'], LATER_APIS),
     base_url: field.url(['https:', 'http:'], { isBase: true }),
     api_key: field.emptyIsAbsent(field.secret()),
     models: models().optional(),
     timeout: field.duration(1).default(10 * 60_000),
-    service_account: field.notYet(),
+    service_account: field.emptyIsAbsent(field.text({ charactersMax: 4096 })),
     region: field.emptyIsAbsent(field.text({ pattern: /^[a-z]{2,}(?:-[a-z]+)+-\d+$/, expected: 'a region such as us-east-1' })),
     access_key_id: field.emptyIsAbsent(field.secret()),
     secret_access_key: field.emptyIsAbsent(field.secret()),
   },
-  [awsIsForBedrock, accessKeyHasSecret],
+  [awsIsForBedrock, accessKeyHasSecret, serviceAccountIsForVertex],
 )
 
 const key = field.section('keys[]', {

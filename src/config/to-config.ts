@@ -41,7 +41,7 @@ export function toConfig(input: ConfigInput, { path, env }: { readonly path: str
       onLost: store.on_lost,
       holdTtlMs: store.hold_ttl,
     },
-    providers: input.providers.map((provider) => toProvider(provider, env)),
+    providers: input.providers.map((provider) => toProvider(provider, { path, env })),
     keys: input.keys.map(toKey),
     budgets: input.budgets.map(toBudget),
     alerts: { channels, allowsPrivateUrls: alerts.allow_private_urls },
@@ -53,12 +53,14 @@ export function toConfig(input: ConfigInput, { path, env }: { readonly path: str
   }
 }
 
-function toProvider([name, provider]: NamedProvider, env: Environment): ProviderConfig {
+function toProvider([name, provider]: NamedProvider, { path, env }: { path: string; env: Environment }): ProviderConfig {
+  const account = provider.service_account
+  const google = account === undefined ? {} : { serviceAccount: resolve(dirname(path), account) }
   return {
     name,
     api: provider.api,
     baseUrl: provider.base_url.replace(/\/+$/, ''),
-    credentials: provider.api === 'bedrock' ? awsCredentials(provider, env) : { apiKey: provider.api_key ?? '' },
+    credentials: provider.api === 'bedrock' ? awsCredentials(provider, env) : { apiKey: provider.api_key ?? '', ...google },
     models: provider.models ?? [],
     timeoutMs: provider.timeout,
   }

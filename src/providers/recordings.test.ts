@@ -14,6 +14,11 @@ function meteredOf(family: string): Metered {
   throw new Error(`no endpoint ${family}`)
 }
 
+/** Vertex has another path for embeddings, and another answer. */
+function endpointOf({ family, request }: Recording): string {
+  return request.path.endsWith(':predict') ? 'vertex.predict' : family
+}
+
 const FIELDS = [
   ['input', 'input_tokens'],
   ['output', 'output_tokens'],
@@ -30,7 +35,7 @@ function isExact(reading: AnswerReading, expected: Expected): boolean {
 }
 
 function readStreamed(recording: Recording, pieces: readonly number[]): { reading: AnswerReading; relayed: Buffer } {
-  const stream = meteredOf(recording.family).readStream(false, recording.response.headers)
+  const stream = meteredOf(endpointOf(recording)).readStream(false, recording.response.headers)
   const bytes = bytesOf(recording)
   const relayed: Buffer[] = []
   let at = 0
@@ -43,14 +48,21 @@ function readStreamed(recording: Recording, pieces: readonly number[]): { readin
   return { reading: stream.reading(), relayed: Buffer.concat(relayed) }
 }
 
-const FAMILIES = ['openai.chat', 'openai.completions', 'openai.responses', 'openai.embeddings', 'anthropic.messages']
+const FAMILIES = [
+  'gemini.generateContent',
+  'openai.chat',
+  'openai.completions',
+  'openai.responses',
+  'openai.embeddings',
+  'anthropic.messages',
+]
 
 /** What is wrong in its reading; undefined: nothing. */
 function mistakeIn(recording: Recording): string | undefined {
   const { status, headers } = recording.response
   const reading = recording.stream
     ? readStreamed(recording, [7, 64, 1, 300]).reading
-    : meteredOf(recording.family).readAnswer(status, bytesOf(recording), headers)
+    : meteredOf(endpointOf(recording)).readAnswer(status, bytesOf(recording), headers)
   const accepted = [recording.expected, ...(recording.expected_alternatives ?? [])]
   if (accepted.some((expected) => isExact(reading, expected))) return undefined
   return `${recording.id}: ${JSON.stringify(reading.reported)} instead of ${JSON.stringify(recording.expected)}`

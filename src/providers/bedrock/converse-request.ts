@@ -1,7 +1,7 @@
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import type { JsonObject, OutgoingBody, PathValues, RequestChanges } from '../provider.ts'
-import { ALL_MAXIMA, familyOf, IMAGE_TOKENS_MAX, type MemberPath } from './family.ts'
-import { countAt, objectIn, setAt } from './member-path.ts'
+import { ALL_MAXIMA, familyOf, IMAGE_TOKENS_MAX } from './family.ts'
+import { countAt, objectIn, setAt, type MemberPath } from '../member-path.ts'
 import { bedrockInputBound, leastOutput, parseBedrockRequest, type ReadRequest, refusesMaximum } from './request.ts'
 
 const MAXIMUM: MemberPath = ['inferenceConfig', 'maxTokens']

@@ -1,5 +1,4 @@
-/** Names of members from the body's top to a value. */
-export type MemberPath = readonly [string] | readonly [string, string]
+import type { MemberPath } from '../member-path.ts'
 
 /** Models that take the same request. */
 export interface Family {

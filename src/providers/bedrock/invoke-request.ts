@@ -1,8 +1,8 @@
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts } from '../provider.ts'
 import { countIn } from '../request-body.ts'
-import { ALL_MAXIMA, type Family, familyOf, IMAGE_TOKENS_MAX, type MemberPath } from './family.ts'
-import { countAt, setAt } from './member-path.ts'
+import { ALL_MAXIMA, type Family, familyOf, IMAGE_TOKENS_MAX } from './family.ts'
+import { countAt, setAt, type MemberPath } from '../member-path.ts'
 import { bedrockInputBound, leastOutput, parseBedrockRequest, type ReadRequest, refusesMaximum } from './request.ts'
 
 /**

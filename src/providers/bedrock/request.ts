@@ -5,7 +5,7 @@ import { parseObjectBody } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
 import { isStoredPrompt } from './family.ts'
 import { mediaCorrection } from './media-bound.ts'
-import { checkMembersOnce } from './member-path.ts'
+import { checkMembersOnce } from '../member-path.ts'
 import { textIn } from './text.ts'
 
 /** A request as it was read. */

@@ -1,8 +1,10 @@
-import { asObject } from '../answer.ts'
-import { insertMember, jsonMembers, type Member, type Splice } from '../json-members.ts'
-import { InvalidRequest, type JsonObject } from '../provider.ts'
-import { countIn, setMember } from '../request-body.ts'
-import type { MemberPath } from './family.ts'
+import { asObject } from './answer.ts'
+import { insertMember, jsonMembers, type Member, type Splice } from './json-members.ts'
+import { InvalidRequest, type JsonObject } from './provider.ts'
+import { countIn, setMember } from './request-body.ts'
+
+/** Names of members from the body's top to a value. */
+export type MemberPath = readonly [string] | readonly [string, string]
 
 /**
  * The count at a path in a request; absent and null are the same.

@@ -1,0 +1,21 @@
+import { type AnswerParts, readWhole } from '../answer.ts'
+import type { Metered } from '../provider.ts'
+import { createGeminiStream, readEmbedParts, readGenerateParts, readPredictParts } from './answer.ts'
+import { estimateGeminiInput, prepareEmbed, prepareGenerate, readEmbedRequest, readGenerateRequest, readPredictRequest } from './request.ts'
+
+function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () => AnswerParts): Metered {
+  return {
+    kind: 'metered',
+    ...request,
+    estimateInput: estimateGeminiInput,
+    readAnswer: (status, body) => readWhole(parts(), status, body),
+    readStream: (_, headers) => createGeminiStream(parts(), headers),
+    hasJsonStreams: true,
+  }
+}
+
+/** What Gemini's API and Vertex admit alike. */
+export const generate = metered({ readRequest: readGenerateRequest(false), prepare: prepareGenerate }, readGenerateParts)
+export const streamGenerate = metered({ readRequest: readGenerateRequest(true), prepare: prepareGenerate }, readGenerateParts)
+export const embed = metered({ readRequest: readEmbedRequest, prepare: prepareEmbed }, readEmbedParts)
+export const predict = metered({ readRequest: readPredictRequest, prepare: prepareEmbed }, readPredictParts)

@@ -1,0 +1,84 @@
+import { type AnswerParts, asList, asObject, asObjects, createSseAnswer, parseObject, ReadingSoFar } from '../answer.ts'
+import { JsonArrayFramer } from '../framing/json-array.ts'
+import type { AnswerHeaders, AnswerStream, JsonObject } from '../provider.ts'
+import { toCount } from '../../domain/usage.ts'
+import { isEmptyUsage, isWithoutOutput, readGeminiUsage } from './usage.ts'
+
+/** generateContent, whole or in chunks: of several reports the last counts, since they begin anew after a tool. */
+export function readGenerateParts(): AnswerParts {
+  const soFar = new ReadingSoFar()
+  const read = (data: JsonObject): boolean => {
+    if (asObject(data['error']) !== undefined) soFar.fail()
+    const reported = data['usageMetadata']
+    const usage = readGeminiUsage(reported)
+    const isComplete = usage?.input !== undefined && (usage.output !== undefined || isWithoutOutput(reported))
+    soFar.report(usage, isComplete, isEmptyUsage(reported) ? undefined : reported)
+    return isComplete
+  }
+  const produce = (data: JsonObject) => {
+    for (const candidate of asObjects(data['candidates'])) soFar.produce(textOfParts(asObject(candidate['content'])))
+  }
+  return {
+    event: (data) => {
+      read(data)
+      produce(data)
+    },
+    whole: (data) => {
+      if (!read(data)) produce(data)
+    },
+    reading: () => soFar.reading(),
+  }
+}
+
+/** embedContent and batchEmbedContents: what they embedded, where they say it. */
+export function readEmbedParts(): AnswerParts {
+  const soFar = new ReadingSoFar()
+  const read = (data: JsonObject) => {
+    if (asObject(data['error']) !== undefined) soFar.fail()
+    const usage = readGeminiUsage(data['usageMetadata'])
+    soFar.report(usage?.input === undefined ? undefined : { input: usage.input }, true, data['usageMetadata'])
+  }
+  return { event: read, whole: read, reading: () => soFar.reading() }
+}
+
+/** Vertex `predict` for embeddings: each prediction has its own count (https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api). */
+export function readPredictParts(): AnswerParts {
+  const soFar = new ReadingSoFar()
+  const read = (data: JsonObject) => {
+    if (asObject(data['error']) !== undefined) soFar.fail()
+    const counts = asList(data['predictions']).map((prediction) => {
+      const embeddings = asObject(asObject(prediction)?.['embeddings'])
+      return toCount(asObject(embeddings?.['statistics'])?.['token_count'])
+    })
+    const input = counts.reduce((sum: number, count) => sum + (count ?? 0), 0)
+    soFar.report(counts.length > 0 && counts.every((count) => count !== undefined) ? { input } : undefined, true)
+  }
+  return { event: read, whole: read, reading: () => soFar.reading() }
+}
+
+/** A stream of events (`alt=sse`), or else an array whose elements come one by one. */
+export function createGeminiStream(parts: AnswerParts, headers: AnswerHeaders): AnswerStream {
+  if (!String(headers['content-type'] ?? '').includes('json')) return createSseAnswer(parts)
+  const framer = new JsonArrayFramer()
+  return {
+    reading: () => parts.reading(),
+    push: (chunk) => {
+      for (const text of framer.push(chunk)) {
+        const element = parseObject(text)
+        if (element !== undefined) parts.event(element)
+      }
+      return chunk
+    },
+    end: () => Buffer.alloc(0),
+  }
+}
+
+function textOfParts(content: JsonObject | undefined): string {
+  return asObjects(content?.['parts'])
+    .map((part) => {
+      const code = asObject(part['executableCode'])?.['code']
+      const call = part['functionCall']
+      return [part['text'], code, call === undefined ? undefined : JSON.stringify(call)].filter((text) => typeof text === 'string').join('')
+    })
+    .join('')
+}

@@ -1,0 +1,131 @@
+import { isId } from '../../domain/ids.ts'
+import { asObject, asObjects } from '../answer.ts'
+import { jsonMembers, spliceBytes } from '../json-members.ts'
+import { checkMembersOnce, countAt, type MemberPath, setAt } from '../member-path.ts'
+import { InvalidRequest, type JsonObject, type OutgoingBody, type PathValues, type RequestChanges, type RequestFacts } from '../provider.ts'
+import { countIn, parseObjectBody } from '../request-body.ts'
+import { countTokens } from '../tokenizer.ts'
+
+interface Read {
+  readonly facts: RequestFacts
+  readonly json: JsonObject
+}
+
+/** The API takes the names of its messages in both spellings (https://protobuf.dev/programming-guides/json/). */
+const CONFIGS = ['generationConfig', 'generation_config'] as const
+const MAXIMA = ['maxOutputTokens', 'max_output_tokens'] as const
+const CHOICES = ['candidateCount', 'candidate_count'] as const
+
+/** An image of any size: 258 tokens for each tile of 768 pixels (https://ai.google.dev/gemini-api/docs/tokens); 12,000 x 12,000 pixels. */
+const IMAGE_TOKENS_MAX = 66_048
+/** 1,000 pages of 258 tokens (https://ai.google.dev/gemini-api/docs/document-processing). */
+const DOCUMENT_TOKENS_MAX = 258_000
+/** Files and caches are named, not sent: no more than the largest context window (https://ai.google.dev/gemini-api/docs/models). */
+const CONTEXT_TOKENS_MAX = 2_097_152
+
+/** @throws InvalidRequest */
+export function readGenerateRequest(isStream: boolean): (body: Buffer, path: PathValues) => Read {
+  return (body, path) => {
+    const { json, model } = parse(body, path)
+    checkMembersOnce(body, json, CONFIGS)
+    const config = configIn(json)
+    const maxima = MAXIMA.map((name) => countAt(json, [config, name])).filter((max) => max !== undefined)
+    const choices = CHOICES.map((name) => countAt(json, [config, name]) ?? 1)
+    return {
+      json,
+      facts: {
+        model,
+        isStream,
+        inputBound: inputBoundOf(body, json),
+        ...(maxima.length === 0 ? {} : { outputMax: Math.max(...maxima) }),
+        outputMin: 1,
+        canClamp: true,
+        choices: Math.max(1, ...choices),
+      },
+    }
+  }
+}
+
+/** @throws InvalidRequest */
+export function readEmbedRequest(body: Buffer, path: PathValues): Read {
+  const { json, model } = parse(body, path)
+  const facts = { model, isStream: false, inputBound: Math.max(1, body.length), outputMax: 0, outputMin: 0, canClamp: false, choices: 1 }
+  return { json, facts }
+}
+
+/** The model stands in the path: only the maximum may have to be changed. */
+export function prepareGenerate(body: Buffer, json: JsonObject, { outputMax }: RequestChanges): OutgoingBody {
+  if (outputMax === undefined) return { body, hidesUsageChunk: false }
+  const members = jsonMembers(body)
+  const config = configIn(json)
+  const present = MAXIMA.filter((name) => countAt(json, [config, name]) !== undefined)
+  const places: readonly MemberPath[] = (present.length === 0 ? [MAXIMA[0]] : present).map((name) => [config, name])
+  const splices = places.map((place) => setAt(body, members, place, String(outputMax)))
+  return { body: spliceBytes(body, splices), hidesUsageChunk: false }
+}
+
+export function prepareEmbed(body: Buffer): OutgoingBody {
+  return { body, hidesUsageChunk: false }
+}
+
+/** What a request's own text counts, for an answer that reports no input. */
+export function estimateGeminiInput(json: JsonObject): number {
+  return countTokens(textIn(json, 0))
+}
+
+function parse(body: Buffer, { model = '' }: PathValues): { readonly json: JsonObject; readonly model: string } {
+  if (!isId(model)) throw new InvalidRequest('the model in the path has 1 to 200 characters, none of them a control character')
+  return { json: parseObjectBody(body), model }
+}
+
+/** @throws InvalidRequest where both spellings stand there: then it is not documented which of them counts */
+function configIn(json: JsonObject): (typeof CONFIGS)[number] {
+  const present = CONFIGS.filter((name) => json[name] !== undefined)
+  if (present.length > 1) throw new InvalidRequest('the request has both "generationConfig" and "generation_config": send one')
+  return present[0] ?? 'generationConfig'
+}
+
+/** A token per byte, and for what costs by pixels, pages and seconds its own maximum: compressed data is no bound. */
+function inputBoundOf(body: Buffer, json: JsonObject): number {
+  const isCached = json['cachedContent'] !== undefined || json['cached_content'] !== undefined
+  const messages = [...asObjects(json['contents']), ...asObjects([json['systemInstruction'], json['system_instruction'], json['contents']])]
+  const parts = messages.flatMap(({ parts: of }) => asObjects(Array.isArray(of) ? of : [of]))
+  const media = parts.reduce((sum, part) => sum + mediaTokens(part), 0)
+  return Math.max(1, body.length + media + (isCached ? CONTEXT_TOKENS_MAX : 0))
+}
+
+function mediaTokens(part: JsonObject): number {
+  if (part['fileData'] !== undefined || part['file_data'] !== undefined) return CONTEXT_TOKENS_MAX
+  const inline = asObject(part['inlineData'] ?? part['inline_data'])
+  const type = inline?.['mimeType'] ?? inline?.['mime_type']
+  if (typeof type !== 'string') return 0
+  if (type.startsWith('image/')) return IMAGE_TOKENS_MAX
+  return type === 'application/pdf' ? DOCUMENT_TOKENS_MAX : 0
+}
+
+const DEPTH_MAX = 40
+
+/** All strings below `text`, `name`, `description` and the like; data of images is no text. */
+function textIn(value: unknown, depth: number): string {
+  if (typeof value === 'string') return value
+  if (depth > DEPTH_MAX) return ''
+  if (Array.isArray(value)) return value.map((item: unknown) => textIn(item, depth + 1)).join('')
+  const object = asObject(value)
+  if (object === undefined) return ''
+  return Object.entries(object)
+    .map(([name, member]) => (NO_TEXT.has(name) ? '' : textIn(member, depth + 1)))
+    .join('')
+}
+
+const NO_TEXT: ReadonlySet<string> = new Set([
+  'data', 'fileData', 'file_data', 'generationConfig', 'generation_config', 'mimeType', 'mime_type', 'model', 'role', 'safetySettings',
+  'safety_settings', 'taskType', 'thoughtSignature',
+]) // prettier-ignore
+
+/** @throws InvalidRequest where the instances of a prediction are no list */
+export function readPredictRequest(body: Buffer, path: PathValues): Read {
+  const { facts, json } = readEmbedRequest(body, path)
+  if (!Array.isArray(json['instances'])) throw new InvalidRequest('"instances" must be a list')
+  countIn(json, 'sampleCount')
+  return { facts, json }
+}

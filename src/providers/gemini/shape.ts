@@ -1,0 +1,31 @@
+import { keyHeader } from '../key-header.ts'
+import type { ApiShape, Endpoint } from '../provider.ts'
+import { embed, generate, streamGenerate } from './admissions.ts'
+import { geminiError } from './errors.ts'
+import { geminiOutputMax } from './output-max.ts'
+
+function post(name: string, action: string, admission: Endpoint['admission']): Endpoint {
+  const path = `/v1beta/models/{model}:${action}`
+  return { name, method: 'POST', path, upstreamPath: path, admission }
+}
+
+function list(path: string): Endpoint {
+  return { name: 'gemini.models', method: 'GET', path, upstreamPath: path, admission: { kind: 'free' } }
+}
+
+/** Google's Gemini API (https://ai.google.dev/api). The model is in the path; a `base_url` has no path. */
+export const gemini: ApiShape = {
+  api: 'gemini',
+  endpoints: [
+    post('gemini.generateContent', 'generateContent', generate),
+    post('gemini.generateContent', 'streamGenerateContent', streamGenerate),
+    post('gemini.embed', 'embedContent', embed),
+    post('gemini.embed', 'batchEmbedContents', embed),
+    post('gemini.countTokens', 'countTokens', { kind: 'free' }),
+    list('/v1beta/models'),
+    list('/v1beta/models/{model}'),
+  ],
+  authorizer: ({ apiKey }) => keyHeader('x-goog-api-key', apiKey),
+  errorBody: geminiError,
+  outputMaxOf: geminiOutputMax,
+}

@@ -1,0 +1,56 @@
+import { type TokenCounts, toCount } from '../../domain/usage.ts'
+import { asObject, asObjects } from '../answer.ts'
+import type { JsonObject } from '../provider.ts'
+
+/**
+ * The usageMetadata of Gemini and Vertex (https://ai.google.dev/api/generate-content#UsageMetadata). Prompts of tools stand
+ * outside of the prompt's count, thoughts outside of the candidates'; a count of zero is left out.
+ * @returns undefined where it says nothing that is understood
+ */
+export function readGeminiUsage(value: unknown): TokenCounts | undefined {
+  const usage = asObject(value)
+  if (usage === undefined) return undefined
+  const prompt = toCount(usage['promptTokenCount'])
+  const total = toCount(usage['totalTokenCount'])
+  if (prompt === undefined && total === undefined) return undefined
+  const tools = toCount(usage['toolUsePromptTokenCount']) ?? 0
+  const thoughts = toCount(usage['thoughtsTokenCount'])
+  const candidates = toCount(usage['candidatesTokenCount'])
+  const cached = toCount(usage['cachedContentTokenCount'])
+  const output = candidates === undefined && thoughts === undefined ? undefined : (candidates ?? 0) + (thoughts ?? 0)
+  return {
+    ...(prompt === undefined ? {} : { input: prompt + tools }),
+    ...(output === undefined ? {} : { output }),
+    ...(cached === undefined ? {} : { cachedInput: cached }),
+    ...(thoughts === undefined ? {} : { reasoning: thoughts }),
+    ...audioCounts(usage),
+  }
+}
+
+/** True where the report says by its total that nothing was produced, though it leaves the count of zero out. */
+export function isWithoutOutput(value: unknown): boolean {
+  const usage = asObject(value)
+  const prompt = toCount(usage?.['promptTokenCount'])
+  return prompt !== undefined && toCount(usage?.['totalTokenCount']) === prompt + (toCount(usage?.['toolUsePromptTokenCount']) ?? 0)
+}
+
+/** Vertex sends the kind of traffic alone until the last chunk. */
+export function isEmptyUsage(value: unknown): boolean {
+  return Object.keys(asObject(value) ?? {}).every((name) => name === 'trafficType')
+}
+
+function audioCounts(usage: JsonObject): Pick<TokenCounts, 'audioInput' | 'cachedAudioInput' | 'audioOutput'> {
+  const audioInput = audioIn(usage['promptTokensDetails'])
+  const cachedAudioInput = audioIn(usage['cacheTokensDetails'])
+  const audioOutput = audioIn(usage['candidatesTokensDetails'])
+  return {
+    ...(audioInput === undefined ? {} : { audioInput }),
+    ...(cachedAudioInput === undefined ? {} : { cachedAudioInput }),
+    ...(audioOutput === undefined ? {} : { audioOutput }),
+  }
+}
+
+function audioIn(details: unknown): number | undefined {
+  const audio = asObjects(details).find(({ modality }) => modality === 'AUDIO')
+  return toCount(audio?.['tokenCount'])
+}
