@@ -172,12 +172,8 @@ test.each<[string, string]>([
 
 test.each<[string, string]>([
   [
-    'x: { api: cohere, base_url: "https://x" }',
-    'c.yaml:2:13  providers.x.api: found "cohere", expected one of openai, anthropic, gemini, vertex, bedrock (cohere is not available yet)',
-  ],
-  [
     'x: { api: opnai, base_url: "https://x" }',
-    'c.yaml:2:13  providers.x.api: found "opnai", expected one of openai, anthropic, gemini, vertex, bedrock; did you mean "openai"?',
+    'c.yaml:2:13  providers.x.api: found "opnai", expected one of openai, anthropic, gemini, vertex, bedrock, azure, cohere, ollama; did you mean "openai"?',
   ],
   ['x: { api: openai }', 'c.yaml:2:6  providers.x.base_url: missing, expected a URL such as https://… or http://… without ? and #'],
   [

@@ -12,8 +12,7 @@ import { isMapping, Scalar, textIn } from './tree.ts'
 
 const CALLER_ATTRIBUTES = ['team', 'project', 'user', 'tag.*']
 const CHANNEL_TYPES: readonly ChannelType[] = ['slack', 'email', 'webhook']
-const LATER_APIS = ['azure', 'cohere', 'ollama']
-const RESERVED_NAMES = new Set(['v1', 'v1beta', 'v1beta1', 'model', 'api', 'docs', 'metrics', 'healthz', 'readyz'])
+const RESERVED_NAMES = new Set(['v1', 'v2', 'v1beta', 'v1beta1', 'model', 'api', 'docs', 'metrics', 'healthz', 'readyz'])
 const MAIL_ADDRESS = /^[^\s@<>,;]+@[^\s@<>,;]+$/
 const MAIL_SENDER = /^([^\s@<>,;]+@[^\s@<>,;]+|[^<>@]+ <[^\s@<>,;]+@[^\s@<>,;]+>)$/
 const SECRET_CHARACTERS_MIN = 20
@@ -43,7 +42,7 @@ const store = field.section('store', {
 const provider = field.section(
   'providers.NAME',
   {
-    api: field.choice(['openai', 'anthropic', 'gemini', 'vertex', 'bedrock'], LATER_APIS),
+    api: field.choice(['openai', 'anthropic', 'gemini', 'vertex', 'bedrock', 'azure', 'cohere', 'ollama']),
     base_url: field.url(['https:', 'http:'], { isBase: true }),
     api_key: field.emptyIsAbsent(field.secret()),
     models: models().optional(),

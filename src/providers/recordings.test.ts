@@ -16,7 +16,9 @@ function meteredOf(family: string): Metered {
 
 /** Vertex has another path for embeddings, and another answer. */
 function endpointOf({ family, request }: Recording): string {
-  return request.path.endsWith(':predict') ? 'vertex.predict' : family
+  if (request.path.endsWith(':predict')) return 'vertex.predict'
+  if (request.path === '/api/embeddings') return 'ollama.embed'
+  return family === 'rerank' ? 'cohere.rerank' : family
 }
 
 const FIELDS = [
@@ -68,9 +70,10 @@ function mistakeIn(recording: Recording): string | undefined {
   return `${recording.id}: ${JSON.stringify(reading.reported)} instead of ${JSON.stringify(recording.expected)}`
 }
 
-const names = new Set(
-  apiShapes.flatMap(({ endpoints }) => endpoints.filter(({ admission }) => admission.kind === 'metered').map(({ name }) => name)),
-)
+const names = new Set([
+  ...apiShapes.flatMap(({ endpoints }) => endpoints.filter(({ admission }) => admission.kind === 'metered').map(({ name }) => name)),
+  'rerank',
+])
 
 describe.skipIf(!hasRecordings)('recorded answers', () => {
   test('the usage is exactly what the provider reported', () => {

@@ -1,16 +1,20 @@
 import { anthropic } from './anthropic/shape.ts'
+import { azure } from './azure/shape.ts'
 import { bedrock } from './bedrock/shape.ts'
+import { cohere } from './cohere/shape.ts'
 import { gemini } from './gemini/shape.ts'
+import { ollama } from './ollama/shape.ts'
 import { openAi } from './openai/shape.ts'
 import type { ApiShape } from './provider.ts'
 import { vertex } from './vertex/shape.ts'
 
 /** Every API that Bursar speaks. */
-export const apiShapes: readonly ApiShape[] = [openAi, anthropic, bedrock, gemini, vertex]
+export const apiShapes: readonly ApiShape[] = [openAi, anthropic, bedrock, gemini, vertex, azure, cohere, ollama]
 
-/** @throws Error where no API has that name */
+const byApi = { openai: openAi, anthropic, bedrock, gemini, vertex, azure, cohere, ollama } as const satisfies Readonly<
+  Record<ApiShape['api'], ApiShape>
+>
+
 export function apiShape(api: ApiShape['api']): ApiShape {
-  const shape = apiShapes.find((candidate) => candidate.api === api)
-  if (shape === undefined) throw new Error(`no API is called ${api}`)
-  return shape
+  return byApi[api]
 }

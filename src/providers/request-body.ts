@@ -2,7 +2,7 @@ import { isAmount } from '../domain/amount.ts'
 import { isId } from '../domain/ids.ts'
 import { asObject } from './answer.ts'
 import { countMembers, insertMember, jsonMembers, type Member, type Splice } from './json-members.ts'
-import { InvalidRequest, type JsonObject } from './provider.ts'
+import { InvalidRequest, type JsonObject, type PathValues } from './provider.ts'
 
 /** A request's body, parsed; its top-level members stand in it once. */
 export interface ParsedBody {
@@ -22,10 +22,13 @@ export function parseObjectBody(body: Buffer): JsonObject {
   return json
 }
 
-/** @throws InvalidRequest where it is no JSON object, names no model, or names a member twice */
-export function parseBody(body: Buffer): ParsedBody {
+/**
+ * @param path where it names the model, that one counts: the provider does not read the body's
+ * @throws InvalidRequest where it is no JSON object, names no model, or names a member twice
+ */
+export function parseBody(body: Buffer, path: PathValues = {}): ParsedBody {
   const json = parseObjectBody(body)
-  const { model } = json
+  const model = path['model'] ?? json['model']
   if (typeof model !== 'string' || !isId(model)) {
     throw new InvalidRequest('"model" must be a string of 1 to 200 characters, none of them a control character')
   }

@@ -1,6 +1,7 @@
 import { type AnswerParts, readWhole } from '../answer.ts'
+import { createJsonAnswer } from '../json-answer.ts'
 import type { Metered } from '../provider.ts'
-import { createGeminiStream, readEmbedParts, readGenerateParts, readPredictParts } from './answer.ts'
+import { readEmbedParts, readGenerateParts, readPredictParts } from './answer.ts'
 import { estimateGeminiInput, prepareEmbed, prepareGenerate, readEmbedRequest, readGenerateRequest, readPredictRequest } from './request.ts'
 
 function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () => AnswerParts): Metered {
@@ -9,7 +10,7 @@ function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () =>
     ...request,
     estimateInput: estimateGeminiInput,
     readAnswer: (status, body) => readWhole(parts(), status, body),
-    readStream: (_, headers) => createGeminiStream(parts(), headers),
+    readStream: (_, headers) => createJsonAnswer(parts(), headers),
     hasJsonStreams: true,
   }
 }

@@ -1,6 +1,5 @@
-import { type AnswerParts, asList, asObject, asObjects, createSseAnswer, parseObject, ReadingSoFar } from '../answer.ts'
-import { JsonArrayFramer } from '../framing/json-array.ts'
-import type { AnswerHeaders, AnswerStream, JsonObject } from '../provider.ts'
+import { type AnswerParts, asList, asObject, asObjects, ReadingSoFar } from '../answer.ts'
+import type { JsonObject } from '../provider.ts'
 import { toCount } from '../../domain/usage.ts'
 import { isEmptyUsage, isWithoutOutput, readGeminiUsage } from './usage.ts'
 
@@ -54,23 +53,6 @@ export function readPredictParts(): AnswerParts {
     soFar.report(counts.length > 0 && counts.every((count) => count !== undefined) ? { input } : undefined, true)
   }
   return { event: read, whole: read, reading: () => soFar.reading() }
-}
-
-/** A stream of events (`alt=sse`), or else an array whose elements come one by one. */
-export function createGeminiStream(parts: AnswerParts, headers: AnswerHeaders): AnswerStream {
-  if (!String(headers['content-type'] ?? '').includes('json')) return createSseAnswer(parts)
-  const framer = new JsonArrayFramer()
-  return {
-    reading: () => parts.reading(),
-    push: (chunk) => {
-      for (const text of framer.push(chunk)) {
-        const element = parseObject(text)
-        if (element !== undefined) parts.event(element)
-      }
-      return chunk
-    },
-    end: () => Buffer.alloc(0),
-  }
 }
 
 function textOfParts(content: JsonObject | undefined): string {

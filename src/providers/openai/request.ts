@@ -1,7 +1,7 @@
 import { asList, asObject, textOf } from '../answer.ts'
 import { imageCorrection } from '../image-bound.ts'
 import { insertMember, jsonMembers, spliceBytes, type Splice } from '../json-members.ts'
-import type { JsonObject, OutgoingBody, RequestChanges, RequestFacts } from '../provider.ts'
+import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts } from '../provider.ts'
 import { countIn, parseBody, setMember } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
 
@@ -24,8 +24,8 @@ function inputBoundOf(body: Buffer, json: JsonObject): number {
   return Math.max(1, body.length + imageCorrection(body, json, IMAGE_TOKENS_MAX))
 }
 
-export function readChatRequest(body: Buffer): Read {
-  const { json, model } = parseBody(body)
+export function readChatRequest(body: Buffer, path?: PathValues): Read {
+  const { json, model } = parseBody(body, path)
   const maxima = [countIn(json, 'max_completion_tokens'), countIn(json, 'max_tokens')].filter((max) => max !== undefined)
   return {
     json,
@@ -41,8 +41,8 @@ export function readChatRequest(body: Buffer): Read {
   }
 }
 
-export function readCompletionRequest(body: Buffer): Read {
-  const { json, model } = parseBody(body)
+export function readCompletionRequest(body: Buffer, path?: PathValues): Read {
+  const { json, model } = parseBody(body, path)
   const prompts = Array.isArray(json['prompt']) && typeof json['prompt'][0] !== 'number' ? Math.max(1, json['prompt'].length) : 1
   return {
     json,
@@ -58,8 +58,8 @@ export function readCompletionRequest(body: Buffer): Read {
   }
 }
 
-export function readResponsesRequest(body: Buffer): Read {
-  const { json, model } = parseBody(body)
+export function readResponsesRequest(body: Buffer, path?: PathValues): Read {
+  const { json, model } = parseBody(body, path)
   const outputMax = countIn(json, 'max_output_tokens')
   return {
     json,
@@ -76,8 +76,8 @@ export function readResponsesRequest(body: Buffer): Read {
   }
 }
 
-export function readEmbeddingsRequest(body: Buffer): Read {
-  const { json, model } = parseBody(body)
+export function readEmbeddingsRequest(body: Buffer, path?: PathValues): Read {
+  const { json, model } = parseBody(body, path)
   const facts = { model, isStream: false, inputBound: Math.max(1, body.length), outputMax: 0, outputMin: 0, canClamp: false, choices: 1 }
   return { json, facts }
 }

@@ -35,21 +35,21 @@ function free(method: 'GET' | 'POST', name: string, path: string): Endpoint {
   return { name, method, path: `/v1${path}`, upstreamPath: path, admission: { kind: 'free' } }
 }
 
-const responses = metered({ readRequest: readResponsesRequest, prepare: prepareResponses }, readResponsesParts)
+/** What OpenAI's API and Azure's admit alike. */
+export const chat = metered({ readRequest: readChatRequest, prepare: prepareChat }, readChatParts)
+export const completions = metered({ readRequest: readCompletionRequest, prepare: prepareChat }, readChatParts)
+export const responses = metered({ readRequest: readResponsesRequest, prepare: prepareResponses }, readResponsesParts)
+export const embeddings = metered({ readRequest: readEmbeddingsRequest, prepare: prepareEmbeddings }, readEmbeddingsParts)
 
 /** The API of OpenAI, and of everything that imitates it. A `base_url` ends in `/v1`. */
 export const openAi: ApiShape = {
   api: 'openai',
   endpoints: [
-    post('openai.chat', '/chat/completions', metered({ readRequest: readChatRequest, prepare: prepareChat }, readChatParts)),
-    post('openai.completions', '/completions', metered({ readRequest: readCompletionRequest, prepare: prepareChat }, readChatParts)),
+    post('openai.chat', '/chat/completions', chat),
+    post('openai.completions', '/completions', completions),
     post('openai.responses', '/responses', responses),
     post('openai.responses', '/responses/compact', responses),
-    post(
-      'openai.embeddings',
-      '/embeddings',
-      metered({ readRequest: readEmbeddingsRequest, prepare: prepareEmbeddings }, readEmbeddingsParts),
-    ),
+    post('openai.embeddings', '/embeddings', embeddings),
     free('POST', 'openai.input_tokens', '/responses/input_tokens'),
     free('GET', 'openai.models', '/models'),
     free('GET', 'openai.models', '/models/{model}'),

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { JsonArrayFramer } from './json-array.ts'
+import { JsonObjectFramer } from './json-objects.ts'
 
 function elementsOf(bytes: Buffer, cuts: readonly number[]): readonly unknown[] {
-  const framer = new JsonArrayFramer()
+  const framer = new JsonObjectFramer()
   const found: unknown[] = []
   let at = 0
   for (let i = 0; at < bytes.length; i++) {
@@ -27,6 +27,15 @@ describe('a JSON array that comes in pieces', () => {
     )
   })
 
+  test('or of lines', () => {
+    fc.assert(
+      fc.property(objects, cuts, (list, pieces) => {
+        const bytes = Buffer.from(list.map((object) => `${JSON.stringify(object)}\n`).join(''))
+        expect(elementsOf(bytes, pieces)).toEqual(JSON.parse(JSON.stringify(list)))
+      }),
+    )
+  })
+
   test('gives an object that stands alone', () => {
     expect(elementsOf(Buffer.from('{"error":{"code":429,"text":"}]\\""}}'), [3])).toEqual([{ error: { code: 429, text: '}]"' } }])
   })
@@ -34,7 +43,7 @@ describe('a JSON array that comes in pieces', () => {
   test('reads whatever bytes come without an error', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), cuts, (bytes, pieces) => {
-        const framer = new JsonArrayFramer()
+        const framer = new JsonObjectFramer()
         for (let at = 0; at < bytes.length; at += pieces[0] ?? 1) framer.push(Buffer.from(bytes.subarray(at, at + (pieces[0] ?? 1))))
       }),
     )

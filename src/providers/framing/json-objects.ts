@@ -7,10 +7,10 @@ const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d])
 const ELEMENT_BYTES_MAX = 16 * 1024 * 1024
 
 /**
- * Finds the objects of a JSON array that comes in pieces, cut anywhere; an object that stands alone counts as an array of one.
+ * Finds the objects of a JSON array, or of JSON one after the other (lines of it), that comes in pieces, cut anywhere.
  * Bytes that are no JSON never throw; they give no objects, or such as do not parse.
  */
-export class JsonArrayFramer {
+export class JsonObjectFramer {
   #depth = 0
   /** The depth at which an element's brace opened; 0: between elements. */
   #elementDepth = 0
