@@ -47,7 +47,7 @@ const DRAIN_MS = 60_000
 const KEEP_ALIVE_MS = 75_000
 
 /** Paths of the control plane; everything else is a call to a provider. */
-const CONTROL_PLANE = /^\/(?:$|\?|api\/|docs(?:\/|$|\?)|metrics(?:$|\?)|healthz(?:$|\?)|readyz(?:$|\?))/
+const CONTROL_PLANE = /^\/(?:$|\?|api\/v1(?:\/|$|\?)|docs(?:\/|$|\?)|metrics(?:$|\?)|healthz(?:$|\?)|readyz(?:$|\?))/
 
 /** Starts Bursar as configured: recovers the ledger, ends what a dead process left, and listens. */
 export async function startApp(config: Config, options: AppOptions): Promise<App> {

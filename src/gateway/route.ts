@@ -55,19 +55,23 @@ export function createRouter(shapes: readonly ApiShape[], providerApis: Readonly
   const candidates = (method: string, path: string): readonly Match[] =>
     exact.get(keyOf(method, path)) ?? patterns.flatMap((pattern) => matchOf(pattern, method, path))
   const shapeOf = (url: string, headers: IncomingHttpHeaders) => shapeByPath(shapes, providerApis, url) ?? shapeByHeaders(shapes, headers)
+  const ofProvider = (method: string, path: string, provider: string): Match | undefined =>
+    candidates(method, path.slice(provider.length + 1)).find(({ shape }) => shape.api === providerApis.get(provider))
+  const ofHeaders = (method: string, path: string, headers: IncomingHttpHeaders): Match | undefined => {
+    const found = candidates(method, path)
+    return found.find(({ shape }) => shape.api === shapeByHeaders(shapes, headers).api) ?? found[0]
+  }
   return {
     shapeOf,
     route: ({ method, url, headers }) => {
       const { path, query } = splitUrl(url)
       const provider = firstSegment(path)
-      const isNamed = providerApis.has(provider)
-      const apiPath = isNamed ? path.slice(provider.length + 1) : path
-      const api = isNamed ? providerApis.get(provider) : shapeByHeaders(shapes, headers).api
-      const found = candidates(method, apiPath)
-      const chosen = found.find(({ shape }) => shape.api === api) ?? (isNamed ? undefined : found[0])
+      const named = providerApis.has(provider) ? ofProvider(method, path, provider) : undefined
+      // A provider may have the name that another API's paths begin with: Azure's with /openai.
+      const chosen = named ?? ofHeaders(method, path, headers)
       if (chosen === undefined) throw unsupported(method, path)
       const upstreamPath = query === '' ? chosen.upstreamPath : (model?: string) => chosen.upstreamPath(model) + query
-      return { ...chosen, upstreamPath, ...(isNamed ? { provider } : {}) }
+      return { ...chosen, upstreamPath, ...(named === undefined ? {} : { provider }) }
     },
   }
 }
