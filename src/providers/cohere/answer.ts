@@ -1,6 +1,7 @@
 import { type TokenCounts, toCount } from '../../domain/usage.ts'
 import { type AnswerParts, asObject, ReadingSoFar, textOf } from '../answer.ts'
 import type { JsonObject } from '../provider.ts'
+import { tokenCounts } from '../token-counts.ts'
 
 /** Where the versions of the API put their report: at the top, or in the event that ends a stream. */
 function reportIn(data: JsonObject): JsonObject | undefined {
@@ -13,15 +14,8 @@ function readTokens(report: JsonObject | undefined): TokenCounts | undefined {
   const tokens = asObject(report?.['tokens']) ?? asObject(report?.['billed_units'])
   const input = toCount(tokens?.['input_tokens'])
   const output = toCount(tokens?.['output_tokens'])
-  const cachedInput = toCount(report?.['cached_tokens'])
-  const reasoning = toCount(tokens?.['reasoning_tokens'])
   if (input === undefined && output === undefined) return undefined
-  return {
-    ...(input === undefined ? {} : { input }),
-    ...(cachedInput === undefined ? {} : { cachedInput }),
-    ...(output === undefined ? {} : { output }),
-    ...(reasoning === undefined ? {} : { reasoning }),
-  }
+  return tokenCounts({ input, output, cachedInput: toCount(report?.['cached_tokens']), reasoning: toCount(tokens?.['reasoning_tokens']) })
 }
 
 /** Chat of both versions, and generate (https://docs.cohere.com/reference/chat). */

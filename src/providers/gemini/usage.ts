@@ -1,6 +1,6 @@
 import { type TokenCounts, toCount } from '../../domain/usage.ts'
 import { asObject, asObjects } from '../answer.ts'
-import type { JsonObject } from '../provider.ts'
+import { tokenCounts } from '../token-counts.ts'
 
 /**
  * The usageMetadata of Gemini and Vertex (https://ai.google.dev/api/generate-content#UsageMetadata). Prompts of tools stand
@@ -16,15 +16,16 @@ export function readGeminiUsage(value: unknown): TokenCounts | undefined {
   const tools = toCount(usage['toolUsePromptTokenCount']) ?? 0
   const thoughts = toCount(usage['thoughtsTokenCount'])
   const candidates = toCount(usage['candidatesTokenCount'])
-  const cached = toCount(usage['cachedContentTokenCount'])
   const output = candidates === undefined && thoughts === undefined ? undefined : (candidates ?? 0) + (thoughts ?? 0)
-  return {
-    ...(prompt === undefined ? {} : { input: prompt + tools }),
-    ...(output === undefined ? {} : { output }),
-    ...(cached === undefined ? {} : { cachedInput: cached }),
-    ...(thoughts === undefined ? {} : { reasoning: thoughts }),
-    ...audioCounts(usage),
-  }
+  return tokenCounts({
+    input: prompt === undefined ? undefined : prompt + tools,
+    output,
+    cachedInput: toCount(usage['cachedContentTokenCount']),
+    reasoning: thoughts,
+    audioInput: audioIn(usage['promptTokensDetails']),
+    cachedAudioInput: audioIn(usage['cacheTokensDetails']),
+    audioOutput: audioIn(usage['candidatesTokensDetails']),
+  })
 }
 
 /** True where the report says by its total that nothing was produced, though it leaves the count of zero out. */
@@ -37,17 +38,6 @@ export function isWithoutOutput(value: unknown): boolean {
 /** Vertex sends the kind of traffic alone until the last chunk. */
 export function isEmptyUsage(value: unknown): boolean {
   return Object.keys(asObject(value) ?? {}).every((name) => name === 'trafficType')
-}
-
-function audioCounts(usage: JsonObject): Pick<TokenCounts, 'audioInput' | 'cachedAudioInput' | 'audioOutput'> {
-  const audioInput = audioIn(usage['promptTokensDetails'])
-  const cachedAudioInput = audioIn(usage['cacheTokensDetails'])
-  const audioOutput = audioIn(usage['candidatesTokensDetails'])
-  return {
-    ...(audioInput === undefined ? {} : { audioInput }),
-    ...(cachedAudioInput === undefined ? {} : { cachedAudioInput }),
-    ...(audioOutput === undefined ? {} : { audioOutput }),
-  }
 }
 
 function audioIn(details: unknown): number | undefined {

@@ -1,6 +1,7 @@
 import { toCount } from '../../domain/usage.ts'
 import { type AnswerParts, ReadingSoFar, textOf } from '../answer.ts'
 import type { JsonObject } from '../provider.ts'
+import { tokenCounts } from '../token-counts.ts'
 
 /** Chat and generate: the last object has the counts; that of the prompt is left out where it came from the cache. */
 export function readGenerateParts(): AnswerParts {
@@ -10,8 +11,7 @@ export function readGenerateParts(): AnswerParts {
     const input = toCount(data['prompt_eval_count'])
     const output = toCount(data['eval_count'])
     const isComplete = input !== undefined && output !== undefined
-    const counts = { ...(input === undefined ? {} : { input }), ...(output === undefined ? {} : { output }) }
-    soFar.report(input === undefined && output === undefined ? undefined : counts, isComplete)
+    soFar.report(input === undefined && output === undefined ? undefined : tokenCounts({ input, output }), isComplete)
     return isComplete
   }
   const produce = (data: JsonObject) => soFar.produce(textOf(data['message']) + textOf(data['response']) + textOf(data['thinking']))

@@ -1,6 +1,7 @@
 import { type TokenCounts, toCount } from '../../domain/usage.ts'
 import { asObject } from '../answer.ts'
 import type { JsonObject } from '../provider.ts'
+import { tokenCounts } from '../token-counts.ts'
 
 /**
  * The usage object of chat completions, completions and embeddings, as OpenAI and the many that imitate it write it.
@@ -18,7 +19,7 @@ export function readChatUsage(value: unknown): TokenCounts | undefined {
   const completion = toCount(usage['completion_tokens'])
   const reasoning = toCount(outputDetails['reasoning_tokens'])
   const whole = completeByTotal({ prompt, completion, total, reasoning, audio: toCount(inputDetails['audio_tokens']) })
-  return counts({
+  return tokenCounts({
     ...whole,
     cachedInput: cachedOf(usage, inputDetails),
     cacheWrite: toCount(inputDetails['cache_write_tokens']),
@@ -32,7 +33,7 @@ export function readResponsesUsage(value: unknown): TokenCounts | undefined {
   const input = toCount(usage?.['input_tokens'])
   if (usage === undefined || input === undefined) return undefined
   const inputDetails = detailsOf(usage, ['input_tokens_details'])
-  return counts({
+  return tokenCounts({
     input,
     output: toCount(usage['output_tokens']),
     cachedInput: toCount(inputDetails['cached_tokens']),
@@ -77,15 +78,4 @@ function detailsOf(usage: JsonObject, names: readonly string[]): JsonObject {
     if (details !== undefined) return details
   }
   return {}
-}
-
-/** Without the counts that are not there: absent is not zero. */
-function counts(all: { readonly [Name in keyof TokenCounts]: number | undefined }): TokenCounts {
-  const present: { -readonly [Name in keyof TokenCounts]: TokenCounts[Name] } = {}
-  if (all.input !== undefined) present.input = all.input
-  if (all.cachedInput !== undefined) present.cachedInput = all.cachedInput
-  if (all.cacheWrite !== undefined) present.cacheWrite = all.cacheWrite
-  if (all.output !== undefined) present.output = all.output
-  if (all.reasoning !== undefined) present.reasoning = all.reasoning
-  return present
 }
