@@ -23,8 +23,10 @@ function log(message: string, error?: unknown): void {
 async function runServer(configPath: string): Promise<void> {
   // Commands that only ask a server load none of it.
   const { serve } = await import('./serve.ts')
+  // Listened for before the start: whoever reads the address may end the server in the same instant.
+  const stopped = stopSignal()
   const app = await serve({ configPath, env: process.env, print: (text) => process.stdout.write(`${text}\n`), log })
-  const signal = await stopSignal()
+  const signal = await stopped
   process.stdout.write(`${signal}: no new calls; waiting for ${app.engine.callsInFlight()} in flight (again to stop at once)\n`)
   await app.close()
 }
