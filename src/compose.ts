@@ -13,13 +13,13 @@ import { type Engine, startEngine } from './engine/engine.ts'
 import { ExpectedOutput } from './engine/expected-output.ts'
 import { hashSecret, KeyBook } from './engine/key-book.ts'
 import { createKeys, FILE_KEY_PREFIX } from './engine/keys.ts'
-import type { Clock, Prices } from './engine/ports.ts'
+import type { Clock } from './engine/ports.ts'
 import { systemClock } from './engine/system-clock.ts'
 import { createPipeline } from './gateway/pipeline.ts'
 import { createRouter } from './gateway/route.ts'
 import { createUpstream } from './gateway/upstream.ts'
 import { createMetrics } from './http/metrics.ts'
-import { listPriceOf } from './providers/price-table.ts'
+import { PriceBook } from './providers/prices/price-book.ts'
 import { apiShape, apiShapes } from './providers/registry.ts'
 import { countTokens, loadTokenizer } from './providers/tokenizer.ts'
 import { createMemoryCounters } from './stores/memory/counters.ts'
@@ -66,7 +66,15 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   const state = await ledger.openState()
   const counters = createMemoryCounters({ journal, channelNames: channels.map(({ name }) => name), onStoreDown: store.onStoreDown, state })
   const ids = createCallIds(() => clock.now())
-  const engineDeps = { counters, journal, clock, ids, prices: pricesOf(config), holdTtlMs: store.holdTtlMs, onLost: store.onLost }
+  const engineDeps = {
+    counters,
+    journal,
+    clock,
+    ids,
+    prices: new PriceBook(config.prices, config.providers),
+    holdTtlMs: store.holdTtlMs,
+    onLost: store.onLost,
+  }
   const engine = await startEngine(engineDeps, state, config.budgets)
   const keys = new KeyBook([...fileKeys(config, clock.now()), ...state.keys])
   const worker = createDeliveryWorker({ ledger, journal, clock, channels, log })
@@ -133,12 +141,6 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<v
 function enabledChannels(config: Config): readonly Channel[] {
   const enabled = config.alerts.channels.filter((channel) => channel.kind !== 'disabled')
   return createChannels(enabled, { allowPrivateUrls: config.alerts.allowsPrivateUrls })
-}
-
-/** The config's prices first; an unknown model has no price, which is never 0. */
-function pricesOf(config: Config): Prices {
-  const configured = new Map(config.prices.map(({ model, price }) => [model, price]))
-  return { priceOf: (provider, model) => configured.get(`${provider}/${model}`) ?? configured.get(model) ?? listPriceOf(model) }
 }
 
 function fileKeys(config: Config, createdAt: number): readonly KeyRow[] {

@@ -47,6 +47,8 @@ test('every field of a definition is compared', () => {
   const full: Required<BudgetDefinition> = {
     ...budget('a'),
     each: 'user',
+    unpriced: 'refuse',
+    weights: { cachedInput: 100 },
     ownerEmail: 'a@example.com',
     channels: ['slack'],
     notes: 'n',

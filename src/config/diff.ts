@@ -26,6 +26,8 @@ const FIELDS: readonly (keyof BudgetDefinition)[] = [
   'isHardCap',
   'nearLimit',
   'waitMs',
+  'unpriced',
+  'weights',
   'ownerEmail',
   'channels',
   'notes',

@@ -163,7 +163,7 @@ class Life {
     const accounts = chosen.map((budget) => this.#open(budget))
     const expected = this.#expectedAdmission(accounts, bound)
     const admission = reserve(
-      accounts.map((account) => ({ account, demand: demandIn(account.budget.unit, bound, PRICE) })),
+      accounts.map((account) => ({ account, demand: demandIn(account.budget, bound, PRICE) })),
       bound,
     )
     expect(plainAdmission(admission)).toEqual(expected)
@@ -336,7 +336,7 @@ function usageOf({ bound, outputMax }: PlainCall, step: Step & { readonly kind: 
 
 function chargesOf(accounts: readonly Account[], usage: Usage): readonly number[] {
   const tokens = chargedTokens(usage)
-  return accounts.map(({ budget }) => chargeIn(budget.unit, usage, tokens, costNanoUsd(tokens, PRICE)))
+  return accounts.map(({ budget }) => chargeIn(budget, usage, tokens, costNanoUsd(tokens, PRICE)))
 }
 
 function plainCharge(unit: Unit, usage: Usage): number {

@@ -355,7 +355,7 @@ describe('thresholds', () => {
 
 describe('a defect leaves every account as it was', () => {
   const bound = { input: 10, outputMax: 10, outputMin: 10, choices: 1 }
-  const claim = (account: Account) => ({ account, demand: demandIn(account.budget.unit, bound, undefined) })
+  const claim = (account: Account) => ({ account, demand: demandIn(account.budget, bound, undefined) })
 
   test('where a hold can not be added up', () => {
     const [first, second] = [openedAs('a', { limit: 1000 }), openedAs('b', { limit: 1, isHardCap: false })]
@@ -450,7 +450,7 @@ function demandOf(account: Account, bound: CallBound, output: number, price: Pri
 }
 
 function claimsOf(accounts: readonly Account[], bound: CallBound, price: Price | undefined) {
-  return accounts.map((account) => ({ account, demand: demandIn(account.budget.unit, bound, price) }))
+  return accounts.map((account) => ({ account, demand: demandIn(account.budget, bound, price) }))
 }
 
 function openedAs(name: string, more: Partial<Budget>, startsAt = 0): Account {

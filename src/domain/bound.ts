@@ -1,6 +1,8 @@
-import { type Amount, AMOUNT_MAX, isAmount, type Unit } from './amount.ts'
+import { type Amount, AMOUNT_MAX, isAmount } from './amount.ts'
 import { assert } from './defect.ts'
-import { dearestInputPico, PICO_PER_NANO, type Price } from './price.ts'
+import type { BudgetDefinition } from './budget.ts'
+import { dearestInputPico, dearestOutputPico, PICO_PER_NANO, type Price, type ServiceTier } from './price.ts'
+import { dearestInputMilli, dearestOutputMilli, WEIGHT_ONE } from './weights.ts'
 
 /** The most that a call may use, before it is known what it does use. All in tokens. */
 export interface CallBound {
@@ -16,6 +18,8 @@ export interface CallBound {
   readonly outputExpected?: number
   /** How many answers the request asks for (`n`); each may be as long as the maximum. */
   readonly choices: number
+  /** The class that the request asks for; absent: the provider's usual one. */
+  readonly tier?: ServiceTier
 }
 
 /**
@@ -28,21 +32,29 @@ export interface Demand {
   readonly scale: number
 }
 
+/** What of a budget decides the amount of a call in it. */
+export type Measure = Pick<BudgetDefinition, 'unit' | 'weights'>
+
 /**
- * What a call may add to an account of that unit.
- * @param price the model's, for `usd`. Without one the demand is 0: such a call is let in by advisory budgets only.
+ * What a call may add to an account of such a budget.
+ * @param price the model's, for `usd`. Without one the demand is 0: such a call is let in by budgets only that admit the unpriced.
  */
-export function demandIn(unit: Unit, bound: CallBound, price: Price | undefined): Demand {
+export function demandIn({ unit, weights }: Measure, bound: CallBound, price: Price | undefined): Demand {
   switch (unit) {
     case 'tokens':
-      return { fixed: bound.input, perOutput: bound.choices, scale: 1 }
+      if (weights === undefined) return { fixed: bound.input, perOutput: bound.choices, scale: 1 }
+      return {
+        fixed: bound.input * dearestInputMilli(weights),
+        perOutput: bound.choices * dearestOutputMilli(weights),
+        scale: WEIGHT_ONE,
+      }
     case 'requests':
       return { fixed: 1, perOutput: 0, scale: 1 }
     case 'usd':
       if (price === undefined) return { fixed: 0, perOutput: 0, scale: 1 }
       return {
-        fixed: bound.input * dearestInputPico(price),
-        perOutput: bound.choices * price.outputPico,
+        fixed: bound.input * dearestInputPico(price, bound) + (price.requestPico ?? 0),
+        perOutput: bound.choices * dearestOutputPico(price, bound),
         scale: PICO_PER_NANO,
       }
   }

@@ -3,6 +3,7 @@ import type { BudgetId } from './ids.ts'
 import type { EpochMs } from './instant.ts'
 import { type Period, type PeriodRule, periodAt } from './period.ts'
 import type { Attribute, Scope } from './scope.ts'
+import type { Weights } from './weights.ts'
 
 /** A budget as its owner defines it. */
 export interface BudgetDefinition {
@@ -21,6 +22,10 @@ export interface BudgetDefinition {
   readonly nearLimit: 'clamp' | 'deny'
   /** How long a call may wait for other calls' holds to come free before it is refused; 0: not at all. */
   readonly waitMs: number
+  /** What happens to a call in a budget in USD whose model has no price; absent: a hard cap refuses it, others let it in. */
+  readonly unpriced?: 'refuse' | 'admit'
+  /** What a token of each part counts in a budget in tokens; absent: 1 each. */
+  readonly weights?: Weights
   readonly ownerEmail?: string
   /** Names of the channels that hear of this budget; absent: all. */
   readonly channels?: readonly string[]
@@ -36,6 +41,11 @@ export interface Budget extends BudgetDefinition {
   readonly startsFrom?: EpochMs
   /** Deleted at this instant: it applies to no further call, and its accounts close when their period ends. */
   readonly archivedAt?: EpochMs
+}
+
+/** True where a call to a model without a price is refused, since its cost could not be held. */
+export function refusesUnpriced({ unit, isHardCap, unpriced }: BudgetDefinition): boolean {
+  return unit === 'usd' && (unpriced ?? (isHardCap ? 'refuse' : 'admit')) === 'refuse'
 }
 
 /**

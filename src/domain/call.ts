@@ -1,9 +1,11 @@
-import type { Amount, Unit } from './amount.ts'
+import type { Amount } from './amount.ts'
+import type { Measure } from './bound.ts'
 import type { AccountKey, CallId } from './ids.ts'
 import type { EpochMs } from './instant.ts'
-import type { Price } from './price.ts'
+import { costNanoUsd, type Price } from './price.ts'
 import type { Attributes } from './scope.ts'
 import { type ChargedTokens, chargedTokens, totalTokens, type Usage } from './usage.ts'
+import { weightedTokens } from './weights.ts'
 
 /** One request to an AI provider. */
 export interface Call {
@@ -77,13 +79,20 @@ export function endedCall(hold: Hold, settlement: Settlement): EndedCall {
   return { call: hold.call, endedAt, ending, status, usage, tokens: chargedTokens(usage), costNanoUsd, charges, overrun }
 }
 
-/** What a call adds to an account of that unit. A call that used nothing counts as no request either. */
-export function chargeIn(unit: Unit, usage: Usage, tokens: ChargedTokens, costNanoUsd: Amount): Amount {
+/** What a call cost: as the provider itself says, else by the price; without one it is not known, and 0. */
+export function costOf(usage: Usage, tokens: ChargedTokens, price: Price | undefined): Amount {
+  const billing = usage.kind === 'none' ? undefined : usage.billing
+  if (billing?.costNanoUsd !== undefined) return billing.costNanoUsd
+  return price === undefined ? 0 : costNanoUsd(tokens, price, billing?.tier)
+}
+
+/** What a call adds to an account of such a budget. A call that used nothing counts as no request either. */
+export function chargeIn({ unit, weights }: Measure, usage: Usage, tokens: ChargedTokens, cost: Amount): Amount {
   switch (unit) {
     case 'tokens':
-      return totalTokens(tokens)
+      return weights === undefined ? totalTokens(tokens) : weightedTokens(tokens, weights)
     case 'usd':
-      return costNanoUsd
+      return cost
     case 'requests':
       return usage.kind === 'none' ? 0 : 1
   }

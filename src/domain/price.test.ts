@@ -3,29 +3,84 @@ import { describe, expect, test } from 'vitest'
 import { amountFor, type CallBound, demandIn, outputThatFits } from './bound.ts'
 import { AMOUNT_MAX } from './amount.ts'
 import { Defect } from './defect.ts'
-import { costNanoUsd, dearestInputPico, type Price } from './price.ts'
+import { costNanoUsd, dearestInputPico, dearestOutputPico, type Price, type Rates, ratesAt, type ServiceTier } from './price.ts'
 import { type ChargedTokens, chargedTokens, NO_TOKENS } from './usage.ts'
 
+const many = fc.nat(2_000_000)
+const some = fc.nat(200_000)
 const tokens: fc.Arbitrary<ChargedTokens> = fc
-  .record({ input: fc.nat(2_000_000), cachedInput: fc.nat(2_000_000), cacheWrite: fc.nat(2_000_000), output: fc.nat(200_000) })
+  .record({
+    input: many,
+    cachedInput: many,
+    cacheWrite: many,
+    cacheWriteHour: many,
+    audioInput: many,
+    cachedAudioInput: many,
+    imageInput: many,
+    cachedImageInput: many,
+    output: some,
+    reasoning: some,
+    audioOutput: some,
+    imageOutput: some,
+  })
   .map((counts) => chargedTokens({ kind: 'reported', counts }))
 
 /** Up to 600 USD per million tokens; pico-USD per token are micro-USD per million. */
 const pico = fc.oneof(fc.constant(0), fc.nat(1000), fc.nat(600_000_000))
-const prices: fc.Arbitrary<Price> = fc.record({ inputPico: pico, cachedInputPico: pico, cacheWritePico: pico, outputPico: pico })
+const rates: fc.Arbitrary<Rates> = fc.record(
+  {
+    inputPico: pico,
+    cachedInputPico: pico,
+    cacheWritePico: pico,
+    outputPico: pico,
+    cacheWriteHourPico: pico,
+    audioInputPico: pico,
+    cachedAudioInputPico: pico,
+    imageInputPico: pico,
+    cachedImageInputPico: pico,
+    audioOutputPico: pico,
+    imageOutputPico: pico,
+    reasoningPico: pico,
+  },
+  { requiredKeys: ['inputPico', 'cachedInputPico', 'cacheWritePico', 'outputPico'] },
+)
+const prices: fc.Arbitrary<Price> = fc
+  .tuple(rates, fc.option(rates, { nil: undefined }), fc.nat(2_000_000))
+  .map(([base, long, above]) => (long === undefined ? base : { ...base, longer: [{ above, rates: long }] }))
+const tiers = fc.constantFrom<(ServiceTier | undefined)[]>(undefined, 'batch', 'flex', 'priority')
+/** As OpenAI sells them: half for a batch, five thirds for priority. */
+const IN_TIERS: Pick<Price, 'tiers'> = { tiers: { batch: [1, 2], priority: [5, 3] } }
 
 const price = (more: Partial<Price>): Price => ({ inputPico: 0, cachedInputPico: 0, cacheWritePico: 0, outputPico: 0, ...more })
 
-/** The same in integers of any size: each part by itself, no rounding before the end. */
+/** The same in integers of any size: each token by itself has one rate, no rounding before the end. */
 function exactPico(counts: ChargedTokens, at: Price): bigint {
-  const written = BigInt(Math.min(counts.cacheWrite, counts.input - counts.cachedInput))
-  const plain = BigInt(counts.input) - BigInt(counts.cachedInput) - written
-  return (
-    plain * BigInt(at.inputPico) +
-    BigInt(counts.cachedInput) * BigInt(at.cachedInputPico) +
-    written * BigInt(at.cacheWritePico) +
-    BigInt(counts.output) * BigInt(at.outputPico)
-  )
+  const of = ratesAt(at, counts.input)
+  const written = Math.min(counts.cacheWrite, counts.input - counts.cachedInput)
+  const forHour = Math.min(counts.cacheWriteHour, written)
+  const plain = counts.input - counts.cachedInput - written
+  const audio = Math.min(counts.audioInput - counts.cachedAudioInput, plain)
+  const image = Math.min(counts.imageInput - counts.cachedImageInput, plain - audio)
+  const cachedText = counts.cachedInput - counts.cachedAudioInput - counts.cachedImageInput
+  const text = counts.output - counts.audioOutput - counts.imageOutput
+  const reasoned = Math.min(counts.reasoning, text)
+  const parts: readonly (readonly [number, number])[] = [
+    [plain - audio - image, of.inputPico],
+    [audio, of.audioInputPico ?? of.inputPico],
+    [image, of.imageInputPico ?? of.inputPico],
+    [cachedText, of.cachedInputPico],
+    [counts.cachedAudioInput, of.cachedAudioInputPico ?? of.cachedInputPico],
+    [counts.cachedImageInput, of.cachedImageInputPico ?? of.cachedInputPico],
+    [written - forHour, of.cacheWritePico],
+    [forHour, of.cacheWriteHourPico ?? of.cacheWritePico],
+    [text - reasoned, of.outputPico],
+    [reasoned, of.reasoningPico ?? of.outputPico],
+    [counts.audioOutput, of.audioOutputPico ?? of.outputPico],
+    [counts.imageOutput, of.imageOutputPico ?? of.outputPico],
+  ]
+  expect(parts.reduce((sum, [count]) => sum + count, 0)).toBe(counts.input + counts.output)
+  expect(parts.every(([count]) => count >= 0)).toBe(true)
+  return parts.reduce((sum, [count, rate]) => sum + BigInt(count) * BigInt(rate), 0n)
 }
 
 describe('a cost is exact', () => {
@@ -36,6 +91,38 @@ describe('a cost is exact', () => {
       }),
       { numRuns: 20_000 },
     )
+  })
+
+  test('also in a class that costs a fraction of the price, whatever the fraction', () => {
+    const fraction = fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 20 }))
+    fc.assert(
+      fc.property(tokens, prices, fraction, (counts, at, [numerator, denominator]) => {
+        const scale = 1000n * BigInt(denominator)
+        const exact = (2n * exactPico(counts, at) * BigInt(numerator) + scale) / (2n * scale)
+        expect(BigInt(costNanoUsd(counts, { ...at, tiers: { flex: [numerator, denominator] } }, 'flex'))).toBe(exact)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  test('a class that the price does not know costs the price', () => {
+    const at = price({ inputPico: 3000, ...IN_TIERS })
+    expect(costNanoUsd({ ...NO_TOKENS, input: 10 }, at, 'flex')).toBe(30)
+    expect(costNanoUsd({ ...NO_TOKENS, input: 10 }, at, 'batch')).toBe(15)
+    expect(costNanoUsd({ ...NO_TOKENS, input: 10 }, at, 'priority')).toBe(50)
+  })
+
+  test('one token past the border of a longer context, all tokens cost more', () => {
+    const at = price({ inputPico: 1000, longer: [{ above: 200_000, rates: price({ inputPico: 2000, outputPico: 4000 }) }] })
+    expect(costNanoUsd({ ...NO_TOKENS, input: 200_000, output: 1 }, at)).toBe(200_000)
+    expect(costNanoUsd({ ...NO_TOKENS, input: 200_001, output: 1 }, at)).toBe(400_002 + 4)
+  })
+
+  test('a call, a search of the web and a second of audio have prices of their own', () => {
+    const at = price({ requestPico: 12_000_000, webSearchPico: 10_000_000, audioSecondPico: 100_000_000 })
+    expect(costNanoUsd({ ...NO_TOKENS, input: 1 }, at)).toBe(12_000)
+    expect(costNanoUsd({ ...NO_TOKENS, webSearches: 3 }, at)).toBe(30_000)
+    expect(costNanoUsd({ ...NO_TOKENS, audioSeconds: 2 }, at)).toBe(200_000)
   })
 
   test('up to the last sum that is a safe integer, and refused as a defect beyond', () => {
@@ -93,8 +180,8 @@ describe('each input token is priced once', () => {
   test('the input never costs more than all of it at its dearest part', () => {
     fc.assert(
       fc.property(tokens, prices, (counts, at) => {
-        const input = { ...counts, output: 0 }
-        expect(costNanoUsd(input, at)).toBeLessThanOrEqual(Math.ceil((counts.input * dearestInputPico(at)) / 1000))
+        const input = { ...counts, output: 0, reasoning: 0, audioOutput: 0, imageOutput: 0 }
+        expect(costNanoUsd(input, at)).toBeLessThanOrEqual(Math.ceil((counts.input * dearestInputPico(at, counts)) / 1000))
       }),
     )
   })
@@ -107,30 +194,33 @@ describe('a bound in USD bounds', () => {
     outputMin: fc.constant(0),
     choices: fc.integer({ min: 1, max: 8 }),
   })
-  const share = fc.double({ min: 0, max: 1, noNaN: true })
 
-  test('every call that stays within its tokens costs at most the bound, whatever parts its input has', () => {
+  test('every call that stays within its tokens costs at most the bound, whatever parts it has and class it is answered in', () => {
     fc.assert(
-      fc.property(bounds, prices, share, share, (bound, at, cached, written) => {
-        const input = bound.input
-        const used = {
-          input,
-          cachedInput: Math.floor(input * cached),
-          cacheWrite: Math.floor(input * written),
-          output: bound.outputMax * bound.choices,
+      fc.property(tokens, prices, tiers, fc.boolean(), fc.nat(1000), (used, at, tier, isLess, more) => {
+        const offered = { ...at, ...IN_TIERS }
+        const bound = {
+          input: used.input + more,
+          outputMax: used.output,
+          outputMin: 0,
+          choices: 1,
+          ...(tier === undefined ? {} : { tier }),
         }
-        const cost = costNanoUsd(chargedTokens({ kind: 'reported', counts: used }), at)
-        expect(cost).toBeLessThanOrEqual(amountFor(demandIn('usd', bound, at), bound.outputMax))
+        // A class that was asked for is not always had.
+        const cost = costNanoUsd(used, offered, isLess ? undefined : tier)
+        expect(cost).toBeLessThanOrEqual(amountFor(demandIn({ unit: 'usd' }, bound, offered), bound.outputMax))
       }),
       { numRuns: 5000 },
     )
   })
 
-  test('it is the exact cost at the dearest input, rounded up', () => {
+  test('it is the exact cost at the dearest parts, rounded up', () => {
     fc.assert(
       fc.property(bounds, prices, (bound, at) => {
-        const exact = BigInt(bound.input) * BigInt(dearestInputPico(at)) + BigInt(bound.outputMax * bound.choices) * BigInt(at.outputPico)
-        expect(BigInt(amountFor(demandIn('usd', bound, at), bound.outputMax))).toBe((exact + 999n) / 1000n)
+        const exact =
+          BigInt(bound.input) * BigInt(dearestInputPico(at, bound)) +
+          BigInt(bound.outputMax * bound.choices) * BigInt(dearestOutputPico(at, bound))
+        expect(BigInt(amountFor(demandIn({ unit: 'usd' }, bound, at), bound.outputMax))).toBe((exact + 999n) / 1000n)
       }),
       { numRuns: 5000 },
     )
@@ -141,7 +231,7 @@ describe('a bound in USD bounds', () => {
     const units = fc.constantFrom('tokens' as const, 'usd' as const)
     fc.assert(
       fc.property(bounds, prices, rooms, units, (bound, at, room, unit) => {
-        const demand = demandIn(unit, bound, at)
+        const demand = demandIn({ unit }, bound, at)
         fc.pre(demand.perOutput > 0)
         const fits = outputThatFits(demand, room)
         // Past 2^53 pico-USD a call is too dear to be bounded exactly, and is kept out.
@@ -155,14 +245,14 @@ describe('a bound in USD bounds', () => {
 
   test('without a price there is no demand in USD: only a caller that refuses unpriced calls keeps a cap in USD', () => {
     const bound = { input: 10, outputMax: 10, outputMin: 0, choices: 1 }
-    expect(amountFor(demandIn('usd', bound, undefined), 10)).toBe(0)
+    expect(amountFor(demandIn({ unit: 'usd' }, bound, undefined), 10)).toBe(0)
   })
 
   test('n answers may each be as long as the maximum', () => {
     const bound = { input: 10, outputMax: 100, outputMin: 0, choices: 3 }
-    expect(amountFor(demandIn('tokens', bound, undefined), 100)).toBe(310)
-    expect(amountFor(demandIn('usd', bound, price({ inputPico: 1000, outputPico: 2000 })), 100)).toBe(610)
-    expect(amountFor(demandIn('requests', bound, undefined), 100)).toBe(1)
+    expect(amountFor(demandIn({ unit: 'tokens' }, bound, undefined), 100)).toBe(310)
+    expect(amountFor(demandIn({ unit: 'usd' }, bound, price({ inputPico: 1000, outputPico: 2000 })), 100)).toBe(610)
+    expect(amountFor(demandIn({ unit: 'requests' }, bound, undefined), 100)).toBe(1)
   })
 })
 

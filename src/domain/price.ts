@@ -3,36 +3,146 @@ import { assert } from './defect.ts'
 import type { ChargedTokens } from './usage.ts'
 
 /**
- * A model's price as integers: pico-USD (1e-12 USD) per token, which is micro-USD per million tokens, so that prices with six
+ * What tokens cost, as integers: pico-USD (1e-12 USD) per token, which is micro-USD per million tokens, so that prices with six
  * decimals per million tokens are exact. Floats gave another nano-USD in 1.1 % of calls.
  */
-export interface Price {
+export interface Rates {
   readonly inputPico: number
   readonly cachedInputPico: number
   readonly cacheWritePico: number
   readonly outputPico: number
+  /** A cache write that is kept for an hour; absent: as any other. */
+  readonly cacheWriteHourPico?: number
+  /** Absent, here and below: as other input or output. */
+  readonly audioInputPico?: number
+  readonly cachedAudioInputPico?: number
+  readonly imageInputPico?: number
+  readonly cachedImageInputPico?: number
+  readonly audioOutputPico?: number
+  readonly imageOutputPico?: number
+  readonly reasoningPico?: number
+}
+
+/** The class in which a provider answered, which has a price of its own. */
+export type ServiceTier = 'batch' | 'flex' | 'priority'
+
+/** Numerator and denominator; positive integers. */
+export type Fraction = readonly [number, number]
+
+/** A model's price on one day. */
+export interface Price extends Rates {
+  /** The entry of the price list: `openai/gpt-5`; `config` for the config's own. */
+  readonly source?: string
+  /** The rates of all tokens of a call whose input has more tokens than `above`; ascending. */
+  readonly longer?: readonly { readonly above: number; readonly rates: Rates }[]
+  /** What a call in that class costs, as a fraction of the price: `[1, 2]` is half of it; absent: all of it. */
+  readonly tiers?: Readonly<Partial<Record<ServiceTier, Fraction>>>
+  /** For each call, beside its tokens. */
+  readonly requestPico?: number
+  /** For each search of the web that the provider made for the call. */
+  readonly webSearchPico?: number
+  /** For each second of audio, where audio is not counted in tokens. */
+  readonly audioSecondPico?: number
 }
 
 export const PICO_PER_NANO = 1000
+
+/** The rates of a call with so many input tokens. */
+export function ratesAt(price: Price, input: number): Rates {
+  return price.longer?.findLast(({ above }) => input > above)?.rates ?? price
+}
 
 /**
  * The cost of a call in nano-USD: the exact sum in pico-USD, rounded once, half up. Where a provider's cached and written
  * parts overlap (OpenRouter with Gemini: 2,161 + 2,161 of 2,168), the cached part is priced first, what is left of the input at the price of a write, and the plain rest is not below 0.
  * @throws Defect where the sum in pico-USD leaves the safe integers (9,007 USD for one call)
  */
-export function costNanoUsd(tokens: ChargedTokens, price: Price): Amount {
-  const cacheWrite = Math.min(tokens.cacheWrite, tokens.input - tokens.cachedInput)
-  const plain = tokens.input - tokens.cachedInput - cacheWrite
-  const pico =
-    plain * price.inputPico +
-    tokens.cachedInput * price.cachedInputPico +
-    cacheWrite * price.cacheWritePico +
-    tokens.output * price.outputPico
+export function costNanoUsd(tokens: ChargedTokens, price: Price, tier?: ServiceTier): Amount {
+  const rates = ratesAt(price, tokens.input)
+  const pico = inputPico(tokens, rates) + outputPico(tokens, rates) + besideTokensPico(tokens, price)
   assert(Number.isSafeInteger(pico), "a call's cost in pico-USD is a safe integer")
-  return Math.floor((pico + PICO_PER_NANO / 2) / PICO_PER_NANO)
+  const share = tier === undefined ? undefined : price.tiers?.[tier]
+  return share === undefined ? Math.floor((pico + PICO_PER_NANO / 2) / PICO_PER_NANO) : nanoOfShare(pico, share)
 }
 
-/** The most that one input token can cost, whichever part of the input it turns out to be. */
-export function dearestInputPico(price: Price): number {
-  return Math.max(price.inputPico, price.cachedInputPico, price.cacheWritePico)
+function inputPico(tokens: ChargedTokens, rates: Rates): number {
+  const { audioInput, cachedAudioInput, imageInput, cachedImageInput } = tokens
+  const cacheWrite = Math.min(tokens.cacheWrite, tokens.input - tokens.cachedInput)
+  const writtenForHour = Math.min(tokens.cacheWriteHour, cacheWrite)
+  const plain = tokens.input - tokens.cachedInput - cacheWrite
+  const plainAudio = Math.min(audioInput - cachedAudioInput, plain)
+  const plainImage = Math.min(imageInput - cachedImageInput, plain - plainAudio)
+  return (
+    (plain - plainAudio - plainImage) * rates.inputPico +
+    plainAudio * (rates.audioInputPico ?? rates.inputPico) +
+    plainImage * (rates.imageInputPico ?? rates.inputPico) +
+    (tokens.cachedInput - cachedAudioInput - cachedImageInput) * rates.cachedInputPico +
+    cachedAudioInput * (rates.cachedAudioInputPico ?? rates.cachedInputPico) +
+    cachedImageInput * (rates.cachedImageInputPico ?? rates.cachedInputPico) +
+    (cacheWrite - writtenForHour) * rates.cacheWritePico +
+    writtenForHour * (rates.cacheWriteHourPico ?? rates.cacheWritePico)
+  )
+}
+
+function outputPico(tokens: ChargedTokens, rates: Rates): number {
+  const { output, audioOutput, imageOutput, reasoning } = tokens
+  const reasoned = Math.min(reasoning, output - audioOutput - imageOutput)
+  return (
+    (output - audioOutput - imageOutput - reasoned) * rates.outputPico +
+    audioOutput * (rates.audioOutputPico ?? rates.outputPico) +
+    imageOutput * (rates.imageOutputPico ?? rates.outputPico) +
+    reasoned * (rates.reasoningPico ?? rates.outputPico)
+  )
+}
+
+function besideTokensPico(tokens: ChargedTokens, price: Price): number {
+  const isUsed = tokens.input > 0 || tokens.output > 0
+  return (
+    (isUsed ? (price.requestPico ?? 0) : 0) +
+    tokens.webSearches * (price.webSearchPico ?? 0) +
+    tokens.audioSeconds * (price.audioSecondPico ?? 0)
+  )
+}
+
+/** As integers of any size: the product may leave the safe ones. */
+function nanoOfShare(pico: number, [numerator, denominator]: Fraction): Amount {
+  const divisor = 2n * BigInt(PICO_PER_NANO) * BigInt(denominator)
+  return Number((2n * BigInt(pico) * BigInt(numerator) + divisor / 2n) / divisor)
+}
+
+/** What a call may ask for that changes its price. */
+export interface PriceClass {
+  /** The most input tokens that it may have. */
+  readonly input: number
+  readonly tier?: ServiceTier | undefined
+}
+
+/** The most that one input token of a call can cost, whichever part of the input it turns out to be; rounded up. */
+export function dearestInputPico(price: Price, call: PriceClass): number {
+  return dearest(price, call, (rates) => [
+    rates.inputPico,
+    rates.cachedInputPico,
+    rates.cacheWritePico,
+    rates.cacheWriteHourPico,
+    rates.audioInputPico,
+    rates.cachedAudioInputPico,
+    rates.imageInputPico,
+    rates.cachedImageInputPico,
+  ])
+}
+
+/** The most that one output token of a call can cost; rounded up. */
+export function dearestOutputPico(price: Price, call: PriceClass): number {
+  return dearest(price, call, (rates) => [rates.outputPico, rates.audioOutputPico, rates.imageOutputPico, rates.reasoningPico])
+}
+
+/** A class that is asked for may not be had: then the call is answered, and costs, as any other. */
+function dearest(price: Price, { input, tier }: PriceClass, partsOf: (rates: Rates) => readonly (number | undefined)[]): number {
+  let most = 0
+  for (const pico of partsOf(price)) most = Math.max(most, pico ?? 0)
+  for (const { above, rates } of price.longer ?? []) {
+    if (input > above) for (const pico of partsOf(rates)) most = Math.max(most, pico ?? 0)
+  }
+  const [numerator, denominator] = (tier === undefined ? undefined : price.tiers?.[tier]) ?? [1, 1]
+  return numerator > denominator ? Math.ceil((most * numerator) / denominator) : most
 }

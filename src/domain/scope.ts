@@ -1,3 +1,5 @@
+import { modelId } from './model-id.ts'
+
 /** The attributes of a call by which budgets choose it. */
 export type Attribute = 'team' | 'project' | 'user' | 'key' | 'provider' | 'model' | `tag.${string}`
 
@@ -8,6 +10,7 @@ export interface Attributes {
   readonly user?: string
   readonly key?: string
   readonly provider: string
+  /** Its one name ({@link modelId}). */
   readonly model: string
   readonly tags: Readonly<Record<string, string>>
 }
@@ -39,11 +42,11 @@ export function attributeValue(attributes: Attributes, name: Attribute): string 
   }
 }
 
-/** The scope's attributes with their values, in the order in which they were written. */
+/** The scope's attributes with their values, in the order in which they were written; a model by its one name. */
 export function scopeEntries(scope: Scope): readonly (readonly [Attribute, string])[] {
   const entries: (readonly [Attribute, string])[] = []
   for (const [name, value] of Object.entries(scope)) {
-    if (isAttribute(name) && value !== undefined) entries.push([name, value])
+    if (isAttribute(name) && value !== undefined) entries.push([name, name === 'model' ? modelId(value) : value])
   }
   return entries
 }

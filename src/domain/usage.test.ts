@@ -18,6 +18,7 @@ describe('what is charged of what a provider reports', () => {
   test('a part is never more than its whole', () => {
     const reported = { input: 24, cachedInput: 161, cacheWrite: 30, output: 5, reasoning: 7 }
     expect(chargedTokens({ kind: 'reported', counts: reported })).toEqual({
+      ...NO_TOKENS,
       input: 24,
       cachedInput: 24,
       cacheWrite: 24,
@@ -45,7 +46,7 @@ describe('what is charged of what a provider reports', () => {
   test('a call that used nothing is charged nothing in any unit, and is no request', () => {
     const tokens = chargedTokens({ kind: 'none' })
     expect(tokens).toEqual(NO_TOKENS)
-    for (const unit of ['tokens', 'usd', 'requests'] as const) expect(chargeIn(unit, { kind: 'none' }, tokens, 0)).toBe(0)
+    for (const unit of ['tokens', 'usd', 'requests'] as const) expect(chargeIn({ unit }, { kind: 'none' }, tokens, 0)).toBe(0)
   })
 
   test('a call that used something is charged its tokens, its cost, and one request, also where it was estimated', () => {
@@ -54,14 +55,14 @@ describe('what is charged of what a provider reports', () => {
       { kind: 'estimated', counts: { input: 3, output: 4 }, why: 'cut off' },
     ] as const) {
       const tokens = chargedTokens(usage)
-      expect(chargeIn('tokens', usage, tokens, 99)).toBe(7)
-      expect(chargeIn('usd', usage, tokens, 99)).toBe(99)
-      expect(chargeIn('requests', usage, tokens, 99)).toBe(1)
+      expect(chargeIn({ unit: 'tokens' }, usage, tokens, 99)).toBe(7)
+      expect(chargeIn({ unit: 'usd' }, usage, tokens, 99)).toBe(99)
+      expect(chargeIn({ unit: 'requests' }, usage, tokens, 99)).toBe(1)
     }
   })
 
   test('a reported use of zero tokens is a request', () => {
-    expect(chargeIn('requests', { kind: 'reported', counts: {} }, NO_TOKENS, 0)).toBe(1)
+    expect(chargeIn({ unit: 'requests' }, { kind: 'reported', counts: {} }, NO_TOKENS, 0)).toBe(1)
   })
 })
 

@@ -1,42 +1,66 @@
-import { isAmount } from './amount.ts'
+import { type Amount, isAmount } from './amount.ts'
+import type { ServiceTier } from './price.ts'
 
 /**
  * What a provider said that a call used. A field that it did not send is absent, which is not zero.
- * `cachedInput`, `cacheWrite` and `audioInput` are parts of `input`, `cacheWriteHour` (kept for an hour) is a part of
- * `cacheWrite`, `cachedAudioInput` is a part of `cachedInput` and of `audioInput`, `reasoning` and `audioOutput` are parts of
- * `output`; all in tokens.
+ * `cachedInput`, `cacheWrite`, `audioInput` and `imageInput` are parts of `input`, `cacheWriteHour` (kept for an hour) is a part
+ * of `cacheWrite`, `cachedAudioInput` is a part of `cachedInput` and of `audioInput`, likewise `cachedImageInput`; `reasoning`,
+ * `audioOutput` and `imageOutput` are parts of `output`. All in tokens, but for `webSearches` (the provider's own searches of
+ * the web) and `audioSeconds` (audio that the provider counts by its length).
  */
-export interface TokenCounts {
-  readonly input?: number
-  readonly cachedInput?: number
-  readonly cacheWrite?: number
-  readonly cacheWriteHour?: number
-  readonly audioInput?: number
-  readonly cachedAudioInput?: number
-  readonly output?: number
-  readonly reasoning?: number
-  readonly audioOutput?: number
+export type TokenCounts = { readonly [Part in keyof ChargedTokens]?: number }
+
+/** What an answer says beside its counts about what it costs. */
+export interface Billing {
+  /** The class in which the provider answered; absent: its usual one. */
+  readonly tier?: ServiceTier
+  /** What the provider itself says that the call cost, in nano-USD. */
+  readonly costNanoUsd?: Amount
 }
 
 /** Where the counts of a call come from. `none`: the call ended without any use (an error, a refusal by the provider). */
 export type Usage =
-  | { readonly kind: 'reported'; readonly counts: TokenCounts }
-  | { readonly kind: 'estimated'; readonly counts: TokenCounts; readonly why: string }
+  | { readonly kind: 'reported'; readonly counts: TokenCounts; readonly billing?: Billing | undefined }
+  | { readonly kind: 'estimated'; readonly counts: TokenCounts; readonly billing?: Billing | undefined; readonly why: string }
   | { readonly kind: 'none' }
 
 /** Why a call was estimated though its provider reported something: an operator should hear of it. */
 export const NOT_UNDERSTOOD = 'the answer reported its usage in a form that is not understood'
 
-/** The counts that are charged: every field a safe integer >= 0. */
+/** The counts that are charged: every field a safe integer >= 0, no part more than its whole. */
 export interface ChargedTokens {
   readonly input: number
   readonly cachedInput: number
   readonly cacheWrite: number
+  readonly cacheWriteHour: number
+  readonly audioInput: number
+  readonly cachedAudioInput: number
+  readonly imageInput: number
+  readonly cachedImageInput: number
   readonly output: number
   readonly reasoning: number
+  readonly audioOutput: number
+  readonly imageOutput: number
+  readonly webSearches: number
+  readonly audioSeconds: number
 }
 
-export const NO_TOKENS: ChargedTokens = { input: 0, cachedInput: 0, cacheWrite: 0, output: 0, reasoning: 0 }
+export const NO_TOKENS: ChargedTokens = {
+  input: 0,
+  cachedInput: 0,
+  cacheWrite: 0,
+  cacheWriteHour: 0,
+  audioInput: 0,
+  cachedAudioInput: 0,
+  imageInput: 0,
+  cachedImageInput: 0,
+  output: 0,
+  reasoning: 0,
+  audioOutput: 0,
+  imageOutput: 0,
+  webSearches: 0,
+  audioSeconds: 0,
+}
 
 /**
  * The one rule that decides what is charged: a part that the provider did not name is 0, and a part is never more than its
@@ -44,14 +68,31 @@ export const NO_TOKENS: ChargedTokens = { input: 0, cachedInput: 0, cacheWrite: 
  */
 export function chargedTokens(usage: Usage): ChargedTokens {
   if (usage.kind === 'none') return NO_TOKENS
-  const input = usage.counts.input ?? 0
-  const output = usage.counts.output ?? 0
+  const { counts } = usage
+  const part = (count: number | undefined, whole: number) => (count === undefined ? 0 : Math.min(count, whole))
+  const input = counts.input ?? 0
+  const output = counts.output ?? 0
+  const cachedInput = part(counts.cachedInput, input)
+  const cacheWrite = part(counts.cacheWrite, input)
+  const audioInput = part(counts.audioInput, input)
+  const imageInput = part(counts.imageInput, input - audioInput)
+  const cachedAudioInput = part(counts.cachedAudioInput, Math.min(cachedInput, audioInput))
+  const audioOutput = part(counts.audioOutput, output)
   return {
     input,
-    cachedInput: Math.min(usage.counts.cachedInput ?? 0, input),
-    cacheWrite: Math.min(usage.counts.cacheWrite ?? 0, input),
+    cachedInput,
+    cacheWrite,
+    cacheWriteHour: part(counts.cacheWriteHour, cacheWrite),
+    audioInput,
+    cachedAudioInput,
+    imageInput,
+    cachedImageInput: part(counts.cachedImageInput, Math.min(cachedInput - cachedAudioInput, imageInput)),
     output,
-    reasoning: Math.min(usage.counts.reasoning ?? 0, output),
+    reasoning: part(counts.reasoning, output),
+    audioOutput,
+    imageOutput: part(counts.imageOutput, output - audioOutput),
+    webSearches: counts.webSearches ?? 0,
+    audioSeconds: counts.audioSeconds ?? 0,
   }
 }
 

@@ -26,8 +26,11 @@ export interface Ids {
 
 /** What a model's tokens cost. */
 export interface Prices {
-  /** The price of that model at that provider, or undefined where none is known; an unknown price is never 0. */
-  readonly priceOf: (provider: string, model: string) => Price | undefined
+  /**
+   * The price of a model at that instant, or undefined where none is known; an unknown price is never 0.
+   * @param model as it is named towards the provider
+   */
+  readonly priceOf: (provider: string, model: string, at: EpochMs) => Price | undefined
 }
 
 /** Which account a call counts in; resolved once per caller and period, and then only looked up. */

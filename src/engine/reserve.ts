@@ -1,4 +1,5 @@
 import type { CallBound } from '../domain/bound.ts'
+import { refusesUnpriced } from '../domain/budget.ts'
 import type { Call } from '../domain/call.ts'
 import type { CallId } from '../domain/ids.ts'
 import type { Attributes } from '../domain/scope.ts'
@@ -9,6 +10,8 @@ import type { WaitingLine } from './waiting-line.ts'
 /** What a caller wants to do. */
 export interface Request {
   readonly attributes: Attributes
+  /** The model as it is named towards the provider, by which it is priced. */
+  readonly modelName: string
   readonly endpoint: string
   readonly bound: CallBound
   /** A tighter, dearer bound of the input; asked for only where the cheap one would be clamped or refused. */
@@ -50,9 +53,9 @@ export interface ReserveDeps {
 export async function admit(deps: ReserveDeps, request: Request): Promise<Admitted | Refused> {
   const { attributes } = request
   const arrivedAt = deps.clock.now()
-  const price = deps.prices.priceOf(attributes.provider, attributes.model)
+  const price = deps.prices.priceOf(attributes.provider, request.modelName, arrivedAt)
   const unpriced = price === undefined ? findUnpriced(deps.book.accountsOf(attributes, arrivedAt)) : undefined
-  if (unpriced !== undefined) return { kind: 'refused', reason: 'unpriced', budget: unpriced.budget.id, model: attributes.model }
+  if (unpriced !== undefined) return { kind: 'refused', reason: 'unpriced', budget: unpriced.budget.id, model: request.modelName }
   const id = deps.ids.callId()
   for (;;) {
     const now = deps.clock.now()
@@ -91,5 +94,5 @@ function patienceMs(outcome: ReserveOutcome & { readonly kind: 'refused' }): num
 }
 
 function findUnpriced(accounts: readonly AccountRef[]): AccountRef | undefined {
-  return accounts.find(({ budget }) => budget.unit === 'usd' && budget.isHardCap)
+  return accounts.find(({ budget }) => refusesUnpriced(budget))
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { EpochMs } from '../domain/instant.ts'
 import { isId } from '../domain/ids.ts'
+import { modelId } from '../domain/model-id.ts'
 import type { Attributes } from '../domain/scope.ts'
 import { KEY_HEADERS } from '../http/header-names.ts'
 import { GatewayError } from './gateway-error.ts'
@@ -54,7 +55,7 @@ const FIXED_BY_KEY = ['team', 'project', 'user'] as const
 
 function resolveAttributes(key: Key, headers: IncomingHttpHeaders, target: { provider: string; model: string }): Attributes {
   const { row } = key
-  if (!key.allowsModel(target.model))
+  if (!key.allowsModel(target.model) && !key.allowsModel(modelId(target.model)))
     throw new GatewayError('model_not_allowed', `the key "${row.name}" may not use the model ${target.model}`)
   const named: Partial<Record<(typeof FIXED_BY_KEY)[number], string>> = { ...row.attributes }
   for (const name of FIXED_BY_KEY) {
@@ -63,7 +64,7 @@ function resolveAttributes(key: Key, headers: IncomingHttpHeaders, target: { pro
   }
   const tags: Record<string, string> = {}
   for (const [name, value] of parseTags(headers['x-bursar-tags'])) tags[name] = allowed(key, `tag.${name}`, value)
-  return { ...named, key: row.name, ...target, tags }
+  return { ...named, key: row.name, provider: target.provider, model: modelId(target.model), tags }
 }
 
 function allowed(key: Key, name: string, value: string): string {

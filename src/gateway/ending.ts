@@ -57,7 +57,8 @@ function usageOfAnswer(reading: AnswerReading, estimates: Estimates): Usage | 'h
 }
 
 function usageOfReading(reading: AnswerReading, estimates: Estimates, why: string): Usage {
-  if (reading.isComplete && reading.reported !== undefined) return { kind: 'reported', counts: reading.reported }
+  const billing = reading.billing === undefined ? {} : { billing: reading.billing }
+  if (reading.isComplete && reading.reported !== undefined) return { kind: 'reported', counts: reading.reported, ...billing }
   const isNothingProduced = reading.produced === '' && reading.producedBeyond === 0
   if (reading.isError && isNothingProduced) return usageOfError(reading)
   const reported = reading.reported ?? {}
@@ -65,11 +66,13 @@ function usageOfReading(reading: AnswerReading, estimates: Estimates, why: strin
   return {
     kind: 'estimated',
     counts: { ...reported, input: reported.input ?? estimates.input(), output: Math.max(reported.output ?? 0, output) },
+    ...billing,
     why: reading.isNotUnderstood === true ? NOT_UNDERSTOOD : why,
   }
 }
 
 /** A provider's own error costs what the provider says, and nothing where it says nothing. */
 function usageOfError(reading: AnswerReading): Usage {
-  return reading.reported === undefined ? { kind: 'none' } : { kind: 'reported', counts: reading.reported }
+  const { reported, billing } = reading
+  return reported === undefined ? { kind: 'none' } : { kind: 'reported', counts: reported, ...(billing === undefined ? {} : { billing }) }
 }

@@ -106,6 +106,7 @@ async function reserve(
   const refine = metered.refineInputBound
   const admission = await deps.engine.admit({
     attributes: callers.attributes(key, request.headers, { provider: target.upstream.name, model: target.model }),
+    modelName: target.model,
     endpoint: route.endpoint.name,
     bound: boundOf(deps, asked),
     ...(refine === undefined ? {} : { refineInput: () => refine(json) }),
@@ -118,7 +119,8 @@ async function reserve(
 function boundOf(deps: GatewayDeps, { facts, route, target, key }: Asked): CallBound {
   const outputMax = facts.outputMax ?? deps.outputMaxOf(route, target.model)
   const outputMin = facts.canClamp ? Math.min(facts.outputMin, outputMax) : outputMax
-  const bound = { input: facts.inputBound, outputMax, outputMin, choices: facts.choices }
+  const tier = facts.tier === undefined ? {} : { tier: facts.tier }
+  const bound = { input: facts.inputBound, outputMax, outputMin, choices: facts.choices, ...tier }
   if (facts.outputMax !== undefined || !facts.canClamp) return bound
   const expected = deps.expectedOutput.of(key.row.id, target.model)
   return { ...bound, outputExpected: Math.min(outputMax, Math.max(outputMin, expected)) }

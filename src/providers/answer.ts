@@ -1,4 +1,4 @@
-import type { TokenCounts } from '../domain/usage.ts'
+import type { Billing, TokenCounts } from '../domain/usage.ts'
 import { SseFramer } from './framing/sse.ts'
 import type { AnswerReading, AnswerStream, JsonObject } from './provider.ts'
 
@@ -16,6 +16,7 @@ const PRODUCED_CHARS_MAX = 1 << 20
 /** What an answer was found to say so far. */
 export class ReadingSoFar {
   #reported: TokenCounts | undefined
+  #billing: Billing | undefined
   #isComplete = false
   #isError = false
   #isNotUnderstood = false
@@ -34,6 +35,12 @@ export class ReadingSoFar {
     }
     this.#reported = counts
     this.#isComplete = isComplete
+  }
+
+  /** What is said later replaces what it names. */
+  bill(billing: Billing): void {
+    if (billing.tier === undefined && billing.costNanoUsd === undefined) return
+    this.#billing = { ...this.#billing, ...billing }
   }
 
   fail(): void {
@@ -57,6 +64,7 @@ export class ReadingSoFar {
   reading(): AnswerReading {
     return {
       ...(this.#reported === undefined ? {} : { reported: this.#reported }),
+      ...(this.#billing === undefined ? {} : { billing: this.#billing }),
       isComplete: this.#isComplete,
       produced: this.#produced.join(''),
       producedBeyond: this.#producedBeyond,

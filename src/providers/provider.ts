@@ -1,4 +1,5 @@
-import type { TokenCounts } from '../domain/usage.ts'
+import type { ServiceTier } from '../domain/price.ts'
+import type { Billing, TokenCounts } from '../domain/usage.ts'
 
 /** A JSON object as `JSON.parse` gives it. */
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -18,6 +19,8 @@ export interface RequestFacts {
   readonly canClamp: boolean
   /** True where the provider goes on working after it answered, so that the answer can't tell the use. */
   readonly isBackground?: boolean
+  /** The class of a price that the request asks for; absent: the provider's usual one. */
+  readonly tier?: ServiceTier | undefined
   /** How many answers are asked for (`n`, `best_of`, a list of prompts); >= 1. */
   readonly choices: number
 }
@@ -35,16 +38,12 @@ export interface OutgoingBody {
   readonly hidesUsageChunk: boolean
 }
 
-/** The price class in which a provider answered, where the answer names one. */
-export type ServiceTier = 'batch' | 'flex' | 'priority'
-
 /** What an answer says of its use. */
 export interface AnswerReading {
   /** As the provider reported it, normalised; absent where it reported nothing. */
   readonly reported?: TokenCounts
-  /** What the provider itself says that the call cost, in nano-USD, rounded up (OpenRouter, Perplexity, xAI). */
-  readonly costNanoUsd?: number
-  readonly tier?: ServiceTier
+  /** What it says of its price; absent: nothing. */
+  readonly billing?: Billing
   /** True where a usage object was there, and nothing in it was understood. */
   readonly isNotUnderstood?: boolean
   /** True where the report covers input and output, so that nothing has to be estimated. */

@@ -182,7 +182,9 @@ class Life {
     const bound: CallBound = { input: step.input, outputMax: step.output, outputMin: Math.min(step.min, step.output), choices: 1 }
     const before = this.#snapshot()
     const attributes = CALLERS[step.caller]!
-    const outcome = await this.engine.admit({ attributes, endpoint: 'test', bound }).catch(() => 'store_down' as const)
+    const outcome = await this.engine
+      .admit({ attributes, modelName: attributes.model, endpoint: 'test', bound })
+      .catch(() => 'store_down' as const)
     if (outcome === 'store_down') {
       expect(this.ledger.trouble()).toBeDefined()
       expect(this.#snapshot()).toEqual(before)

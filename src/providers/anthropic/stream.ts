@@ -1,4 +1,5 @@
 import { type AnswerParts, asObject, ReadingSoFar, textOf } from '../answer.ts'
+import { readBilling } from '../billing.ts'
 import type { JsonObject } from '../provider.ts'
 import { AnthropicUsage } from './usage.ts'
 
@@ -12,12 +13,14 @@ export function readMessageParts(): AnswerParts {
   const whole = (data: JsonObject) => {
     if (data['type'] === 'error' || (data['error'] !== undefined && data['error'] !== null)) soFar.fail()
     usage.merge(data['usage'])
+    soFar.bill(readBilling(undefined, asObject(data['usage'])?.['service_tier']))
     const tokens = usage.tokens()
     soFar.report(tokens, tokens?.output !== undefined && tokens.input !== undefined, data['usage'])
     if (tokens?.output === undefined) soFar.produce(textOf(data['content']))
   }
   const start = (message: JsonObject | undefined) => {
     usage.merge(message?.['usage'])
+    soFar.bill(readBilling(undefined, asObject(message?.['usage'])?.['service_tier']))
     const { output: _, reasoning: __, ...input } = usage.tokens() ?? {}
     if (input.input !== undefined) soFar.report(input, false)
   }

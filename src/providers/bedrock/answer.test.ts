@@ -82,7 +82,7 @@ test('converse: writes that a cache keeps for an hour, and the price class, are 
   const usage = { inputTokens: 1, outputTokens: 2, cacheWriteInputTokens: 6, cacheWriteInputTokenCount: 6, cacheDetails }
   expect(converse({ usage, serviceTier: { type: 'flex' } })).toMatchObject({
     reported: { input: 7, output: 2, cacheWrite: 6, cacheWriteHour: 4 },
-    tier: 'flex',
+    billing: { tier: 'flex' },
   })
 })
 

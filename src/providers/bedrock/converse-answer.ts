@@ -1,6 +1,7 @@
 import { asObject, ReadingSoFar } from '../answer.ts'
-import type { JsonObject, ServiceTier } from '../provider.ts'
-import { type BedrockParts, toServiceTier } from './event-stream-answer.ts'
+import { readBilling } from '../billing.ts'
+import type { JsonObject } from '../provider.ts'
+import type { BedrockParts } from './event-stream-answer.ts'
 import { textIn } from './text.ts'
 import { readConverseUsage } from './usage.ts'
 
@@ -11,11 +12,10 @@ import { readConverseUsage } from './usage.ts'
 export function readConverseParts(): BedrockParts {
   const soFar = new ReadingSoFar()
   let isNotUnderstood = false
-  let tier: ServiceTier | undefined
   const report = (data: JsonObject) => {
     const usage = readConverseUsage(data['usage'])
     isNotUnderstood = usage === undefined && asObject(data['usage']) !== undefined
-    tier = toServiceTier(asObject(data['serviceTier'])?.['type']) ?? tier
+    soFar.bill(readBilling(undefined, asObject(data['serviceTier'])?.['type']))
     soFar.report(usage, usage?.input !== undefined && usage.output !== undefined)
   }
   return {
@@ -30,7 +30,6 @@ export function readConverseParts(): BedrockParts {
     },
     reading: () => ({
       ...soFar.reading(),
-      ...(tier === undefined ? {} : { tier }),
       ...(isNotUnderstood && soFar.reported === undefined ? { isNotUnderstood } : {}),
     }),
   }

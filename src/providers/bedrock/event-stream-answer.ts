@@ -1,6 +1,6 @@
 import { parseObject } from '../answer.ts'
 import { AwsEventStreamFramer, type EventStreamMessage } from '../framing/aws-event-stream.ts'
-import type { AnswerReading, AnswerStream, JsonObject, ServiceTier } from '../provider.ts'
+import type { AnswerReading, AnswerStream, JsonObject } from '../provider.ts'
 
 /** Reads one answer of Bedrock's, whole or event by event. */
 export interface BedrockParts {
@@ -35,9 +35,4 @@ function take(parts: BedrockParts, { kind, name, payload }: EventStreamMessage):
   if (kind !== 'event') return parts.fail()
   const data = parseObject(payload.toString())
   if (data !== undefined) parts.event(name, data)
-}
-
-/** The price class of an answer, as Bedrock names it; its default and reserved tiers have no name here. */
-export function toServiceTier(value: unknown): ServiceTier | undefined {
-  return value === 'flex' || value === 'priority' ? value : undefined
 }

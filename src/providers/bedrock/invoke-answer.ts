@@ -1,8 +1,9 @@
 import type { TokenCounts } from '../../domain/usage.ts'
 import { asObject, asObjects, parseObject, ReadingSoFar } from '../answer.ts'
 import { readMessageParts } from '../anthropic/stream.ts'
+import { readBilling } from '../billing.ts'
 import type { AnswerHeaders, AnswerReading, JsonObject } from '../provider.ts'
-import { type BedrockParts, toServiceTier } from './event-stream-answer.ts'
+import type { BedrockParts } from './event-stream-answer.ts'
 import { textIn } from './text.ts'
 import { readInvocationMetrics, readNativeUsage, readUsageHeaders, usageObjectOf } from './usage.ts'
 
@@ -68,11 +69,11 @@ class InvokeParts {
   reading(): AnswerReading {
     const combined = this.#combined()
     const { isError } = this.#soFar.reading()
-    const tier = toServiceTier(this.#headers['x-amzn-bedrock-service-tier'])
+    const billing = readBilling(undefined, this.#headers['x-amzn-bedrock-service-tier'])
     return {
       ...combined,
       isError: combined.isError || isError,
-      ...(tier === undefined ? {} : { tier }),
+      ...(billing.tier === undefined ? {} : { billing }),
       ...(this.#hasUsage && combined.reported === undefined ? { isNotUnderstood: true } : {}),
     }
   }

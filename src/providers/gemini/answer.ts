@@ -1,4 +1,5 @@
 import { type AnswerParts, asList, asObject, asObjects, ReadingSoFar } from '../answer.ts'
+import { readBilling } from '../billing.ts'
 import type { JsonObject } from '../provider.ts'
 import { toCount } from '../../domain/usage.ts'
 import { isEmptyUsage, isWithoutOutput, readGeminiUsage } from './usage.ts'
@@ -12,6 +13,8 @@ export function readGenerateParts(): AnswerParts {
     const usage = readGeminiUsage(reported)
     const isComplete = usage?.input !== undefined && (usage.output !== undefined || isWithoutOutput(reported))
     soFar.report(usage, isComplete, isEmptyUsage(reported) ? undefined : reported)
+    const { serviceTier, trafficType } = asObject(reported) ?? {}
+    soFar.bill(readBilling(undefined, serviceTier ?? trafficType))
     return isComplete
   }
   const produce = (data: JsonObject) => {

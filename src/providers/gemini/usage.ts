@@ -22,9 +22,10 @@ export function readGeminiUsage(value: unknown): TokenCounts | undefined {
     output,
     cachedInput: toCount(usage['cachedContentTokenCount']),
     reasoning: thoughts,
-    audioInput: audioIn(usage['promptTokensDetails']),
-    cachedAudioInput: audioIn(usage['cacheTokensDetails']),
-    audioOutput: audioIn(usage['candidatesTokensDetails']),
+    audioInput: countOf('AUDIO', usage['promptTokensDetails']),
+    cachedAudioInput: countOf('AUDIO', usage['cacheTokensDetails']),
+    audioOutput: countOf('AUDIO', usage['candidatesTokensDetails']),
+    imageOutput: countOf('IMAGE', usage['candidatesTokensDetails']),
   })
 }
 
@@ -40,7 +41,6 @@ export function isEmptyUsage(value: unknown): boolean {
   return Object.keys(asObject(value) ?? {}).every((name) => name === 'trafficType')
 }
 
-function audioIn(details: unknown): number | undefined {
-  const audio = asObjects(details).find(({ modality }) => modality === 'AUDIO')
-  return toCount(audio?.['tokenCount'])
+function countOf(wanted: string, details: unknown): number | undefined {
+  return toCount(asObjects(details).find(({ modality }) => modality === wanted)?.['tokenCount'])
 }

@@ -1,4 +1,5 @@
 import { asList, asObject, textOf } from '../answer.ts'
+import { toServiceTier } from '../billing.ts'
 import { imageCorrection } from '../image-bound.ts'
 import { insertMember, jsonMembers, spliceBytes, type Splice } from '../json-members.ts'
 import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts } from '../provider.ts'
@@ -37,6 +38,7 @@ export function readChatRequest(body: Buffer, path?: PathValues): Read {
       outputMin: 1,
       canClamp: true,
       choices: Math.max(1, countIn(json, 'n') ?? 1),
+      tier: toServiceTier(json['service_tier']),
     },
   }
 }
@@ -72,6 +74,7 @@ export function readResponsesRequest(body: Buffer, path?: PathValues): Read {
       canClamp: true,
       choices: 1,
       isBackground: json['background'] === true,
+      tier: toServiceTier(json['service_tier']),
     },
   }
 }

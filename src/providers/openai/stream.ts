@@ -1,4 +1,6 @@
-import { asList, asObject, type AnswerParts, ReadingSoFar, textOf } from '../answer.ts'
+import type { TokenCounts } from '../../domain/usage.ts'
+import { asList, asObject, asObjects, type AnswerParts, ReadingSoFar, textOf } from '../answer.ts'
+import { readBilling } from '../billing.ts'
 import type { JsonObject } from '../provider.ts'
 import { readChatUsage, readResponsesUsage } from './usage.ts'
 
@@ -10,6 +12,7 @@ export function readChatParts(): AnswerParts {
     const reported = data['usage'] ?? asObject(data['x_groq'])?.['usage']
     const usage = readChatUsage(reported)
     soFar.report(usage, usage?.output !== undefined, reported)
+    soFar.bill(readBilling(asObject(reported), data['service_tier']))
     return usage?.output !== undefined
   }
   const produce = (data: JsonObject) => {
@@ -47,8 +50,9 @@ export function readResponsesParts(): AnswerParts {
   const soFar = new ReadingSoFar()
   const whole = (data: JsonObject) => {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
-    const usage = readResponsesUsage(data['usage'])
+    const usage = responsesUsageOf(data)
     soFar.report(usage, usage?.output !== undefined, data['usage'])
+    soFar.bill(readBilling(asObject(data['usage']), data['service_tier']))
     if (usage?.output === undefined) soFar.produce(textOf(data['output']))
   }
   const event = (data: JsonObject) => {
@@ -56,10 +60,22 @@ export function readResponsesParts(): AnswerParts {
     if (type === 'error' || type === 'response.failed') soFar.fail()
     if (type.endsWith('.delta') && typeof data['delta'] === 'string') soFar.produce(data['delta'])
     const response = asObject(data['response'])
-    const usage = readResponsesUsage(response?.['usage'])
-    soFar.report(usage, usage?.output !== undefined, response?.['usage'])
+    if (response === undefined) return
+    const usage = responsesUsageOf(response)
+    soFar.report(usage, usage?.output !== undefined, response['usage'])
+    soFar.bill(readBilling(asObject(response['usage']), response['service_tier']))
   }
   return { event, whole, reading: () => soFar.reading() }
+}
+
+/** With the searches of the web that the answer made: each is priced. */
+function responsesUsageOf(response: JsonObject): TokenCounts | undefined {
+  const usage = readResponsesUsage(response['usage'])
+  if (usage === undefined) return undefined
+  const searches = asObjects(response['output']).filter(
+    ({ type, action }) => type === 'web_search_call' && (asObject(action)?.['type'] ?? 'search') === 'search',
+  )
+  return searches.length === 0 ? usage : { ...usage, webSearches: searches.length }
 }
 
 /** The chunk that `stream_options.include_usage` adds: usage, and no choices. */

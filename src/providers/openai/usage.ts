@@ -21,6 +21,7 @@ export function readChatUsage(value: unknown): TokenCounts | undefined {
   const whole = completeByTotal({ prompt, completion, total, reasoning, audio: toCount(inputDetails['audio_tokens']) })
   return tokenCounts({
     ...whole,
+    ...mediaOf(inputDetails, outputDetails),
     cachedInput: cachedOf(usage, inputDetails),
     cacheWrite: toCount(inputDetails['cache_write_tokens']),
     reasoning,
@@ -32,14 +33,29 @@ export function readResponsesUsage(value: unknown): TokenCounts | undefined {
   const usage = asObject(value)
   const input = toCount(usage?.['input_tokens'])
   if (usage === undefined || input === undefined) return undefined
-  const inputDetails = detailsOf(usage, ['input_tokens_details'])
+  const inputDetails = detailsOf(usage, ['input_tokens_details', 'input_token_details'])
+  const outputDetails = detailsOf(usage, ['output_tokens_details', 'output_token_details'])
   return tokenCounts({
     input,
     output: toCount(usage['output_tokens']),
     cachedInput: toCount(inputDetails['cached_tokens']),
     cacheWrite: toCount(inputDetails['cache_write_tokens']),
-    reasoning: toCount(detailsOf(usage, ['output_tokens_details'])['reasoning_tokens']),
+    reasoning: toCount(outputDetails['reasoning_tokens']),
+    ...mediaOf(inputDetails, outputDetails),
   })
+}
+
+/** The parts that some models price apart. */
+function mediaOf(input: JsonObject, output: JsonObject): { readonly [Name in keyof TokenCounts]?: number | undefined } {
+  const cached = detailsOf(input, ['cached_tokens_details'])
+  return {
+    audioInput: toCount(input['audio_tokens']),
+    cachedAudioInput: toCount(cached['audio_tokens']),
+    imageInput: toCount(input['image_tokens']),
+    cachedImageInput: toCount(cached['image_tokens']),
+    audioOutput: toCount(output['audio_tokens']),
+    imageOutput: toCount(output['image_tokens']),
+  }
 }
 
 interface ChatCounts {

@@ -5,11 +5,10 @@ import type { Amount } from '../../domain/amount.ts'
 import { assert } from '../../domain/defect.ts'
 import { amountFor, demandIn } from '../../domain/bound.ts'
 import type { Budget } from '../../domain/budget.ts'
-import { type Charge, chargeIn, type EndedCall, endedCall, type Hold, type Settlement } from '../../domain/call.ts'
+import { type Charge, chargeIn, costOf, type EndedCall, endedCall, type Hold, type Settlement } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
-import { costNanoUsd } from '../../domain/price.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { crossByRefusal, crossThreshold } from '../../domain/threshold.ts'
 import { chargedTokens, type Usage } from '../../domain/usage.ts'
@@ -84,7 +83,7 @@ class MemoryCounters implements Counters {
     const claims: Claim[] = []
     for (const ref of request.accounts) {
       const account = this.#accountOf(ref)
-      claims.push({ account, demand: demandIn(account.budget.unit, bound, call.price) })
+      claims.push({ account, demand: demandIn(account.budget, bound, call.price) })
     }
     const admission = reserve(claims, bound)
     if (admission.kind === 'refused') {
@@ -188,7 +187,7 @@ class MemoryCounters implements Counters {
       charges: chargesOf(accounts, held.amounts),
       input: bound.input,
       output: held.outputMax * bound.choices,
-      costNanoUsd: call.price === undefined ? 0 : amountFor(demandIn('usd', bound, call.price), held.outputMax),
+      costNanoUsd: call.price === undefined ? 0 : amountFor(demandIn({ unit: 'usd' }, bound, call.price), held.outputMax),
       expiresAt,
     }
     const flight = { hold, accounts, amounts: held.amounts }
@@ -261,9 +260,9 @@ type Bill = Pick<Settlement, 'usage' | 'costNanoUsd' | 'amounts'>
 
 function billOfUsage({ hold, accounts }: Flight, usage: Usage): Bill {
   const tokens = chargedTokens(usage)
-  const cost = hold.call.price === undefined ? 0 : costNanoUsd(tokens, hold.call.price)
+  const cost = costOf(usage, tokens, hold.call.price)
   const amounts: Amount[] = []
-  for (const { budget } of accounts) amounts.push(chargeIn(budget.unit, usage, tokens, cost))
+  for (const { budget } of accounts) amounts.push(chargeIn(budget, usage, tokens, cost))
   return { usage, costNanoUsd: cost, amounts }
 }
 
