@@ -66,15 +66,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   const state = await ledger.openState()
   const counters = createMemoryCounters({ journal, channelNames: channels.map(({ name }) => name), onStoreDown: store.onStoreDown, state })
   const ids = createCallIds(() => clock.now())
-  const engineDeps = {
-    counters,
-    journal,
-    clock,
-    ids,
-    prices: new PriceBook(config.prices, config.providers),
-    holdTtlMs: store.holdTtlMs,
-    onLost: store.onLost,
-  }
+  const prices = new PriceBook(config.prices, config.providers)
+  const engineDeps = { counters, journal, clock, ids, prices, holdTtlMs: store.holdTtlMs, onLost: store.onLost }
   const engine = await startEngine(engineDeps, state, config.budgets)
   const keys = new KeyBook([...fileKeys(config, clock.now()), ...state.keys])
   const worker = createDeliveryWorker({ ledger, journal, clock, channels, log })
@@ -103,7 +96,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     ledger,
     clock,
     keys: createKeys({ keys, journal, clock, ids }),
-    diagnose: () => diagnose({ counters, ledger, journal }),
+    diagnose: () => diagnose({ counters, ledger, journal, clock }),
     testChannel: (name) => testChannel(channels, name, clock.now()),
     defect: (error) => log('the control plane ended in an unexpected error', error),
     isAdminToken: options.isAdminToken,

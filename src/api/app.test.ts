@@ -247,13 +247,21 @@ describe('budgets and keys', () => {
   })
 })
 
+const UNPRICED = { provider: 'vllm', model: 'ours', calls: 3, tokens: 120 }
+
 describe('doctor', () => {
   test('each difference names the account, what differs, the sum of the calls and the other sum', async () => {
     const account = STANDINGS[0]!.key
     const diagnose = () =>
-      Promise.resolve({ differences: [{ account, what: 'close', calls: 7, other: 8 } as const], callsInFlight: 1, trouble: 'disk full' })
+      Promise.resolve({
+        differences: [{ account, what: 'close', calls: 7, other: 8 } as const],
+        unpriced: [UNPRICED],
+        callsInFlight: 1,
+        trouble: 'disk full',
+      })
     expect((await ask('/api/v1/doctor', { sample: sampleDeps({ diagnose }) })).body).toEqual({
       differences: [{ account: 'idle  0', what: 'close', calls: 7, other: 8 }],
+      unpriced: [UNPRICED],
       calls_in_flight: 1,
       trouble: 'disk full',
     })

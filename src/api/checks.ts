@@ -6,6 +6,8 @@ const DAY_MS = 86_400_000
 
 const difference = z.object({ account: z.string(), what: z.string(), calls: z.number(), other: z.number() })
 
+const unpricedModel = z.object({ provider: z.string(), model: z.string(), calls: z.number(), tokens: z.number() })
+
 const doctorRoute = createRoute({
   method: 'get',
   path: '/api/v1/doctor',
@@ -15,7 +17,12 @@ const doctorRoute = createRoute({
       description: 'What differs; an empty list means nothing',
       content: {
         'application/json': {
-          schema: z.object({ differences: z.array(difference), calls_in_flight: z.number(), trouble: z.string().nullable() }),
+          schema: z.object({
+            differences: z.array(difference),
+            unpriced: z.array(unpricedModel).openapi({ description: 'Models of the last 30 days that no price is known for' }),
+            calls_in_flight: z.number(),
+            trouble: z.string().nullable(),
+          }),
         },
       },
     },
@@ -88,9 +95,9 @@ const auditRoute = createRoute({
 /** `GET /api/v1/doctor`, `/api/v1/doctor/bounds`, `/api/v1/audit`, and what needs no token: `/healthz`, `/readyz`, `/metrics`. */
 export function addChecks(app: OpenAPIHono, { diagnose, ledger, clock, health, metrics }: ApiDeps): void {
   app.openapi(doctorRoute, async (context) => {
-    const { differences, callsInFlight, trouble } = await diagnose()
+    const { differences, unpriced, callsInFlight, trouble } = await diagnose()
     const found = differences.map(({ account, ...rest }) => ({ ...rest, account: account.replaceAll('\n', ' ').trim() }))
-    return context.json({ differences: found, calls_in_flight: callsInFlight, trouble: trouble ?? null }, 200)
+    return context.json({ differences: found, unpriced: [...unpriced], calls_in_flight: callsInFlight, trouble: trouble ?? null }, 200)
   })
   app.openapi(boundsRoute, async (context) => {
     const rows = await ledger.bounds(clock.now() - context.req.valid('query').days * DAY_MS)

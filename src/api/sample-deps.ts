@@ -124,7 +124,7 @@ export function sampleDeps(parts: Partial<ApiDeps> = {}): Sample {
     ledger: sampleLedger(audit, usageQueries),
     keys: sampleKeys(audit),
     clock: CLOCK,
-    diagnose: () => Promise.resolve<Diagnosis>({ differences: [], callsInFlight: 2 }),
+    diagnose: () => Promise.resolve<Diagnosis>({ differences: [], unpriced: [], callsInFlight: 2 }),
     testChannel: (name) => testSampleChannel(name),
     isAdminToken: (token) => token === ADMIN_TOKEN,
     health: () => ({ ready: true, reasons: [] }),
@@ -178,6 +178,7 @@ function sampleLedger(audit: readonly AuditEntry[], usageQueries: UsageQuery[]):
     dueDeliveries: absent,
     audit: ({ limit }) => Promise.resolve(audit.toReversed().slice(0, limit)),
     differences: absent,
+    unpriced: absent,
     bounds: () => Promise.resolve(BOUNDS),
     sums: absent,
   }

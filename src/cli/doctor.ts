@@ -7,6 +7,7 @@ import { amount, table } from './table.ts'
 
 const diagnosis = z.object({
   differences: z.array(z.object({ account: z.string(), what: z.string(), calls: z.number(), other: z.number() })),
+  unpriced: z.array(z.object({ provider: z.string(), model: z.string(), calls: z.number(), tokens: z.number() })),
   calls_in_flight: z.number(),
   trouble: z.string().nullable(),
 })
@@ -45,7 +46,23 @@ export function addDoctor(program: Command, io: Io, server: () => Server): void 
     })
 }
 
-function format({ differences, calls_in_flight: inFlight }: z.infer<typeof diagnosis>): string {
+function format(found: z.infer<typeof diagnosis>): string {
+  return formatDifferences(found) + formatUnpriced(found)
+}
+
+/** Their calls count in tokens and requests, and as 0 in USD. */
+function formatUnpriced({ unpriced }: z.infer<typeof diagnosis>): string {
+  if (unpriced.length === 0) return ''
+  const rows = unpriced.map(({ provider, model, calls, tokens }) => [
+    `  ${provider}/${model}`,
+    `${amount('requests', calls)} ${calls === 1 ? 'call' : 'calls'}`,
+    `${amount('tokens', tokens)} tokens`,
+  ])
+  const list = table(rows, ['left', 'right', 'right'])
+  return `\nno price is known for these models of the last 30 days: they cost 0 USD in every report until "prices" in the config has them\n${list}`
+}
+
+function formatDifferences({ differences, calls_in_flight: inFlight }: z.infer<typeof diagnosis>): string {
   const flight = inFlight === 0 ? '' : ` (${inFlight} calls in flight are not in the sums)`
   if (differences.length === 0) return `every account, close and report adds up to the ledger's calls${flight}\n`
   const rows = differences.map(({ account, what, calls, other }) => [what, account, `calls add up to ${calls}`, `found ${other}`])

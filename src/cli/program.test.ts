@@ -312,15 +312,41 @@ describe('where the server is', () => {
 
 test('doctor fails on any difference and names it: the account, what, the calls’ sum and the other', async () => {
   const differences = [{ account: STANDINGS[1]!.key, what: 'close', calls: 7, other: 8 } as const]
-  const env = { BURSAR_URL: await serveApi({ diagnose: async () => ({ differences, callsInFlight: 0 }) }), BURSAR_TOKEN: ADMIN_TOKEN }
+  const env = {
+    BURSAR_URL: await serveApi({ diagnose: async () => ({ differences, unpriced: [], callsInFlight: 0 }) }),
+    BURSAR_TOKEN: ADMIN_TOKEN,
+  }
   const words = await run(['doctor'], { env })
   expect(words.stdout).toMatch(/^close {2}global .*calls add up to 7 {2}found 8\n$/)
   expect(failureOf(words)).toBe("1 sums differ from the ledger's calls")
   const json = await run(['doctor', '--json'], { env })
   expect(JSON.parse(json.stdout)).toMatchObject({ differences: [{ what: 'close', calls: 7, other: 8 }] })
   expect(failureOf(json)).toContain('differ')
-  const trouble = await serveApi({ diagnose: async () => ({ differences: [], callsInFlight: 0, trouble: 'disk full' }) })
+  const trouble = await serveApi({ diagnose: async () => ({ differences: [], unpriced: [], callsInFlight: 0, trouble: 'disk full' }) })
   expect(failureOf(await run(['doctor'], { env: { BURSAR_URL: trouble, BURSAR_TOKEN: ADMIN_TOKEN } }))).toBe('disk full')
+})
+
+test('doctor lists the models that have no price, and is content with the sums all the same', async () => {
+  const unpriced = [
+    { provider: 'vllm', model: 'ours', calls: 1200, tokens: 90_000 },
+    { provider: 'azure', model: 'our-deployment', calls: 1, tokens: 7 },
+  ]
+  const env = {
+    BURSAR_URL: await serveApi({ diagnose: async () => ({ differences: [], unpriced, callsInFlight: 0 }) }),
+    BURSAR_TOKEN: ADMIN_TOKEN,
+  }
+  const { stdout, error } = await run(['doctor'], { env })
+  expect(error).toBeUndefined()
+  expect(stdout).toBe(
+    [
+      "every account, close and report adds up to the ledger's calls",
+      '',
+      'no price is known for these models of the last 30 days: they cost 0 USD in every report until "prices" in the config has them',
+      '  vllm/ours             1,200 calls  90,000 tokens',
+      '  azure/our-deployment       1 call       7 tokens',
+      '',
+    ].join('\n'),
+  )
 })
 
 test('doctor --bounds has a line for each model, over all days', async () => {

@@ -1,7 +1,7 @@
 import { scopeOfId } from '../domain/scope.ts'
 import type { Rule } from './field.ts'
 import { suggestion } from './nearest.ts'
-import { type Mapping, Scalar, shown, textIn } from './tree.ts'
+import { isMapping, type Mapping, Scalar, shown, textIn } from './tree.ts'
 
 /** The attributes of a call but for its tags (`tag.NAME`). */
 export const ATTRIBUTES: readonly string[] = ['team', 'project', 'user', 'key', 'provider', 'model']
@@ -43,6 +43,19 @@ export const monthlyIsMonthly: Rule = (budget) => {
         },
       ]
     : []
+}
+
+/** Weights say what tokens count. */
+export const weightsAreForTokens: Rule = (budget) => onlyBeside(budget, 'weights', 'tokens')
+
+/** Only in USD does a price matter. */
+export const unpricedIsForUsd: Rule = (budget) => onlyBeside(budget, 'unpriced', 'usd')
+
+function onlyBeside(budget: Mapping, name: string, unit: string): ReturnType<Rule> {
+  const limit = budget['limit']
+  const isOther = isMapping(limit) ? !has(limit, unit) : has(budget, 'monthly_token_limit') && unit !== 'tokens'
+  const path = [name]
+  return has(budget, name) && isOther ? [{ path, message: `${name} is for budgets in ${unit} (limit: { ${unit}: … })`, isAtKey: true }] : []
 }
 
 /** Where a budget has no scope of its own, its id says it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { suggestion } from './nearest.ts'
-import { type Reading, readCount, readDuration, readNanoUsd, readPicoPerToken, readShare } from './quantity.ts'
+import { type Reading, readCount, readDuration, readNanoUsd, readPicoPerToken, readShare, readWeight } from './quantity.ts'
 import { isMapping, type Mapping, type Path, Scalar, shown } from './tree.ts'
 
 /** What a rule of a section found: `path` goes on from the section, `isAtKey` places it at the key and not at the value. */
@@ -154,6 +154,7 @@ export const count = (bounds: { readonly min?: number; readonly max?: number } =
   scalar((value) => readCount(value, bounds), { expected: 'a whole number' })
 export const nanoUsd = () => scalar(readNanoUsd, { expected: 'an amount in USD' })
 export const picoPerToken = () => scalar(readPicoPerToken, { expected: 'a price in USD per million tokens' })
+export const weight = () => scalar(readWeight, { expected: 'what a token counts' })
 export const duration = (minMs = 0) => scalar((value) => readDuration(value, minMs), { expected: 'a duration such as 2s or 15m' })
 export const share = () => scalar(readShare, { expected: 'a share of the limit such as 0.8' })
 

@@ -163,6 +163,22 @@ test.each<[string, string]>([
     'c.yaml:1:10  prices[0].output_per_mtok: missing, expected a price in USD per million tokens',
   ],
   [
+    'budgets: [{ id: global, limit: { usd: 5 }, weights: { cached_input: 0.1 } }]',
+    'c.yaml:1:44  budgets[0].weights: weights is for budgets in tokens (limit: { tokens: … })',
+  ],
+  [
+    'budgets: [{ id: global, limit: { tokens: 5 }, unpriced: admit }]',
+    'c.yaml:1:47  budgets[0].unpriced: unpriced is for budgets in usd (limit: { usd: … })',
+  ],
+  [
+    'budgets: [{ id: global, limit: { tokens: 5 }, weights: { output: 0.0001 } }]',
+    'c.yaml:1:66  budgets[0].weights.output: found 0.0001, expected at most three digits after the point',
+  ],
+  [
+    'budgets: [{ id: global, limit: { tokens: 5 }, weights: { output: -1 } }]',
+    'c.yaml:1:66  budgets[0].weights.output: found -1, expected what a token counts, from 0 to 1000, such as 0.1',
+  ],
+  [
     'prices: [{ model: m, input_per_mtok: 0.0000001, output_per_mtok: 1 }]',
     'c.yaml:1:38  prices[0].input_per_mtok: found 0.0000001, expected at most six digits after the point (prices are kept in pico-USD per token)',
   ],
@@ -529,13 +545,38 @@ test('the whole config of the design, as far as it is available, becomes domain 
       allowsPrivateUrls: true,
     },
     prices: [
-      { model: 'mine', price: { inputPico: 2_500_000, cachedInputPico: 37_500, cacheWritePico: 2_500_000, outputPico: 10_000_000 } },
+      {
+        model: 'mine',
+        price: { source: 'config', inputPico: 2_500_000, cachedInputPico: 37_500, cacheWritePico: 2_500_000, outputPico: 10_000_000 },
+      },
     ],
     warnings: [
       'alerts.channels.slack: disabled, since its url is empty',
       'alerts.channels.ops: its deliveries are not signed, since its secret is empty',
     ],
   })
+})
+
+test('weights are thousandths, what becomes of unpriced calls is kept, and a price may have a rate for each part', () => {
+  const config = configOf(`
+budgets:
+  - { id: global, limit: { tokens: 5 }, weights: { cached_input: 0.1, output: 4, reasoning: 0 } }
+  - { id: "team:a", limit: { usd: 5 }, hard_cap: true, unpriced: admit }
+prices: [{ model: m, input_per_mtok: 1, output_per_mtok: 2, cache_write_hour_per_mtok: 3, audio_output_per_mtok: 0.5 }]
+`)
+  expect(config.budgets).toMatchObject([{ weights: { cachedInput: 100, output: 4000, reasoning: 0 } }, { unpriced: 'admit' }])
+  expect(config.prices[0]?.price).toMatchObject({ cacheWriteHourPico: 3_000_000, audioOutputPico: 500_000 })
+})
+
+test('a budget for one version of a model says that it counts them all', () => {
+  const model = (name: string) => `{ id: "${name}", scope: { model: "${name}" }, limit: { tokens: 5 } }`
+  const { warnings } = configOf(
+    `budgets: [${model('gpt-4o')}, ${model('gpt-4o-2024-08-06')}, { id: "model:openai/o3", limit: { tokens: 5 } }]`,
+  )
+  expect(warnings.filter((line) => line.includes('version'))).toEqual([
+    'budgets gpt-4o-2024-08-06: counts all calls to gpt-4o, whatever version or prefix they name',
+    'budgets model:openai/o3: counts all calls to o3, whatever version or prefix they name',
+  ])
 })
 
 test.each(['', '# nothing\n', '{}', 'keys:\nbudgets:\nproviders:\nprices:\nalerts:\n  channels:\nserver:\nstore:\n'])(

@@ -16,6 +16,8 @@ const DECIMAL =
 const SUFFIX_ZEROS: Readonly<Record<string, number>> = { k: 3, K: 3, M: 6, B: 9 }
 const USD_MAX = 9_007_199
 const USD_DIGITS = 9
+const WEIGHT_MAX = 1000
+const WEIGHT_DIGITS = 3
 const PRICE_DIGITS = 6
 const PRICE_USD_MAX = 10_000
 /** Node's timers hold 2^31 - 1 ms, a little less than 25 days. */
@@ -54,6 +56,15 @@ export function readPicoPerToken(text: string): Reading<number> {
   if (pico === 'fraction') return { kind: 'bad', expected: 'at most six digits after the point (prices are kept in pico-USD per token)' }
   const isPrice = pico !== undefined && pico >= 0n && pico <= BigInt(PRICE_USD_MAX) * 10n ** BigInt(PRICE_DIGITS)
   return isPrice ? { kind: 'ok', value: Number(pico) } : { kind: 'bad', expected }
+}
+
+/** What a token counts, in thousandths, exactly as written: up to three digits after the point. */
+export function readWeight(text: string): Reading<number> {
+  const expected = `what a token counts, from 0 to ${WEIGHT_MAX}, such as 0.1`
+  const milli = scaled(text, WEIGHT_DIGITS)
+  if (milli === 'fraction') return { kind: 'bad', expected: 'at most three digits after the point' }
+  const isWeight = milli !== undefined && milli >= 0n && milli <= BigInt(WEIGHT_MAX) * 10n ** BigInt(WEIGHT_DIGITS)
+  return isWeight ? { kind: 'ok', value: Number(milli) } : { kind: 'bad', expected }
 }
 
 /** A duration with its unit (`500ms`, `2s`, `15m`, `1.5h`, `1d`) in whole milliseconds, from `minMs` to 24 days. */

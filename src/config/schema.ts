@@ -2,7 +2,16 @@ import { z } from 'zod'
 import { isId } from '../domain/ids.ts'
 import { isTimezone, PERIOD_KINDS } from '../domain/period.ts'
 import { isAttribute } from '../domain/scope.ts'
-import { ATTRIBUTES, conflict, exactlyOne, limitOrClassic, monthlyIsMonthly, scopeOrTellingId } from './budget-rules.ts'
+import {
+  ATTRIBUTES,
+  conflict,
+  exactlyOne,
+  limitOrClassic,
+  monthlyIsMonthly,
+  scopeOrTellingId,
+  unpricedIsForUsd,
+  weightsAreForTokens,
+} from './budget-rules.ts'
 import type { CallerAttribute, ChannelType } from './config.ts'
 import * as field from './field.ts'
 import { suggestion } from './nearest.ts'
@@ -72,6 +81,14 @@ const limit = field.section(
   [exactlyOne(['tokens', 'usd', 'requests'])],
 )
 
+const weights = field.section('budgets[].weights', {
+  input: field.weight().optional(),
+  cached_input: field.weight().optional(),
+  cache_write: field.weight().optional(),
+  output: field.weight().optional(),
+  reasoning: field.weight().optional(),
+})
+
 const budget = field.section(
   'budgets[]',
   {
@@ -90,11 +107,21 @@ const budget = field.section(
     wait: field.duration().default(0),
     pace: field.notYet(),
     rollover: field.scalar(readRollover, { expected: '0' }).optional(),
+    unpriced: field.choice(['refuse', 'admit']).optional(),
+    weights: weights.optional(),
     owner_email: field.emptyIsAbsent(mail()),
     channels: field.list(field.text(), { expected: 'names of channels' }).optional(),
     notes: field.emptyIsAbsent(field.prose()),
   },
-  [conflict('limit', 'monthly_token_limit'), conflict('alert_at', 'alert_threshold'), limitOrClassic, monthlyIsMonthly, scopeOrTellingId],
+  [
+    conflict('limit', 'monthly_token_limit'),
+    conflict('alert_at', 'alert_threshold'),
+    limitOrClassic,
+    monthlyIsMonthly,
+    scopeOrTellingId,
+    weightsAreForTokens,
+    unpricedIsForUsd,
+  ],
 )
 
 const channelSchemas = {
@@ -144,7 +171,13 @@ const price = field.section('prices[]', {
   input_per_mtok: field.picoPerToken(),
   cached_input_per_mtok: field.picoPerToken().optional(),
   cache_write_per_mtok: field.picoPerToken().optional(),
+  cache_write_hour_per_mtok: field.picoPerToken().optional(),
+  audio_input_per_mtok: field.picoPerToken().optional(),
+  image_input_per_mtok: field.picoPerToken().optional(),
   output_per_mtok: field.picoPerToken(),
+  audio_output_per_mtok: field.picoPerToken().optional(),
+  image_output_per_mtok: field.picoPerToken().optional(),
+  reasoning_per_mtok: field.picoPerToken().optional(),
 })
 
 const config = field.section('', {

@@ -4,6 +4,8 @@ import type { BudgetDefinition } from '../domain/budget.ts'
 import { assert } from '../domain/defect.ts'
 import { toBudgetId } from '../domain/ids.ts'
 import type { Price } from '../domain/price.ts'
+import { modelId } from '../domain/model-id.ts'
+import type { Weights } from '../domain/weights.ts'
 import { scopeOfId } from '../domain/scope.ts'
 import { awsCredentials } from './aws-credentials.ts'
 import type { ChannelConfig, Config, KeyConfig, PriceConfig, ProviderConfig } from './config.ts'
@@ -49,6 +51,7 @@ export function toConfig(input: ConfigInput, { path, env }: { readonly path: str
     warnings: [
       ...(input.providers.length === 0 ? ['providers: there are none, so no call can be answered'] : []),
       ...channels.flatMap(warn),
+      ...input.budgets.flatMap(warnOfVersions),
     ],
   }
 }
@@ -92,9 +95,15 @@ function toBudget(budget: BudgetInput): BudgetDefinition {
     isHardCap: budget.hard_cap,
     nearLimit: budget.near_limit,
     waitMs: budget.wait,
+    ...(budget.unpriced === undefined ? {} : { unpriced: budget.unpriced }),
+    ...(budget.weights === undefined ? {} : { weights: toWeights(budget.weights) }),
     ...toContacts(budget),
     managedBy: 'file',
   }
+}
+
+function toWeights({ input, cached_input, cache_write, output, reasoning }: NonNullable<BudgetInput['weights']>): Weights {
+  return present({ input, cachedInput: cached_input, cacheWrite: cache_write, output, reasoning })
 }
 
 function toContacts({ owner_email, channels, notes }: BudgetInput): Pick<BudgetDefinition, 'ownerEmail' | 'channels' | 'notes'> {
@@ -145,10 +154,33 @@ function warn(channel: ChannelConfig): readonly string[] {
 function toPrice(input: PriceInput): PriceConfig {
   const inputPico = input.input_per_mtok
   const price: Price = {
+    source: 'config',
     inputPico,
     cachedInputPico: input.cached_input_per_mtok ?? inputPico,
     cacheWritePico: input.cache_write_per_mtok ?? inputPico,
     outputPico: input.output_per_mtok,
+    ...present({
+      cacheWriteHourPico: input.cache_write_hour_per_mtok,
+      audioInputPico: input.audio_input_per_mtok,
+      imageInputPico: input.image_input_per_mtok,
+      audioOutputPico: input.audio_output_per_mtok,
+      imageOutputPico: input.image_output_per_mtok,
+      reasoningPico: input.reasoning_per_mtok,
+    }),
   }
   return { model: input.model, price }
+}
+
+/** Without the members that are not there. */
+function present<Name extends string>(all: { readonly [Key in Name]: number | undefined }): { readonly [Key in Name]?: number } {
+  const some: { [Key in Name]?: number } = {}
+  for (const name in all) if (all[name] !== undefined) some[name] = all[name]
+  return some
+}
+
+/** A scope that names one version counts them all: a model has one name, whatever a call calls it. */
+function warnOfVersions({ id, scope = [] }: BudgetInput): readonly string[] {
+  const named = scope.find(([name]) => name === 'model')?.[1] ?? (id.startsWith('model:') ? id.slice('model:'.length) : undefined)
+  if (named === undefined || modelId(named) === named.toLowerCase()) return []
+  return [`budgets ${id}: counts all calls to ${modelId(named)}, whatever version or prefix they name`]
 }

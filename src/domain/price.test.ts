@@ -197,7 +197,7 @@ describe('a bound in USD bounds', () => {
 
   test('every call that stays within its tokens costs at most the bound, whatever parts it has and class it is answered in', () => {
     fc.assert(
-      fc.property(tokens, prices, tiers, fc.boolean(), fc.nat(1000), (used, at, tier, isLess, more) => {
+      fc.property(tokens, prices, fc.tuple(tiers, fc.boolean()), fc.nat(1000), (used, at, [tier, isLess], more) => {
         const offered = { ...at, ...IN_TIERS }
         const bound = {
           input: used.input + more,

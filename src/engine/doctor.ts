@@ -1,11 +1,13 @@
 import type { AccountKey } from '../domain/ids.ts'
-import type { Counters, Journal, Ledger, LedgerDifference } from './ports.ts'
+import type { Clock, Counters, Journal, Ledger, LedgerDifference, UnpricedModel } from './ports.ts'
 
 /** What a check of all sums found. */
 export interface Diagnosis {
   readonly differences: readonly LedgerDifference[]
   /** Calls in flight when it was made; their holds are in no sum of the ledger. */
   readonly callsInFlight: number
+  /** Models of the last 30 days that have no price; most tokens first. */
+  readonly unpriced: readonly UnpricedModel[]
   /** What keeps records from becoming durable; undefined: nothing. */
   readonly trouble?: string
 }
@@ -18,16 +20,19 @@ export async function diagnose(deps: {
   readonly counters: Counters
   readonly ledger: Ledger
   readonly journal: Journal
+  readonly clock: Clock
 }): Promise<Diagnosis> {
   const stored = await deps.ledger.differences()
   const trouble = deps.journal.trouble()
   return {
     differences: [...stored, ...(await counterDifferences(deps))],
+    unpriced: await deps.ledger.unpriced(deps.clock.now() - UNPRICED_MS),
     callsInFlight: [...deps.counters.holds()].length,
     ...(trouble === undefined ? {} : { trouble }),
   }
 }
 
+const UNPRICED_MS = 30 * 86_400_000
 const TRIES = 5
 
 async function counterDifferences(deps: { counters: Counters; ledger: Ledger }): Promise<readonly LedgerDifference[]> {

@@ -204,6 +204,14 @@ export interface BoundReport {
   readonly used: number
 }
 
+/** A model whose calls had no price, and no cost that the provider named: they count as 0 in USD. */
+export interface UnpricedModel {
+  readonly provider: string
+  readonly model: string
+  readonly calls: number
+  readonly tokens: number
+}
+
 /**
  * The durable record of every call that ended, read. Every answer includes all records that were appended before the
  * question. Reads never run on the gateway's event loop.
@@ -223,6 +231,8 @@ export interface Ledger {
   readonly differences: () => Promise<readonly LedgerDifference[]>
   /** How calls that ended at `from` or later kept to their bounds; newest day first, then by the tokens used. */
   readonly bounds: (from: EpochMs) => Promise<readonly BoundReport[]>
+  /** Models without a price among the calls that used something and ended at `from` or later; most tokens first. */
+  readonly unpriced: (from: EpochMs) => Promise<readonly UnpricedModel[]>
   /** Every account's sums over its calls, as the calls say; for comparison with the counters. */
   readonly sums: () => Promise<readonly AccountSums[]>
 }

@@ -10,7 +10,7 @@ import { ratelimitHeaders } from './ratelimit-headers.ts'
 /** A refusal as the caller gets it: which budget, its figures, when it resets, and that a retry is of no use before. */
 export function refusalError(refused: Refused, now: EpochMs): GatewayError {
   if (refused.reason === 'unpriced') {
-    const message = `the model ${refused.model} has no price, and the budget "${refused.budget}" is a hard cap in USD: add the model to "prices" in the config`
+    const message = `the model ${refused.model} has no price, so the budget "${refused.budget}" in USD can't hold what it may cost: add the model to "prices" in the config, or set "unpriced: admit" in that budget`
     return new GatewayError('model_not_allowed', message)
   }
   const [tightest] = refused.standings

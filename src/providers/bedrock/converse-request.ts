@@ -1,4 +1,6 @@
+import { asObject } from '../answer.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
+import { toServiceTier } from '../billing.ts'
 import type { JsonObject, OutgoingBody, PathValues, RequestChanges } from '../provider.ts'
 import { ALL_MAXIMA, familyOf, IMAGE_TOKENS_MAX } from './family.ts'
 import { countAt, objectIn, setAt, type MemberPath } from '../member-path.ts'
@@ -27,6 +29,7 @@ export function readConverseRequest(isStream: boolean): (body: Buffer, path: Pat
         outputMin: leastOutput(own),
         canClamp: ownMaxima.length === 0 && !refusesMaximum(own),
         choices: 1,
+        tier: toServiceTier(asObject(json['serviceTier'])?.['type']),
       },
     }
   }

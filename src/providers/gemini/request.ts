@@ -1,4 +1,5 @@
 import { isId } from '../../domain/ids.ts'
+import { toServiceTier } from '../billing.ts'
 import { asObject, asObjects } from '../answer.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { checkMembersOnce, countAt, type MemberPath, setAt } from '../member-path.ts'
@@ -41,6 +42,7 @@ export function readGenerateRequest(isStream: boolean): (body: Buffer, path: Pat
         outputMin: 1,
         canClamp: true,
         choices: Math.max(1, ...choices),
+        tier: toServiceTier(json['serviceTier'] ?? json['service_tier']),
       },
     }
   }

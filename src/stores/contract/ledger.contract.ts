@@ -134,6 +134,20 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       expect(await under.ledger.bounds(AT + 1)).toEqual([late])
     })
 
+    test('models without a price are known by the calls that used something and that no provider put a cost to', async () => {
+      const attributes = { model: 'ours' }
+      const unpriced = { isUnpriced: true, costNanoUsd: 0, attributes }
+      await under.journal.append([
+        ...called('call-1', unpriced),
+        ...called('call-2', { ...unpriced, endedAt: AT + 1 }),
+        ...called('call-3', { ...unpriced, usage: { kind: 'none' } }),
+        ...called('call-4', { ...unpriced, costNanoUsd: 9, attributes: { model: 'theirs' } }),
+        ...called('call-5'),
+      ])
+      expect(await under.ledger.unpriced(0)).toEqual([{ provider: 'openai', model: 'ours', calls: 2, tokens: 20 }])
+      expect(await under.ledger.unpriced(AT + 1)).toMatchObject([{ calls: 1 }])
+    })
+
     test('amounts above 1e14 are exact to the last unit', async () => {
       const large = 9_007_199_254_740_000
       await under.journal.append([opened('global'), held('call-1', ['global'], { amount: large })])

@@ -45,27 +45,35 @@ export function opened(id: string, each: string | null = null): LedgerRecord {
 
 const USAGE: Usage = { kind: 'reported', counts: { input: 7, cachedInput: 2, output: 3 } }
 
-function call(id: string, attributes: Partial<Attributes> = {}): Call {
+function call(id: string, { attributes = {}, isUnpriced = false }: HoldWish): Call {
   return {
     id: toCallId(id),
     admittedAt: AT,
     attributes: { provider: 'openai', model: 'gpt-5', tags: {}, ...attributes },
     endpoint: 'openai.chat',
-    price: { inputPico: 1_250_000, cachedInputPico: 125_000, cacheWritePico: 1_250_000, outputPico: 10_000_000 },
+    ...(isUnpriced ? {} : { price: { inputPico: 1_250_000, cachedInputPico: 125_000, cacheWritePico: 1_250_000, outputPico: 10_000_000 } }),
   }
+}
+
+interface HoldWish {
+  /** 10 unless told. */
+  readonly amount?: number
+  readonly attributes?: Partial<Attributes>
+  /** True: its model has no price. */
+  readonly isUnpriced?: boolean
 }
 
 /** A hold of 10 in each of these budgets' accounts. */
 export function held(
   id: string,
   budgets: readonly string[] = [],
-  wish: { readonly amount?: number; readonly attributes?: Partial<Attributes> } = {},
+  wish: HoldWish = {},
 ): {
   readonly kind: 'held'
   readonly hold: Hold
 } {
   const charges = budgets.map((name) => ({ account: accountOf(name), amount: wish.amount ?? 10 }))
-  return { kind: 'held', hold: { call: call(id, wish.attributes), charges, input: 8, output: 2, costNanoUsd: 5, expiresAt: AT + 900_000 } }
+  return { kind: 'held', hold: { call: call(id, wish), charges, input: 8, output: 2, costNanoUsd: 5, expiresAt: AT + 900_000 } }
 }
 
 export interface EndWish {
@@ -92,16 +100,15 @@ export function ended(id: string, wish: EndWish = {}): Extract<LedgerRecord, { k
   return { kind: 'ended', settlement, alerts: wish.alerts ?? [] }
 }
 
-export interface CallWish extends Omit<EndWish, 'amounts'> {
-  readonly attributes?: Partial<Attributes>
+export interface CallWish extends Omit<EndWish, 'amounts'>, Omit<HoldWish, 'amount'> {
   /** What is charged to the accounts: amount by budget id. */
   readonly charges?: Readonly<Record<string, number>>
 }
 
 /** A whole call: its hold, which covers what it is charged, and its end. */
-export function called(id: string, { charges = {}, attributes, ...wish }: CallWish = {}): readonly [LedgerRecord, LedgerRecord] {
+export function called(id: string, { charges = {}, ...wish }: CallWish = {}): readonly [LedgerRecord, LedgerRecord] {
   const amounts = Object.values(charges)
-  const hold = held(id, Object.keys(charges), { amount: Math.max(10, ...amounts), ...(attributes === undefined ? {} : { attributes }) })
+  const hold = held(id, Object.keys(charges), { ...wish, amount: Math.max(10, ...amounts) })
   return [hold, ended(id, { ...wish, amounts })]
 }
 

@@ -7,6 +7,7 @@ import type {
   DueDelivery,
   LedgerDifference,
   OpenState,
+  UnpricedModel,
   UsageQuery,
   UsageRow,
 } from '../../engine/ports.ts'
@@ -17,6 +18,7 @@ export type Question =
   | { readonly kind: 'differences' }
   | { readonly kind: 'sums' }
   | { readonly kind: 'bounds'; readonly from: EpochMs }
+  | { readonly kind: 'unpriced'; readonly from: EpochMs }
   | { readonly kind: 'usage'; readonly query: UsageQuery }
   | { readonly kind: 'closes'; readonly query: { readonly budget?: string; readonly limit: number } }
   | { readonly kind: 'alerts'; readonly limit: number }
@@ -32,6 +34,7 @@ export interface Answers {
   readonly differences: readonly LedgerDifference[]
   readonly sums: readonly AccountSums[]
   readonly bounds: readonly BoundReport[]
+  readonly unpriced: readonly UnpricedModel[]
   readonly usage: readonly UsageRow[]
   readonly closes: readonly ChainedClose[]
   readonly alerts: readonly AlertStatus[]

@@ -34,6 +34,7 @@ export function createLedgerReader(options: {
     usage: (query) => ask<'usage'>(reports, { kind: 'usage', query }),
     differences: () => ask<'differences'>(reports, { kind: 'differences' }),
     bounds: (from) => ask<'bounds'>(reports, { kind: 'bounds', from }),
+    unpriced: (from) => ask<'unpriced'>(reports, { kind: 'unpriced', from }),
     sums: () => ask<'sums'>(reports, { kind: 'sums' }),
     stop: async () => {
       await Promise.all([quick.stop(), reports.stop()])

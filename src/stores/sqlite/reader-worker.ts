@@ -6,6 +6,7 @@ import { differences } from './differences.ts'
 import { accountSums, alerts, audit, closes, dueDeliveries, openState } from './ledger-queries.ts'
 import type { Question } from './ledger-question.ts'
 import { explain } from './storage-error.ts'
+import { unpriced } from './unpriced-query.ts'
 import { usage } from './usage-query.ts'
 
 /** The answer as JSON: cheaper to hand over than the objects. */
@@ -34,6 +35,8 @@ function answer(db: Database, question: Question): unknown {
       return audit(db, question.limit)
     case 'bounds':
       return bounds(db, question.from)
+    case 'unpriced':
+      return unpriced(db, question.from)
     case 'differences':
       return differences(db)
     case 'sums':
