@@ -6,7 +6,7 @@ import { assert } from '../../domain/defect.ts'
 import type { AccountKey, CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { AuditEntry, DeliveryAttempt, LedgerRecord } from '../../domain/record.ts'
-import { ADD_CALL, toCallRow } from './call-row.ts'
+import { ADD_CALL, Callers, toCallRow } from './call-row.ts'
 import { chainHash, type CloseContent } from './close-chain.ts'
 import type { Database } from './database.ts'
 import type { Batch } from './journal-reader.ts'
@@ -46,9 +46,11 @@ interface Pending {
 export class Applier {
   readonly #db: Database
   readonly #ids = new Map<AccountKey, number>()
+  readonly #callers: Callers
 
   constructor(db: Database) {
     this.#db = db
+    this.#callers = new Callers(db)
   }
 
   /** Up to where the journal is applied. */
@@ -72,6 +74,7 @@ export class Applier {
       })
     } catch (error) {
       this.#ids.clear()
+      this.#callers.forget()
       throw error
     }
   }
@@ -134,7 +137,7 @@ export class Applier {
       const amount = settlement.amounts[i] ?? 0
       return [this.#idOf(account), amount, Math.max(0, amount - held)] as const
     })
-    if (this.#db.run(ADD_CALL, ...toCallRow(ended, hold, JSON.stringify(charges))) === 0) return
+    if (this.#db.run(ADD_CALL, ...toCallRow(ended, { hold, caller: this.#callers.idOf(hold.call), charges: jsonOf(charges) })) === 0) return
     for (const [id, used, overrun] of charges) {
       const added = pending.accounts.get(id) ?? { used: 0, overrun: 0, calls: 0 }
       added.used += used
@@ -220,6 +223,13 @@ export class Applier {
     this.#ids.set(key, id)
     return id
   }
+}
+
+/** Their JSON; they are all numbers. */
+function jsonOf(charges: readonly (readonly [number, Amount, Amount])[]): string {
+  let json = ''
+  for (const [id, amount, beyond] of charges) json += `${json === '' ? '' : ','}[${id},${amount},${beyond}]`
+  return `[${json}]`
 }
 
 const isHold = hasFields<Hold>('call', 'charges', 'expiresAt')

@@ -14,7 +14,7 @@ export interface LedgerWriterOptions {
 export interface LedgerWriter {
   /** Where the journal goes on. */
   readonly start: Position
-  /** Says that the journal has grown; told on at most every 50 ms. */
+  /** Says that the journal has grown; told on at most every half second. */
   readonly grown: (end: Position) => void
   /** @throws Failure store_unavailable where the ledger can't be brought up to there now */
   readonly catchUp: (end: Position) => Promise<void>

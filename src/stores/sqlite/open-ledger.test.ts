@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Usage } from '../../domain/usage.ts'
-import { accountOf, alert, called, closed, ended, held, opened } from '../contract/sample-records.ts'
+import { accountOf, AT, alert, called, closed, ended, held, opened } from '../contract/sample-records.ts'
 import { systemClock } from '../../engine/system-clock.ts'
 import { ledgerPath } from './database.ts'
 import { openJournal } from './journal.ts'
 import { createLedgerReader } from './ledger-reader.ts'
 import { startLedgerWriter } from './ledger-writer.ts'
 import { openLedger } from './open-ledger.ts'
+import { migrate } from './schema.ts'
 import { journalDir, segmentNumbers } from './segment.ts'
 import { useDirectory } from './test-directory.ts'
 
@@ -47,14 +48,14 @@ test('calls, closes and the audit can not be changed afterwards, and what is cha
   await first.close()
 
   const db = new DatabaseSync(ledgerPath(dataDir))
-  for (const table of ['calls', 'closes', 'audit']) {
+  for (const table of ['ended_calls', 'callers', 'closes', 'audit']) {
     db.prepare(
       `INSERT OR IGNORE INTO audit (id, at, actor, action, target, reason, before, after) VALUES ('x', 1, '', '', '', '', '', '')`,
     ).run()
     expect(() => db.exec(`DELETE FROM ${table}`)).toThrow('are never changed')
-    expect(() => db.exec(`UPDATE ${table} SET position = position + 1`)).toThrow('are never changed')
+    expect(() => db.exec(`UPDATE ${table} SET ${table === 'callers' ? 'id = id' : 'position = position'} + 1`)).toThrow('are never changed')
   }
-  db.exec('DROP TRIGGER closes_no_UPDATE; DROP TRIGGER calls_no_UPDATE')
+  db.exec('DROP TRIGGER closes_no_UPDATE; DROP TRIGGER ended_calls_no_UPDATE')
   db.exec(`UPDATE closes SET content = json_set(content, '$.name', 'Another name') WHERE account LIKE 'a%'`)
   db.exec(`UPDATE accounts SET used = 6 WHERE budget = 'b'; UPDATE rollup_hour SET input = input + 1 WHERE attribute = 'model'`)
   db.close()
@@ -66,6 +67,26 @@ test('calls, closes and the audit can not be changed afterwards, and what is cha
     { account: expect.stringContaining('rollup_hour model: input'), what: 'rollup', calls: 7, other: 8 },
   ])
   await second.close()
+})
+
+test('a ledger of an older version is brought up to date, and every call reads as before', async () => {
+  const dataDir = join(directory(), 'older')
+  mkdirSync(dataDir, { recursive: true })
+  const db = new DatabaseSync(ledgerPath(dataDir))
+  migrate(db, ledgerPath(dataDir), 2)
+  const add =
+    db.prepare(`INSERT INTO calls VALUES (NULL, ?, 1, ?, 'a', '', 'ann', 'k', 'openai', ?, '{}', 'openai.chat', 'done', 200, 'reported', '',
+    10, 0, 0, 5, 0, 7, ?, '[]', 0, 10, 5)`)
+  add.run('call-1', AT, 'gpt-5', '{"inputPico":1}')
+  add.run('call-2', AT + 1, 'gpt-5', null)
+  add.run('call-3', AT + 2, 'gpt-5', '{"inputPico":1}')
+  const read = 'SELECT position, id, ended_at, user, model, price, charges, held_output FROM calls ORDER BY position'
+  const before = db.prepare(read).all()
+  expect(before).toHaveLength(3)
+  migrate(db, ledgerPath(dataDir))
+  expect(db.prepare(read).all()).toEqual(before)
+  expect(db.prepare('SELECT count(*) AS n FROM callers').get()).toEqual({ n: 2 })
+  db.close()
 })
 
 test('a ledger thread that crashes is started again, and nothing is lost or taken in twice', async () => {

@@ -1,14 +1,21 @@
 import { crc32 } from 'node:zlib'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { Failure } from '../../engine/failure.ts'
+import { packEnded, packHeld, unpack } from './packed-record.ts'
 
 /**
- * One line of the journal: the CRC-32 of the JSON in eight hex digits, a space, the JSON, a newline.
- * (Putting the JSON together by hand was measured: 8 % faster, and a field that the domain gains would be forgotten.)
+ * One line of the journal: the CRC-32 of the record's text in eight hex digits, a space, the text, a newline. The text is the
+ * record's JSON; those of every call are packed.
  */
 export function toLine(record: LedgerRecord): string {
-  const json = JSON.stringify(record)
-  return `${checksum(json)} ${json}\n`
+  const text = textOfRecord(record)
+  return `${checksum(text)} ${text}\n`
+}
+
+function textOfRecord(record: LedgerRecord): string {
+  if (record.kind === 'held') return packHeld(record)
+  if (record.kind === 'ended') return packEnded(record)
+  return JSON.stringify(record)
 }
 
 const HEAD_BYTES = 9
@@ -18,15 +25,16 @@ const HEAD_BYTES = 9
  * @throws Failure store_unavailable where a newer Bursar wrote it
  */
 export function fromLine(line: Buffer): LedgerRecord | undefined {
-  const json = line.subarray(HEAD_BYTES)
-  if (json.length === 0 || line.toString('latin1', 0, HEAD_BYTES) !== `${checksum(json)} `) return undefined
-  const record: unknown = JSON.parse(json.toString('utf8'))
+  const bytes = line.subarray(HEAD_BYTES)
+  if (bytes.length === 0 || line.toString('latin1', 0, HEAD_BYTES) !== `${checksum(bytes)} `) return undefined
+  const text = bytes.toString('utf8')
+  const record: unknown = text.startsWith('[') ? unpack(text) : JSON.parse(text)
   if (!isRecord(record)) throw new Failure('store_unavailable', 'the journal holds a record of a newer Bursar: start that version again')
   return record
 }
 
-function checksum(json: string | Buffer): string {
-  return crc32(json).toString(16).padStart(8, '0')
+function checksum(text: string | Buffer): string {
+  return crc32(text).toString(16).padStart(8, '0')
 }
 
 const KINDS: Readonly<Record<LedgerRecord['kind'], true>> = {

@@ -1,4 +1,5 @@
 import type { EndedCall } from '../../domain/call.ts'
+import type { Attributes } from '../../domain/scope.ts'
 import type { Database } from './database.ts'
 
 const HOUR_MS = 3_600_000
@@ -51,23 +52,25 @@ export function marks(count: number): string {
  * look-up; the rows are made of what calls of the same attributes have in common.
  */
 export class Rollups {
-  readonly #entries = new Map<string, Entry>()
+  /** Calls of one caller share their attributes: what is the same object need not be compared. */
+  readonly #entries = new Map<Attributes, Entry[]>()
 
   /** Counts a call in the hour, and so in the UTC day, in which it ended. */
   add(ended: EndedCall): void {
-    const { team = '', project = '', user = '', key = '', provider, model } = ended.call.attributes
+    const { attributes } = ended.call
     const hour = ended.endedAt - (ended.endedAt % HOUR_MS)
-    const name = `${hour}\0${team}\0${project}\0${user}\0${key}\0${provider}\0${model}`
     const sums = sumsOf(ended)
-    const entry = this.#entries.get(name)
-    if (entry === undefined) this.#entries.set(name, { hour, values: [team, project, user, key, provider, model], sums })
+    const ofCaller = this.#entries.get(attributes) ?? []
+    if (ofCaller.length === 0) this.#entries.set(attributes, ofCaller)
+    const entry = ofCaller.find((known) => known.hour === hour)
+    if (entry === undefined) ofCaller.push({ hour, values: valuesOf(attributes), sums })
     else addTo(entry.sums, sums)
   }
 
   write(db: Database): void {
     const hours = new Map<string, RollupRow>()
     const days = new Map<string, RollupRow>()
-    for (const { hour, values, sums } of this.#entries.values()) {
+    for (const { hour, values, sums } of [...this.#entries.values()].flat()) {
       for (const key of hourKeys(hour, values)) addRow(hours, key, sums)
       addRow(days, [hour - (hour % DAY_MS), ...values], sums)
     }
@@ -75,6 +78,10 @@ export class Rollups {
     for (const { key, sums } of days.values()) db.run(ADD_DAY, ...key, ...sums)
     this.#entries.clear()
   }
+}
+
+function valuesOf({ team = '', project = '', user = '', key = '', provider, model }: Attributes): readonly string[] {
+  return [team, project, user, key, provider, model]
 }
 
 /** An hour has a row for all calls, one for each attribute, and one for each user of each team. */

@@ -152,7 +152,67 @@ ALTER TABLE calls ADD COLUMN held_input INTEGER NOT NULL DEFAULT -1;
 ALTER TABLE calls ADD COLUMN held_output INTEGER NOT NULL DEFAULT -1;
 `
 
-const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS]
+const CALL_COLUMNS =
+  'id, admitted_at, ended_at, ending, status, usage_kind, why, input, cached_input, cache_write, output, reasoning, cost_nano_usd, ' +
+  'charges, overrun, held_input, held_output'
+const CALLER_COLUMNS = 'team, project, user, key, provider, model, tags, endpoint'
+
+/**
+ * What calls of one caller to one model have in common is stored once: a call's row has half the bytes, and is written in two
+ * thirds of the time. `calls` reads as before.
+ */
+const CALLERS = `
+CREATE TABLE callers (
+  id INTEGER PRIMARY KEY,
+  team TEXT NOT NULL,
+  project TEXT NOT NULL,
+  user TEXT NOT NULL,
+  key TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  tags TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
+  price TEXT NOT NULL, -- '' where none is known
+  UNIQUE (user, key, model, provider, team, project, tags, endpoint, price)
+) STRICT;
+${immutable('callers')}
+
+CREATE TABLE ended_calls (
+  position INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  caller INTEGER NOT NULL, -- callers.id
+  admitted_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  ending TEXT NOT NULL,
+  status INTEGER,
+  usage_kind TEXT NOT NULL,
+  why TEXT NOT NULL,
+  input INTEGER NOT NULL,
+  cached_input INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  cost_nano_usd INTEGER NOT NULL,
+  charges TEXT NOT NULL, -- [[account id, amount, how much of it went beyond the hold], ...]
+  overrun INTEGER NOT NULL,
+  held_input INTEGER NOT NULL,
+  held_output INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO callers (${CALLER_COLUMNS}, price) SELECT DISTINCT ${CALLER_COLUMNS}, ifnull(price, '') FROM calls;
+INSERT INTO ended_calls (position, caller, ${CALL_COLUMNS})
+  SELECT calls.position, callers.id, ${CALL_COLUMNS.split(', ')
+    .map((name) => `calls.${name}`)
+    .join(', ')}
+  FROM calls JOIN callers USING (${CALLER_COLUMNS}) WHERE callers.price = ifnull(calls.price, '') ORDER BY calls.position;
+DROP TABLE calls;
+CREATE INDEX ended_calls_ended_at ON ended_calls (ended_at);
+${immutable('ended_calls')}
+CREATE VIEW calls AS
+  SELECT ended_calls.*, ${CALLER_COLUMNS}, nullif(price, '') AS price FROM ended_calls JOIN callers ON callers.id = ended_calls.caller;
+`
+
+const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS, CALLERS]
 
 function immutable(table: string): string {
   const trigger = (verb: string) =>
@@ -163,9 +223,10 @@ function immutable(table: string): string {
 /**
  * Brings the database up to this code's schema, each step in a transaction of its own; never backwards.
  * @param path of the database file, for messages
+ * @param to the schema to stop at; the latest unless told
  * @throws Failure store_unavailable where a newer Bursar wrote the database
  */
-export function migrate(db: DatabaseSync, path: string): void {
+export function migrate(db: DatabaseSync, path: string, to = MIGRATIONS.length): void {
   const version = integer(db.prepare('PRAGMA user_version').get() ?? {}, 'user_version')
   if (version > MIGRATIONS.length) {
     throw new Failure(
@@ -173,7 +234,7 @@ export function migrate(db: DatabaseSync, path: string): void {
       `${path} was written by a newer Bursar (schema ${version}; this one knows up to ${MIGRATIONS.length}): start that version, or restore the backup from before the update`,
     )
   }
-  for (const [i, step] of MIGRATIONS.slice(version).entries()) {
+  for (const [i, step] of MIGRATIONS.slice(version, to).entries()) {
     db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${version + i + 1}; COMMIT`)
   }
 }

@@ -1,0 +1,133 @@
+import type { Alert } from '../../domain/alert.ts'
+import type { Amount } from '../../domain/amount.ts'
+import type { Charge, Ending } from '../../domain/call.ts'
+import type { AccountKey, CallId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
+import type { Price } from '../../domain/price.ts'
+import type { LedgerRecord } from '../../domain/record.ts'
+import type { Attributes } from '../../domain/scope.ts'
+import type { Usage } from '../../domain/usage.ts'
+import { hasFields } from './row.ts'
+
+/*
+ * The two records that every call writes, without the names of their fields, and with what calls have in common as texts that
+ * are made and read once: measured, a third of the time of the plain JSON, and half of its bytes. Texts are divided by tabs,
+ * which JSON never has outside of its strings, nor inside.
+ */
+
+type Held = Extract<LedgerRecord, { kind: 'held' }>
+type Ended = Extract<LedgerRecord, { kind: 'ended' }>
+
+type PackedHeld = readonly [
+  kind: 'held',
+  id: CallId,
+  admittedAt: EpochMs,
+  endpoint: string,
+  input: number,
+  output: number,
+  costNanoUsd: Amount,
+  expiresAt: EpochMs,
+  accounts: readonly AccountKey[],
+  amounts: readonly Amount[],
+]
+
+type PackedEnded = readonly [
+  kind: 'ended',
+  call: CallId,
+  endedAt: EpochMs,
+  ending: Ending,
+  status: number | null,
+  usage: Usage,
+  costNanoUsd: Amount,
+  amounts: readonly Amount[],
+  overrun: Amount,
+  alerts: readonly Alert[],
+]
+
+/** A held record is followed by the texts of its attributes and its price, the latter empty where there is none. */
+const DIVIDER = '\t'
+
+export function packHeld({ hold }: Held): string {
+  const { call, charges, input, output, costNanoUsd, expiresAt } = hold
+  const accounts: AccountKey[] = []
+  const amounts: Amount[] = []
+  for (const { account, amount } of charges) {
+    accounts.push(account)
+    amounts.push(amount)
+  }
+  const { id, admittedAt, endpoint, attributes, price } = call
+  const packed: PackedHeld = ['held', id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, accounts, amounts]
+  return JSON.stringify(packed) + DIVIDER + textOf(attributes) + DIVIDER + (price === undefined ? '' : textOf(price))
+}
+
+export function packEnded({ settlement, alerts }: Ended): string {
+  const { call, endedAt, ending, status = null, usage, costNanoUsd, amounts, overrun } = settlement
+  const packed: PackedEnded = ['ended', call, endedAt, ending, status, usage, costNanoUsd, amounts, overrun, alerts]
+  return JSON.stringify(packed)
+}
+
+/** The record of a text that begins with a bracket; undefined where this version does not know it. */
+export function unpack(text: string): Held | Ended | undefined {
+  const [json = '', attributes = '', price = ''] = text.split(DIVIDER)
+  const packed: unknown = JSON.parse(json)
+  if (isPackedHeld(packed)) return unpackHeld(packed, attributes, price)
+  return isPackedEnded(packed) ? unpackEnded(packed) : undefined
+}
+
+function unpackHeld(packed: PackedHeld, attributesText: string, priceText: string): Held | undefined {
+  const [, id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, accounts, amounts] = packed
+  const attributes = known(attributesText, isAttributes)
+  const price = priceText === '' ? undefined : known(priceText, isPrice)
+  if (attributes === undefined) return undefined
+  const charges: Charge[] = []
+  for (let i = 0; i < accounts.length; i++) {
+    const account = accounts[i]
+    if (account !== undefined) charges.push({ account, amount: amounts[i] ?? 0 })
+  }
+  const call = { id, admittedAt, attributes, endpoint, ...(price === undefined ? {} : { price }) }
+  return { kind: 'held', hold: { call, charges, input, output, costNanoUsd, expiresAt } }
+}
+
+function unpackEnded(packed: PackedEnded): Ended {
+  const [, call, endedAt, ending, status, usage, costNanoUsd, amounts, overrun, alerts] = packed
+  const answered = status === null ? {} : { status }
+  return { kind: 'ended', settlement: { call, endedAt, ending, ...answered, usage, costNanoUsd, amounts, overrun }, alerts }
+}
+
+/** Callers choose attributes, so the number of texts that are remembered is bounded. */
+const KNOWN_MAX = 10_000
+const objects = new Map<string, object>()
+const texts = new WeakMap<object, string>()
+
+/** The JSON of an object that many records share, and that never changes. */
+export function textOf(shared: object): string {
+  const made = texts.get(shared)
+  if (made !== undefined) return made
+  const text = JSON.stringify(shared)
+  texts.set(shared, text)
+  return text
+}
+
+/** The object of such a text, and the same one for the same text. */
+function known<T extends object>(text: string, isKind: (value: unknown) => value is T): T | undefined {
+  const read = objects.get(text)
+  if (read !== undefined) return isKind(read) ? read : undefined
+  const value: unknown = JSON.parse(text)
+  if (!isKind(value)) return undefined
+  if (objects.size >= KNOWN_MAX) objects.clear()
+  objects.set(text, value)
+  texts.set(value, text)
+  return value
+}
+
+// The checksum says that it is a line of ours; these, which of ours.
+const isAttributes = hasFields<Attributes>('provider', 'model', 'tags')
+const isPrice = hasFields<Price>('inputPico', 'cachedInputPico', 'cacheWritePico', 'outputPico')
+
+function isPackedHeld(value: unknown): value is PackedHeld {
+  return Array.isArray(value) && value[0] === 'held'
+}
+
+function isPackedEnded(value: unknown): value is PackedEnded {
+  return Array.isArray(value) && value[0] === 'ended'
+}

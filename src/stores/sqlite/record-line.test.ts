@@ -1,0 +1,100 @@
+import { crc32 } from 'node:zlib'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Call, Hold, Settlement } from '../../domain/call.ts'
+import { toCallId } from '../../domain/ids.ts'
+import type { Price } from '../../domain/price.ts'
+import type { LedgerRecord } from '../../domain/record.ts'
+import type { Attributes } from '../../domain/scope.ts'
+import type { Usage } from '../../domain/usage.ts'
+import { accountOf, alert, audited, called, opened } from '../contract/sample-records.ts'
+import { fromLine, toLine } from './record-line.ts'
+
+const amount = fc.maxSafeNat()
+const id = fc.string({ minLength: 1, unit: 'grapheme' })
+// Typed so that a field which the domain gains has to be added here, and then has to survive.
+const attributes: fc.Arbitrary<Attributes> = fc.record<Required<Attributes>>(
+  { team: id, project: id, user: id, key: id, provider: id, model: id, tags: fc.dictionary(id, id).map((tags) => ({ ...tags })) },
+  { requiredKeys: ['provider', 'model', 'tags'] },
+)
+const price: fc.Arbitrary<Price> = fc.record({
+  inputPico: amount,
+  cachedInputPico: amount,
+  cacheWritePico: amount,
+  outputPico: amount,
+  source: id,
+})
+const call: fc.Arbitrary<Call> = fc
+  .record<Required<Call>>({
+    id: id.map(toCallId),
+    admittedAt: amount,
+    attributes,
+    endpoint: id,
+    price: fc.option(price, { nil: undefined }),
+  })
+  .map(({ price: known, ...rest }) => (known === undefined ? rest : { ...rest, price: known }))
+const hold: fc.Arbitrary<Hold> = fc.record<Required<Hold>>({
+  call,
+  charges: fc.array(fc.record({ account: id.map((name) => accountOf(name)), amount })),
+  input: amount,
+  output: amount,
+  costNanoUsd: amount,
+  expiresAt: amount,
+})
+const usage: fc.Arbitrary<Usage> = fc.oneof(
+  fc.constant<Usage>({ kind: 'none' }),
+  fc.record({ kind: fc.constant('reported' as const), counts: fc.record({ input: amount, output: amount }, { requiredKeys: [] }) }),
+  fc.record({
+    kind: fc.constant('estimated' as const),
+    counts: fc.record({ input: amount }),
+    billing: fc.record({ costNanoUsd: amount }),
+    why: id,
+  }),
+)
+const settlement: fc.Arbitrary<Settlement> = fc
+  .record<Required<Settlement>>({
+    call: id.map(toCallId),
+    endedAt: amount,
+    ending: fc.constantFrom('done', 'lost', 'client_gone'),
+    status: fc.option(fc.integer({ min: 100, max: 599 }), { nil: undefined }),
+    usage,
+    costNanoUsd: amount,
+    amounts: fc.array(amount),
+    overrun: amount,
+  })
+  .map(({ status, ...rest }) => (status === undefined ? rest : { ...rest, status }))
+
+const read = (line: string) => fromLine(Buffer.from(line.slice(0, -1)))
+
+test('a record that every call writes is read as it was written, on one line, whatever its texts hold', () => {
+  const records: fc.Arbitrary<LedgerRecord> = fc.oneof(
+    hold.map((held) => ({ kind: 'held' as const, hold: held })),
+    settlement.map((ended) => ({ kind: 'ended' as const, settlement: ended, alerts: [alert('global', 0.8)] })),
+  )
+  fc.assert(
+    fc.property(records, (record) => {
+      const line = toLine(record)
+      expect(line.indexOf('\n')).toBe(line.length - 1)
+      expect(read(line)).toEqual(record)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('and so is every other record, also the plain JSON of an older version', () => {
+  for (const record of [opened('global'), audited('an-entry'), ...called('call-1', { charges: { global: 4 } })]) {
+    expect(read(toLine(record))).toEqual(record)
+    const json = JSON.stringify(record)
+    expect(read(`${crc32(json).toString(16).padStart(8, '0')} ${json}\n`)).toEqual(record)
+  }
+})
+
+test('a line with a flipped bit is none', () => {
+  const [line] = called('call-1', { charges: { global: 4 } }).map(toLine)
+  const bytes = Buffer.from(line!.slice(0, -1))
+  for (let i = 0; i < bytes.length; i++) {
+    const damaged = Buffer.from(bytes)
+    damaged[i]! ^= 1
+    expect(fromLine(damaged)).toBeUndefined()
+  }
+})
