@@ -18,6 +18,8 @@ export interface CallBound {
   readonly outputExpected?: number
   /** How many answers the request asks for (`n`); each may be as long as the maximum. */
   readonly choices: number
+  /** The most seconds of audio in the input; absent: none. */
+  readonly audioSeconds?: number
   /** The class that the request asks for; absent: the provider's usual one. */
   readonly tier?: ServiceTier
 }
@@ -53,11 +55,16 @@ export function demandIn({ unit, weights }: Measure, bound: CallBound, price: Pr
     case 'usd':
       if (price === undefined) return { fixed: 0, perOutput: 0, scale: 1 }
       return {
-        fixed: bound.input * dearestInputPico(price, bound) + (price.requestPico ?? 0),
+        fixed: fixedPico(bound, price),
         perOutput: bound.choices * dearestOutputPico(price, bound),
         scale: PICO_PER_NANO,
       }
   }
+}
+
+function fixedPico(bound: CallBound, price: Price): number {
+  const { requestPico = 0, audioSecondPico = 0 } = price
+  return bound.input * dearestInputPico(price, bound) + requestPico + Math.ceil((bound.audioSeconds ?? 0) * audioSecondPico)
 }
 
 /** The demand's amount for that maximum output, in the account's unit; rounded up, so that it bounds the cost. */

@@ -1,5 +1,5 @@
 import type { Ending } from '../domain/call.ts'
-import { NOT_UNDERSTOOD, type Usage } from '../domain/usage.ts'
+import { NOT_UNDERSTOOD, type TokenCounts, type Usage } from '../domain/usage.ts'
 import type { AnswerReading } from '../providers/provider.ts'
 
 /** Every way in which a call can end, once it was admitted. All of them meet in the pipeline, which settles in one place. */
@@ -59,16 +59,19 @@ function usageOfAnswer(reading: AnswerReading, estimates: Estimates): Usage | 'h
 function usageOfReading(reading: AnswerReading, estimates: Estimates, why: string): Usage {
   const billing = reading.billing === undefined ? {} : { billing: reading.billing }
   if (reading.isComplete && reading.reported !== undefined) return { kind: 'reported', counts: reading.reported, ...billing }
-  const isNothingProduced = reading.produced === '' && reading.producedBeyond === 0
-  if (reading.isError && isNothingProduced) return usageOfError(reading)
-  const reported = reading.reported ?? {}
-  const output = isNothingProduced ? 0 : estimates.text(reading.produced) + reading.producedBeyond
-  return {
-    kind: 'estimated',
-    counts: { ...reported, input: reported.input ?? estimates.input(), output: Math.max(reported.output ?? 0, output) },
-    ...billing,
-    why: reading.isNotUnderstood === true ? NOT_UNDERSTOOD : why,
-  }
+  if (reading.isError && isNothingProduced(reading)) return usageOfError(reading)
+  const counts = estimatedCounts(reading, estimates)
+  return { kind: 'estimated', counts, ...billing, why: reading.isNotUnderstood === true ? NOT_UNDERSTOOD : (reading.standIn?.why ?? why) }
+}
+
+function isNothingProduced({ produced, producedBeyond, standIn }: AnswerReading): boolean {
+  return produced === '' && producedBeyond === 0 && standIn === undefined
+}
+
+function estimatedCounts(reading: AnswerReading, estimates: Estimates): TokenCounts {
+  const { reported = {}, standIn, produced, producedBeyond } = reading
+  const output = standIn?.output ?? (isNothingProduced(reading) ? 0 : estimates.text(produced) + producedBeyond)
+  return { ...reported, input: reported.input ?? standIn?.input ?? estimates.input(), output: Math.max(reported.output ?? 0, output) }
 }
 
 /** A provider's own error costs what the provider says, and nothing where it says nothing. */

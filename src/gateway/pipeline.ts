@@ -93,7 +93,7 @@ function shuttingDown(): GatewayError {
 
 async function read(deps: GatewayDeps, request: IncomingMessage, to: Pick<Asked, 'route' | 'key' | 'metered'>): Promise<Asked> {
   const body = await readBody(request, deps.bodyBytesMax)
-  const { facts, json } = to.metered.readRequest(body, to.route.values)
+  const { facts, json } = to.metered.readRequest(body, to.route.values, request.headers['content-type'] ?? '')
   return { ...to, body, json, facts, target: chooseTarget(deps.upstreams, to.route, facts.model) }
 }
 
@@ -119,8 +119,8 @@ async function reserve(
 function boundOf(deps: GatewayDeps, { facts, route, target, key }: Asked): CallBound {
   const outputMax = facts.outputMax ?? deps.outputMaxOf(route, target.model)
   const outputMin = facts.canClamp ? Math.min(facts.outputMin, outputMax) : outputMax
-  const tier = facts.tier === undefined ? {} : { tier: facts.tier }
-  const bound = { input: facts.inputBound, outputMax, outputMin, choices: facts.choices, ...tier }
+  const { inputBound: input, choices, audioSeconds = 0, tier } = facts
+  const bound = { input, outputMax, outputMin, choices, audioSeconds, ...(tier === undefined ? {} : { tier }) }
   if (facts.outputMax !== undefined || !facts.canClamp) return bound
   const expected = deps.expectedOutput.of(key.row.id, target.model)
   return { ...bound, outputExpected: Math.min(outputMax, Math.max(outputMin, expected)) }
@@ -195,7 +195,7 @@ function readerOf({ metered, facts }: Asked, { hidesUsageChunk }: OutgoingBody):
 }
 
 function estimatesOf(deps: GatewayDeps, { metered, json, facts }: Asked): Estimates {
-  return { input: () => metered.estimateInput(json), text: deps.countTokens, isBackground: facts.isBackground === true }
+  return { input: () => metered.estimateInput(json, facts), text: deps.countTokens, isBackground: facts.isBackground === true }
 }
 
 interface Dispatched {

@@ -23,6 +23,7 @@ export class ReadingSoFar {
   #produced: string[] = []
   #producedChars = 0
   #producedBeyond = 0
+  #standIn: AnswerReading['standIn']
 
   /**
    * The latest report counts: where a provider reports more than once, its counts are cumulative.
@@ -57,6 +58,11 @@ export class ReadingSoFar {
     this.#produced.push(text)
   }
 
+  /** What stands for tokens that the provider does not count. */
+  standIn(tokens: NonNullable<AnswerReading['standIn']>): void {
+    this.#standIn = tokens
+  }
+
   get reported(): TokenCounts | undefined {
     return this.#reported
   }
@@ -69,6 +75,7 @@ export class ReadingSoFar {
       produced: this.#produced.join(''),
       producedBeyond: this.#producedBeyond,
       isError: this.#isError,
+      ...(this.#standIn === undefined ? {} : { standIn: this.#standIn }),
       ...(this.#isNotUnderstood && !this.#isComplete ? { isNotUnderstood: true } : {}),
     }
   }
@@ -224,6 +231,12 @@ export function asList(value: unknown): readonly unknown[] {
 /** The objects of a list. */
 export function asObjects(value: unknown): readonly JsonObject[] {
   return asList(value).filter((item) => isObject(item))
+}
+
+/** The text that a member is; '' where it is none. */
+export function stringIn(object: JsonObject, name: string): string {
+  const value = object[name]
+  return typeof value === 'string' ? value : ''
 }
 
 /** Members of an answer or a request that hold text which models read or write. */

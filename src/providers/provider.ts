@@ -21,6 +21,8 @@ export interface RequestFacts {
   readonly isBackground?: boolean
   /** The class of a price that the request asks for; absent: the provider's usual one. */
   readonly tier?: ServiceTier | undefined
+  /** The most seconds of audio that the input can have; absent: none. */
+  readonly audioSeconds?: number
   /** How many answers are asked for (`n`, `best_of`, a list of prompts); >= 1. */
   readonly choices: number
 }
@@ -44,6 +46,8 @@ export interface AnswerReading {
   readonly reported?: TokenCounts
   /** What it says of its price; absent: nothing. */
   readonly billing?: Billing
+  /** Tokens that stand for what the provider counts in another way, or not at all (images, audio), and why. */
+  readonly standIn?: { readonly input?: number; readonly output?: number; readonly why: string }
   /** True where a usage object was there, and nothing in it was understood. */
   readonly isNotUnderstood?: boolean
   /** True where the report covers input and output, so that nothing has to be estimated. */
@@ -91,13 +95,13 @@ export interface Endpoint {
 export interface Metered {
   readonly kind: 'metered'
   /** @throws InvalidRequest where the body is no JSON object, names no model, or holds a value that can't be bounded */
-  readonly readRequest: (body: Buffer, path: PathValues) => { readonly facts: RequestFacts; readonly json: JsonObject }
+  readonly readRequest: (body: Buffer, path: PathValues, contentType: string) => { readonly facts: RequestFacts; readonly json: JsonObject }
   /** `changes.model` is set only where the model stands in the body: one that stands in the path is changed there. */
   readonly prepare: (body: Buffer, json: JsonObject, changes: RequestChanges, path: PathValues) => OutgoingBody
   /** A tighter upper bound of the input by a tokenizer; absent where no tokenizer is known to bound this API's models. */
   readonly refineInputBound?: (json: JsonObject) => number
   /** An estimate (not a bound) of the input's tokens by a tokenizer, for answers that report none. */
-  readonly estimateInput: (json: JsonObject) => number
+  readonly estimateInput: (json: JsonObject, facts: RequestFacts) => number
   /** A whole, decoded answer. Never throws, whatever the bytes. */
   readonly readAnswer: (status: number, body: Buffer, headers: AnswerHeaders) => AnswerReading
   readonly readStream: (hidesUsageChunk: boolean, headers: AnswerHeaders) => AnswerStream

@@ -57,6 +57,8 @@ const FAMILIES = [
   'openai.responses',
   'openai.embeddings',
   'anthropic.messages',
+  'gemini.interactions',
+  'openai.transcriptions',
 ]
 
 /** What is wrong in its reading; undefined: nothing. */

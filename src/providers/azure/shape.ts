@@ -1,18 +1,28 @@
 import { keyHeader } from '../key-header.ts'
 import { openAiError } from '../openai/errors.ts'
 import { openAiOutputMax } from '../openai/output-max.ts'
-import { chat, completions, embeddings, responses } from '../openai/shape.ts'
+import { chat, completions, embeddings, media, responses } from '../openai/shape.ts'
 import type { ApiShape, Endpoint } from '../provider.ts'
 
-/** The deployment is the model: what it runs is not in the request. */
-function ofDeployment(action: string, admission: Endpoint['admission']): Endpoint {
-  const path = `/openai/deployments/{model}/${action}`
-  return { name: `azure.${action.replace(/^.*\//, '')}`, method: 'POST', path, upstreamPath: path, admission }
+function nameOf(action: string): string {
+  return `azure.${action.replace(/^.*\//, '')}`
 }
 
-function versionOne(action: string, admission: Endpoint['admission']): Endpoint {
+/** Images and audio by the same names as OpenAI's, in both paths. */
+const ofMedia: readonly Endpoint[] = media.flatMap(([openAiName, path, admission]) => {
+  const name = openAiName.replace('openai.', 'azure.')
+  return [ofDeployment(path.slice(1), admission, name), versionOne(path.slice(1), admission, name)]
+})
+
+/** The deployment is the model: what it runs is not in the request. */
+function ofDeployment(action: string, admission: Endpoint['admission'], name = nameOf(action)): Endpoint {
+  const path = `/openai/deployments/{model}/${action}`
+  return { name, method: 'POST', path, upstreamPath: path, admission }
+}
+
+function versionOne(action: string, admission: Endpoint['admission'], name = nameOf(action)): Endpoint {
   const path = `/openai/v1/${action}`
-  return { name: `azure.${action.replace(/^.*\//, '')}`, method: 'POST', path, upstreamPath: path, admission }
+  return { name, method: 'POST', path, upstreamPath: path, admission }
 }
 
 /**
@@ -29,6 +39,7 @@ export const azure: ApiShape = {
     versionOne('completions', completions),
     versionOne('responses', responses),
     versionOne('embeddings', embeddings),
+    ...ofMedia,
     { name: 'azure.models', method: 'GET', path: '/openai/v1/models', upstreamPath: '/openai/v1/models', admission: { kind: 'free' } },
   ],
   authorizer: ({ apiKey }) => keyHeader('api-key', apiKey),

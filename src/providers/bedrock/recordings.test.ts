@@ -93,7 +93,7 @@ describe.skipIf(!hasRecordings)('recorded answers of Bedrock', () => {
       if (('omitted' in request && request.omitted !== 0) || typeof request.body !== 'object' || request.body === null) return []
       if (response.status >= 400 || expected.input_tokens === null) return []
       const body = Buffer.from(JSON.stringify(request.body))
-      const { facts } = meteredOf(recording).readRequest(body, { model: model ?? '' })
+      const { facts } = meteredOf(recording).readRequest(body, { model: model ?? '' }, '')
       return facts.inputBound < expected.input_tokens ? [`${id}: ${expected.input_tokens} of ${facts.inputBound}`] : []
     })
     expect(wrong).toEqual([])

@@ -8,11 +8,11 @@ function meteredOf(action: string): Metered {
 }
 
 const factsOf = (action: string, model: string, body: string): RequestFacts =>
-  meteredOf(action).readRequest(Buffer.from(body), { model }).facts
+  meteredOf(action).readRequest(Buffer.from(body), { model }, '').facts
 
 function clamped(action: string, model: string, body: string): string {
   const metered = meteredOf(action)
-  const { json } = metered.readRequest(Buffer.from(body), { model })
+  const { json } = metered.readRequest(Buffer.from(body), { model }, '')
   return metered.prepare(Buffer.from(body), json, { outputMax: 5 }, { model }).body.toString()
 }
 

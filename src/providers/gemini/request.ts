@@ -18,11 +18,11 @@ const MAXIMA = ['maxOutputTokens', 'max_output_tokens'] as const
 const CHOICES = ['candidateCount', 'candidate_count'] as const
 
 /** An image of any size: 258 tokens for each tile of 768 pixels (https://ai.google.dev/gemini-api/docs/tokens); 12,000 x 12,000 pixels. */
-const IMAGE_TOKENS_MAX = 66_048
+export const IMAGE_TOKENS_MAX = 66_048
 /** 1,000 pages of 258 tokens (https://ai.google.dev/gemini-api/docs/document-processing). */
-const DOCUMENT_TOKENS_MAX = 258_000
+export const DOCUMENT_TOKENS_MAX = 258_000
 /** Files and caches are named, not sent: no more than the largest context window (https://ai.google.dev/gemini-api/docs/models). */
-const CONTEXT_TOKENS_MAX = 2_097_152
+export const CONTEXT_TOKENS_MAX = 2_097_152
 
 /** @throws InvalidRequest */
 export function readGenerateRequest(isStream: boolean): (body: Buffer, path: PathValues) => Read {

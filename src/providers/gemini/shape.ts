@@ -2,6 +2,7 @@ import { keyHeader } from '../key-header.ts'
 import type { ApiShape, Endpoint } from '../provider.ts'
 import { embed, generate, streamGenerate } from './admissions.ts'
 import { geminiError } from './errors.ts'
+import { interactions } from './interactions.ts'
 import { geminiOutputMax } from './output-max.ts'
 
 function post(name: string, action: string, admission: Endpoint['admission']): Endpoint {
@@ -21,6 +22,13 @@ export const gemini: ApiShape = {
     post('gemini.generateContent', 'streamGenerateContent', streamGenerate),
     post('gemini.embed', 'embedContent', embed),
     post('gemini.embed', 'batchEmbedContents', embed),
+    {
+      name: 'gemini.interactions',
+      method: 'POST',
+      path: '/v1beta/interactions',
+      upstreamPath: '/v1beta/interactions',
+      admission: interactions,
+    },
     post('gemini.countTokens', 'countTokens', { kind: 'free' }),
     list('/v1beta/models'),
     list('/v1beta/models/{model}'),

@@ -85,6 +85,13 @@ export function readEmbeddingsRequest(body: Buffer, path?: PathValues): Read {
   return { json, facts }
 }
 
+/** Some rerankers count the query with each of the documents. */
+export function readRerankRequest(body: Buffer, path?: PathValues): Read {
+  const { json, facts } = readEmbeddingsRequest(body, path)
+  const query = typeof json['query'] === 'string' ? Buffer.byteLength(json['query']) : body.length
+  return { json, facts: { ...facts, inputBound: facts.inputBound + query * asList(json['documents']).length } }
+}
+
 /** Asks for the usage chunk of a stream; a client that did not ask for it must not see it. */
 export function prepareChat(body: Buffer, json: JsonObject, changes: RequestChanges): OutgoingBody {
   const asksForUsage = asObject(json['stream_options'])?.['include_usage'] === true

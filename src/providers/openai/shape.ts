@@ -11,9 +11,13 @@ import {
   readChatRequest,
   readCompletionRequest,
   readEmbeddingsRequest,
+  readRerankRequest,
   readResponsesRequest,
   refineInputBound,
 } from './request.ts'
+import { images } from './images.ts'
+import { speech } from './speech.ts'
+import { transcriptions } from './transcriptions.ts'
 import { isUsageChunk, readChatParts, readEmbeddingsParts, readResponsesParts } from './stream.ts'
 
 function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () => AnswerParts): Metered {
@@ -40,6 +44,15 @@ export const chat = metered({ readRequest: readChatRequest, prepare: prepareChat
 export const completions = metered({ readRequest: readCompletionRequest, prepare: prepareChat }, readChatParts)
 export const responses = metered({ readRequest: readResponsesRequest, prepare: prepareResponses }, readResponsesParts)
 export const embeddings = metered({ readRequest: readEmbeddingsRequest, prepare: prepareEmbeddings }, readEmbeddingsParts)
+const rerank = metered({ readRequest: readRerankRequest, prepare: prepareEmbeddings }, readEmbeddingsParts)
+/** Images and audio. */
+export const media: readonly (readonly [name: string, path: string, admission: Endpoint['admission']])[] = [
+  ['openai.images', '/images/generations', images],
+  ['openai.images', '/images/edits', images],
+  ['openai.transcriptions', '/audio/transcriptions', transcriptions],
+  ['openai.transcriptions', '/audio/translations', transcriptions],
+  ['openai.speech', '/audio/speech', speech],
+]
 
 /** The API of OpenAI, and of everything that imitates it. A `base_url` ends in `/v1`. */
 export const openAi: ApiShape = {
@@ -50,6 +63,10 @@ export const openAi: ApiShape = {
     post('openai.responses', '/responses', responses),
     post('openai.responses', '/responses/compact', responses),
     post('openai.embeddings', '/embeddings', embeddings),
+    ...media.map(([name, path, admission]) => post(name, path, admission)),
+    post('openai.images', '/images', images),
+    post('openai.rerank', '/rerank', rerank),
+    free('POST', 'openai.moderations', '/moderations'),
     free('POST', 'openai.input_tokens', '/responses/input_tokens'),
     free('GET', 'openai.models', '/models'),
     free('GET', 'openai.models', '/models/{model}'),

@@ -45,6 +45,11 @@ export function readResponsesUsage(value: unknown): TokenCounts | undefined {
   })
 }
 
+/** The usage object of images and audio: some write it as chat completions do, others as responses. */
+export function readMediaUsage(value: unknown): TokenCounts | undefined {
+  return asObject(value)?.['prompt_tokens'] === undefined ? readResponsesUsage(value) : readChatUsage(value)
+}
+
 /** The parts that some models price apart. */
 function mediaOf(input: JsonObject, output: JsonObject): { readonly [Name in keyof TokenCounts]?: number | undefined } {
   const cached = detailsOf(input, ['cached_tokens_details'])

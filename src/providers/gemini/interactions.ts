@@ -1,0 +1,123 @@
+import { isId } from '../../domain/ids.ts'
+import { type TokenCounts, toCount } from '../../domain/usage.ts'
+import { type AnswerParts, asObject, asObjects, createSseAnswer, readWhole, ReadingSoFar, textOf } from '../answer.ts'
+import { readBilling } from '../billing.ts'
+import { jsonMembers, spliceBytes } from '../json-members.ts'
+import { checkMembersOnce, countAt, setAt } from '../member-path.ts'
+import { InvalidRequest, type JsonObject, type Metered, type OutgoingBody, type RequestChanges, type RequestFacts } from '../provider.ts'
+import { parseObjectBody, setMember } from '../request-body.ts'
+import { tokenCounts } from '../token-counts.ts'
+import { CONTEXT_TOKENS_MAX, DOCUMENT_TOKENS_MAX, estimateGeminiInput, IMAGE_TOKENS_MAX } from './request.ts'
+
+/* The Interactions API (https://ai.google.dev/gemini-api/docs/interactions): a model or an agent, whole or in events. */
+
+const CONFIG = 'generation_config'
+const MAXIMUM = [CONFIG, 'max_output_tokens'] as const
+
+/** @throws InvalidRequest */
+function readInteractionRequest(body: Buffer): { facts: RequestFacts; json: JsonObject } {
+  const json = parseObjectBody(body)
+  checkMembersOnce(body, json, [CONFIG])
+  const model = json['model'] ?? json['agent']
+  if (typeof model !== 'string' || !isId(model)) throw new InvalidRequest('"model" or "agent" must be a string of 1 to 200 characters')
+  const outputMax = countAt(json, MAXIMUM)
+  const isAgent = json['model'] === undefined
+  return {
+    json,
+    facts: {
+      model,
+      isStream: json['stream'] === true,
+      inputBound: Math.max(1, body.length + mediaTokens(json['input']) + contextTokens(json)),
+      ...(outputMax === undefined ? {} : { outputMax }),
+      outputMin: 1,
+      canClamp: !isAgent,
+      choices: 1,
+      isBackground: json['background'] === true,
+      tier: undefined,
+    },
+  }
+}
+
+function contextTokens(json: JsonObject): number {
+  return json['previous_interaction_id'] === undefined || json['previous_interaction_id'] === null ? 0 : CONTEXT_TOKENS_MAX
+}
+
+const MEDIA: Readonly<Record<string, number>> = {
+  image: IMAGE_TOKENS_MAX,
+  document: DOCUMENT_TOKENS_MAX,
+  audio: CONTEXT_TOKENS_MAX,
+  video: CONTEXT_TOKENS_MAX,
+}
+
+/** Of its content, and of the content of its turns. */
+function mediaTokens(input: unknown): number {
+  const parts = asObjects(Array.isArray(input) ? input : [input])
+  return parts.reduce((sum, part) => {
+    const type = typeof part['type'] === 'string' ? part['type'] : ''
+    return sum + (MEDIA[type] ?? 0) + (part['content'] === undefined ? 0 : mediaTokens(part['content']))
+  }, 0)
+}
+
+function prepareInteraction(body: Buffer, _json: JsonObject, { model, outputMax }: RequestChanges): OutgoingBody {
+  const members = jsonMembers(body)
+  const splices = [
+    ...(model === undefined ? [] : [setMember(body, members, 'model', JSON.stringify(model))]),
+    ...(outputMax === undefined ? [] : [setAt(body, members, MAXIMUM, String(outputMax))]),
+  ]
+  return { body: spliceBytes(body, splices), hidesUsageChunk: false }
+}
+
+/** Prompts of tools stand outside of the input's count, thoughts outside of the output's. */
+function readInteractionUsage(usage: JsonObject | undefined): TokenCounts | undefined {
+  const input = toCount(usage?.['total_input_tokens'])
+  if (usage === undefined || input === undefined) return undefined
+  const output = toCount(usage['total_output_tokens'])
+  const reasoning = toCount(usage['total_thought_tokens'])
+  return tokenCounts({
+    input: input + (toCount(usage['total_tool_use_tokens']) ?? 0),
+    output: output === undefined ? reasoning : output + (reasoning ?? 0),
+    cachedInput: toCount(usage['total_cached_tokens']),
+    reasoning,
+    audioInput: countOf('audio', usage['input_tokens_by_modality']),
+    audioOutput: countOf('audio', usage['output_tokens_by_modality']),
+    imageOutput: countOf('image', usage['output_tokens_by_modality']),
+  })
+}
+
+function countOf(wanted: string, counts: unknown): number | undefined {
+  return toCount(asObjects(counts).find(({ modality }) => modality === wanted)?.['tokens'])
+}
+
+function readInteractionParts(): AnswerParts {
+  const soFar = new ReadingSoFar()
+  const read = (interaction: JsonObject): boolean => {
+    const reported = asObject(interaction['usage'])
+    const usage = readInteractionUsage(reported)
+    soFar.report(usage, usage?.output !== undefined, reported)
+    soFar.bill(readBilling(undefined, interaction['service_tier']))
+    return usage?.output !== undefined
+  }
+  return {
+    whole: (data) => {
+      if (data['error'] !== undefined || data['status'] === 'failed') soFar.fail()
+      if (!read(data)) soFar.produce(textOf(data['steps'] ?? data['outputs']))
+    },
+    event: (data) => {
+      if (data['error'] !== undefined || data['event_type'] === 'error') soFar.fail()
+      const interaction = asObject(data['interaction'])
+      if (interaction !== undefined) read(interaction)
+      const delta = asObject(data['delta'])
+      if (delta !== undefined) soFar.produce(textOf(delta))
+    },
+    reading: () => soFar.reading(),
+  }
+}
+
+export const interactions: Metered = {
+  kind: 'metered',
+  readRequest: readInteractionRequest,
+  prepare: prepareInteraction,
+  estimateInput: estimateGeminiInput,
+  readAnswer: (status, body) => readWhole(readInteractionParts(), status, body),
+  readStream: () => createSseAnswer(readInteractionParts()),
+}
