@@ -15,6 +15,7 @@ import { hashSecret, KeyBook } from './engine/key-book.ts'
 import { createKeys, FILE_KEY_PREFIX } from './engine/keys.ts'
 import type { Clock } from './engine/ports.ts'
 import { systemClock } from './engine/system-clock.ts'
+import { JobPoller } from './gateway/job-poller.ts'
 import { createPipeline } from './gateway/pipeline.ts'
 import { createRouter } from './gateway/route.ts'
 import { createUpstream } from './gateway/upstream.ts'
@@ -106,7 +107,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   const listener = createListener(getRequestListener(api.fetch), pipeline)
   const url = await listen(listener, server)
   setTimeout(loadTokenizer, TICK_MS).unref()
-  const ticking = setInterval(() => void engine.tick().catch((error: unknown) => log('a tick failed', error)), TICK_MS)
+  const ticking = startTicking(engine, new JobPoller({ engine, upstreams, clock, countTokens, ended: metrics.ended, log }), log)
   return {
     engine,
     url,
@@ -119,6 +120,13 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       await ledgerStore.close()
     },
   }
+}
+
+function startTicking(engine: Engine, jobs: JobPoller, log: AppOptions['log']): NodeJS.Timeout {
+  return setInterval(() => {
+    engine.tick().catch((error: unknown) => log('a tick failed', error))
+    jobs.tick().catch((error: unknown) => log('asking for jobs failed', error))
+  }, TICK_MS)
 }
 
 /** One port for both: calls to providers pass no web framework, which would cost more than all of the gateway. */

@@ -220,14 +220,31 @@ describe('no bypass', () => {
   })
 })
 
-/** Endpoints that providers do not charge for: lists of models, and counts of tokens. */
+/** Endpoints that providers do not charge for: lists of models, counts of tokens, moderations, files, what became of work. */
 const FREE: readonly string[] = [
+  'anthropic DELETE /v1/messages/batches/{id}',
+  'anthropic GET /v1/messages/batches',
+  'anthropic GET /v1/messages/batches/{id}',
+  'anthropic GET /v1/messages/batches/{id}/results',
   'anthropic GET /v1/models',
   'anthropic GET /v1/models/{model}',
+  'anthropic POST /v1/messages/batches/{id}/cancel',
   'anthropic POST /v1/messages/count_tokens',
+  'azure DELETE /openai/v1/files/{id}',
+  'azure DELETE /openai/v1/responses/{id}',
+  'azure GET /openai/v1/batches',
+  'azure GET /openai/v1/batches/{id}',
+  'azure GET /openai/v1/files',
+  'azure GET /openai/v1/files/{id}',
+  'azure GET /openai/v1/files/{id}/content',
   'azure GET /openai/v1/models',
+  'azure GET /openai/v1/responses/{id}',
+  'azure POST /openai/v1/batches/{id}/cancel',
+  'azure POST /openai/v1/files',
+  'azure POST /openai/v1/responses/{id}/cancel',
   'bedrock POST /model/{model}/count-tokens',
   'cohere POST /v1/tokenize',
+  'gemini GET /v1beta/interactions/{id}',
   'gemini GET /v1beta/models',
   'gemini GET /v1beta/models/{model}',
   'gemini POST /v1beta/models/{model}:countTokens',
@@ -235,8 +252,20 @@ const FREE: readonly string[] = [
   'ollama GET /api/tags',
   'ollama GET /api/version',
   'ollama POST /api/show',
+  'openai DELETE /v1/files/{id}',
+  'openai DELETE /v1/responses/{id}',
+  'openai GET /v1/batches',
+  'openai GET /v1/batches/{id}',
+  'openai GET /v1/files',
+  'openai GET /v1/files/{id}',
+  'openai GET /v1/files/{id}/content',
   'openai GET /v1/models',
   'openai GET /v1/models/{model}',
+  'openai GET /v1/responses/{id}',
+  'openai POST /v1/batches/{id}/cancel',
+  'openai POST /v1/files',
+  'openai POST /v1/moderations',
+  'openai POST /v1/responses/{id}/cancel',
   'openai POST /v1/responses/input_tokens',
   'vertex POST /v1/projects/{project}/locations/{location}/publishers/{publisher}/models/{model}:countTokens',
   'vertex POST /v1/publishers/{publisher}/models/{model}:countTokens',
@@ -245,6 +274,7 @@ const FREE: readonly string[] = [
 ]
 
 function isAdmissionRule(admission: Endpoint['admission'] | undefined): boolean {
+  if (admission?.kind === 'batch') return typeof admission.requestsIn === 'function' && typeof admission.job.read === 'function'
   if (admission?.kind !== 'metered') return admission?.kind === 'free'
   const { readRequest, prepare, estimateInput, readAnswer, readStream } = admission
   return [readRequest, prepare, estimateInput, readAnswer, readStream].every((part) => typeof part === 'function')

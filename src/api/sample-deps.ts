@@ -146,6 +146,8 @@ function sampleEngine(resets: string[]): Engine {
   return {
     admit: absent,
     settle: absent,
+    defer: absent,
+    deferred: () => [],
     tick: absent,
     reconfigure: absent,
     reset: (id, { actor, reason }) => {

@@ -336,7 +336,7 @@ function usageOf({ bound, outputMax }: PlainCall, step: Step & { readonly kind: 
 
 function chargesOf(accounts: readonly Account[], usage: Usage): readonly number[] {
   const tokens = chargedTokens(usage)
-  return accounts.map(({ budget }) => chargeIn(budget, usage, tokens, costNanoUsd(tokens, PRICE)))
+  return accounts.map(({ budget }) => chargeIn(budget, tokens, costNanoUsd(tokens, PRICE)))
 }
 
 function plainCharge(unit: Unit, usage: Usage): number {

@@ -18,6 +18,8 @@ export interface CallBound {
   readonly outputExpected?: number
   /** How many answers the request asks for (`n`); each may be as long as the maximum. */
   readonly choices: number
+  /** How many requests the call is made of: those of a batch; absent: 1. */
+  readonly requests?: number
   /** The most seconds of audio in the input; absent: none. */
   readonly audioSeconds?: number
   /** The class that the request asks for; absent: the provider's usual one. */
@@ -51,7 +53,7 @@ export function demandIn({ unit, weights }: Measure, bound: CallBound, price: Pr
         scale: WEIGHT_ONE,
       }
     case 'requests':
-      return { fixed: 1, perOutput: 0, scale: 1 }
+      return { fixed: bound.requests ?? 1, perOutput: 0, scale: 1 }
     case 'usd':
       if (price === undefined) return { fixed: 0, perOutput: 0, scale: 1 }
       return {
@@ -64,7 +66,8 @@ export function demandIn({ unit, weights }: Measure, bound: CallBound, price: Pr
 
 function fixedPico(bound: CallBound, price: Price): number {
   const { requestPico = 0, audioSecondPico = 0 } = price
-  return bound.input * dearestInputPico(price, bound) + requestPico + Math.ceil((bound.audioSeconds ?? 0) * audioSecondPico)
+  const { input, requests = 1, audioSeconds = 0 } = bound
+  return input * dearestInputPico(price, bound) + requests * requestPico + Math.ceil(audioSeconds * audioSecondPico)
 }
 
 /** The demand's amount for that maximum output, in the account's unit; rounded up, so that it bounds the cost. */

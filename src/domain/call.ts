@@ -36,6 +36,12 @@ export interface Hold {
   readonly expiresAt: EpochMs
 }
 
+/** A hold whose call has not ended. */
+export interface OpenHold extends Hold {
+  /** The provider's id of the work that goes on there after it answered: a batch, a response in the background. */
+  readonly job?: string
+}
+
 /**
  * How a call ended.
  * `done`: the provider answered. `provider_error`: it answered with an error. `client_gone`: the caller hung up.
@@ -87,13 +93,13 @@ export function costOf(usage: Usage, tokens: ChargedTokens, price: Price | undef
 }
 
 /** What a call adds to an account of such a budget. A call that used nothing counts as no request either. */
-export function chargeIn({ unit, weights }: Measure, usage: Usage, tokens: ChargedTokens, cost: Amount): Amount {
+export function chargeIn({ unit, weights }: Measure, tokens: ChargedTokens, cost: Amount): Amount {
   switch (unit) {
     case 'tokens':
       return weights === undefined ? totalTokens(tokens) : weightedTokens(tokens, weights)
     case 'usd':
       return cost
     case 'requests':
-      return usage.kind === 'none' ? 0 : 1
+      return tokens.requests
   }
 }

@@ -120,7 +120,8 @@ describe('a cost is exact', () => {
 
   test('a call, a search of the web and a second of audio have prices of their own', () => {
     const at = price({ requestPico: 12_000_000, webSearchPico: 10_000_000, audioSecondPico: 100_000_000 })
-    expect(costNanoUsd({ ...NO_TOKENS, input: 1 }, at)).toBe(12_000)
+    expect(costNanoUsd({ ...NO_TOKENS, input: 1, requests: 1 }, at)).toBe(12_000)
+    expect(costNanoUsd({ ...NO_TOKENS, input: 1, requests: 3 }, at)).toBe(36_000)
     expect(costNanoUsd({ ...NO_TOKENS, webSearches: 3 }, at)).toBe(30_000)
     expect(costNanoUsd({ ...NO_TOKENS, audioSeconds: 2 }, at)).toBe(200_000)
   })

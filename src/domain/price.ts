@@ -96,9 +96,9 @@ function outputPico(tokens: ChargedTokens, rates: Rates): number {
 }
 
 function besideTokensPico(tokens: ChargedTokens, price: Price): number {
-  const isUsed = tokens.input > 0 || tokens.output > 0
+  const requests = tokens.input > 0 || tokens.output > 0 ? tokens.requests : 0
   return (
-    (isUsed ? (price.requestPico ?? 0) : 0) +
+    requests * (price.requestPico ?? 0) +
     tokens.webSearches * (price.webSearchPico ?? 0) +
     tokens.audioSeconds * (price.audioSecondPico ?? 0)
   )

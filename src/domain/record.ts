@@ -22,6 +22,8 @@ export type LedgerRecord =
     }
   | { readonly kind: 'held'; readonly hold: Hold }
   | { readonly kind: 'renewed'; readonly call: CallId; readonly expiresAt: EpochMs }
+  /** The provider answered and works on: the call ends when that job is found to have ended, at the latest then. */
+  | { readonly kind: 'deferred'; readonly call: CallId; readonly job: string; readonly expiresAt: EpochMs }
   /**
    * Of a call whose hold is recorded before. The alerts of the thresholds that this settlement crossed stand with it: both
    * are written, or neither is.

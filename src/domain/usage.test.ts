@@ -11,21 +11,22 @@ const counts: fc.Arbitrary<TokenCounts> = fc.record(
 
 describe('what is charged of what a provider reports', () => {
   test('a part that the provider did not name is 0', () => {
-    expect(chargedTokens({ kind: 'reported', counts: { input: 10 } })).toEqual({ ...NO_TOKENS, input: 10 })
-    expect(chargedTokens({ kind: 'reported', counts: {} })).toEqual(NO_TOKENS)
+    expect(chargedTokens({ kind: 'reported', counts: { input: 10 } })).toEqual({ ...NO_TOKENS, input: 10, requests: 1 })
+    expect(chargedTokens({ kind: 'reported', counts: {} })).toEqual({ ...NO_TOKENS, requests: 1 })
   })
 
   test('a part is never more than its whole', () => {
     const reported = { input: 24, cachedInput: 161, cacheWrite: 30, output: 5, reasoning: 7 }
     expect(chargedTokens({ kind: 'reported', counts: reported })).toEqual({
       ...NO_TOKENS,
+      requests: 1,
       input: 24,
       cachedInput: 24,
       cacheWrite: 24,
       output: 5,
       reasoning: 5,
     })
-    expect(chargedTokens({ kind: 'reported', counts: { cachedInput: 5, reasoning: 5 } })).toEqual(NO_TOKENS)
+    expect(chargedTokens({ kind: 'reported', counts: { cachedInput: 5, reasoning: 5 } })).toEqual({ ...NO_TOKENS, requests: 1 })
   })
 
   test('the wholes are charged as they were reported, and the total is their sum: no part counts twice', () => {
@@ -46,7 +47,7 @@ describe('what is charged of what a provider reports', () => {
   test('a call that used nothing is charged nothing in any unit, and is no request', () => {
     const tokens = chargedTokens({ kind: 'none' })
     expect(tokens).toEqual(NO_TOKENS)
-    for (const unit of ['tokens', 'usd', 'requests'] as const) expect(chargeIn({ unit }, { kind: 'none' }, tokens, 0)).toBe(0)
+    for (const unit of ['tokens', 'usd', 'requests'] as const) expect(chargeIn({ unit }, tokens, 0)).toBe(0)
   })
 
   test('a call that used something is charged its tokens, its cost, and one request, also where it was estimated', () => {
@@ -55,14 +56,18 @@ describe('what is charged of what a provider reports', () => {
       { kind: 'estimated', counts: { input: 3, output: 4 }, why: 'cut off' },
     ] as const) {
       const tokens = chargedTokens(usage)
-      expect(chargeIn({ unit: 'tokens' }, usage, tokens, 99)).toBe(7)
-      expect(chargeIn({ unit: 'usd' }, usage, tokens, 99)).toBe(99)
-      expect(chargeIn({ unit: 'requests' }, usage, tokens, 99)).toBe(1)
+      expect(chargeIn({ unit: 'tokens' }, tokens, 99)).toBe(7)
+      expect(chargeIn({ unit: 'usd' }, tokens, 99)).toBe(99)
+      expect(chargeIn({ unit: 'requests' }, tokens, 99)).toBe(1)
     }
   })
 
   test('a reported use of zero tokens is a request', () => {
-    expect(chargeIn({ unit: 'requests' }, { kind: 'reported', counts: {} }, NO_TOKENS, 0)).toBe(1)
+    expect(chargeIn({ unit: 'requests' }, chargedTokens({ kind: 'reported', counts: {} }), 0)).toBe(1)
+  })
+
+  test('a batch is as many requests as the provider counted', () => {
+    expect(chargeIn({ unit: 'requests' }, chargedTokens({ kind: 'reported', counts: { input: 9, requests: 40 } }), 0)).toBe(40)
   })
 })
 

@@ -6,7 +6,7 @@ import type { ServiceTier } from './price.ts'
  * `cachedInput`, `cacheWrite`, `audioInput` and `imageInput` are parts of `input`, `cacheWriteHour` (kept for an hour) is a part
  * of `cacheWrite`, `cachedAudioInput` is a part of `cachedInput` and of `audioInput`, likewise `cachedImageInput`; `reasoning`,
  * `audioOutput` and `imageOutput` are parts of `output`. All in tokens, but for `webSearches` (the provider's own searches of
- * the web) and `audioSeconds` (audio that the provider counts by its length).
+ * the web), `audioSeconds` (audio that the provider counts by its length) and `requests` (a batch has many; absent: 1).
  */
 export type TokenCounts = { readonly [Part in keyof ChargedTokens]?: number }
 
@@ -43,6 +43,7 @@ export interface ChargedTokens {
   readonly imageOutput: number
   readonly webSearches: number
   readonly audioSeconds: number
+  readonly requests: number
 }
 
 export const NO_TOKENS: ChargedTokens = {
@@ -60,7 +61,27 @@ export const NO_TOKENS: ChargedTokens = {
   imageOutput: 0,
   webSearches: 0,
   audioSeconds: 0,
+  requests: 0,
 }
+
+/** The names of all counts. */
+export const PARTS: readonly (keyof ChargedTokens)[] = [
+  'input',
+  'cachedInput',
+  'cacheWrite',
+  'cacheWriteHour',
+  'audioInput',
+  'cachedAudioInput',
+  'imageInput',
+  'cachedImageInput',
+  'output',
+  'reasoning',
+  'audioOutput',
+  'imageOutput',
+  'webSearches',
+  'audioSeconds',
+  'requests',
+]
 
 /**
  * The one rule that decides what is charged: a part that the provider did not name is 0, and a part is never more than its
@@ -93,7 +114,18 @@ export function chargedTokens(usage: Usage): ChargedTokens {
     imageOutput: part(counts.imageOutput, output - audioOutput),
     webSearches: counts.webSearches ?? 0,
     audioSeconds: counts.audioSeconds ?? 0,
+    requests: counts.requests ?? 1,
   }
+}
+
+/** The counts of two answers together. */
+export function addCounts(one: TokenCounts, other: TokenCounts): TokenCounts {
+  const sum: { -readonly [Part in keyof ChargedTokens]?: number } = { ...one }
+  for (const part of PARTS) {
+    const count = other[part]
+    if (count !== undefined) sum[part] = (sum[part] ?? 0) + count
+  }
+  return sum
 }
 
 /** All tokens of a call: input and output, each with its parts. */

@@ -1,5 +1,5 @@
 import type { Budget, BudgetDefinition } from '../domain/budget.ts'
-import type { EndedCall } from '../domain/call.ts'
+import type { EndedCall, OpenHold } from '../domain/call.ts'
 import type { CallId } from '../domain/ids.ts'
 import { BudgetBook } from './budget-book.ts'
 import { closeEnded, type Closing } from './close.ts'
@@ -26,6 +26,10 @@ export interface Engine {
   readonly admit: (request: Request) => Promise<Admitted | Refused>
   /** See {@link settle}. */
   readonly settle: (request: SettleRequest) => Promise<EndedCall | undefined>
+  /** Leaves an admitted call open while the provider works on at that job; it is settled when the job has ended. */
+  readonly defer: (call: CallId, job: string) => Promise<void>
+  /** The calls that are open like that. */
+  readonly deferred: () => readonly (OpenHold & { readonly job: string })[]
   /** Renews live calls, ends lost ones, closes what has ended; meant to run every second. */
   readonly tick: () => Promise<Closing>
   /** See {@link reconfigure}. */
@@ -49,7 +53,7 @@ export async function startEngine(deps: EngineDeps, state: OpenState, definition
   const all = { ...deps, book, line, live }
   await endLost(
     all,
-    state.holds.map(({ call }) => call.id),
+    state.holds.filter(({ job }) => job === undefined).map(({ call }) => call.id),
   )
   await closeEnded(all)
   await reconfigure(all, definitions, { actor: 'config', reason: 'the config file' })
@@ -60,6 +64,11 @@ export async function startEngine(deps: EngineDeps, state: OpenState, definition
       live.delete(request.call)
       return settle(all, request)
     },
+    defer: async (call, job) => {
+      await deps.counters.defer(call, job, deps.clock.now() + JOB_TTL_MS)
+      live.delete(call)
+    },
+    deferred: () => [...deps.counters.holds()].filter(isDeferred),
     tick: () =>
       serially(async () => {
         await sweep(all, (call) => live.has(call))
@@ -76,6 +85,13 @@ export async function startEngine(deps: EngineDeps, state: OpenState, definition
     standings: () => currentStandings(deps.counters, deps.clock.now()),
     callsInFlight: () => live.size,
   }
+}
+
+/** The longest that a provider works on: a batch has a day or two, and its results stay for weeks. */
+const JOB_TTL_MS = 7 * 86_400_000
+
+function isDeferred(hold: OpenHold): hold is OpenHold & { readonly job: string } {
+  return hold.job !== undefined
 }
 
 function currentStandings(counters: Counters, now: number): readonly Standing[] {

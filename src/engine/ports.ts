@@ -3,7 +3,7 @@ import type { Alert } from '../domain/alert.ts'
 import type { Amount, Unit } from '../domain/amount.ts'
 import type { Budget } from '../domain/budget.ts'
 import type { CallBound } from '../domain/bound.ts'
-import type { Call, EndedCall, Ending, Hold } from '../domain/call.ts'
+import type { Call, EndedCall, Ending, OpenHold } from '../domain/call.ts'
 import type { Close } from '../domain/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
@@ -77,8 +77,10 @@ export interface Counters {
   /** Ends a call, once: a repeated or unknown call changes nothing and returns undefined. Never refused. */
   readonly settle: (request: SettleRequest) => Promise<EndedCall | undefined>
   readonly renew: (call: CallId, expiresAt: EpochMs) => Promise<void>
+  /** Leaves a call open though the provider has answered, until it is settled or that instant has come. */
+  readonly defer: (call: CallId, job: string, expiresAt: EpochMs) => Promise<void>
   /** Calls in flight, oldest first. */
-  readonly holds: () => Iterable<Hold>
+  readonly holds: () => Iterable<OpenHold>
   /** Accounts that are not closed. */
   readonly standings: () => Iterable<Standing>
   /** Opens an account that no call has touched yet, so that its period is closed even if none does. */
@@ -113,7 +115,7 @@ export interface OpenState {
   readonly budgets: readonly Budget[]
   readonly accounts: readonly OpenAccount[]
   /** Calls that were in flight when the last process ended. */
-  readonly holds: readonly Hold[]
+  readonly holds: readonly OpenHold[]
   readonly keys: readonly KeyRow[]
 }
 

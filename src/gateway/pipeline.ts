@@ -18,8 +18,11 @@ import {
   type OutgoingBody,
   type RequestFacts,
 } from '../providers/provider.ts'
+import { submitBatch } from './batch.ts'
 import { authenticate, CallerBook } from './caller.ts'
+import { dispatch, noAnswerError } from './dispatch.ts'
 import { type CallEnd, endingOf, type Estimates, usageOf } from './ending.ts'
+import { relayFree } from './free.ts'
 import { GatewayError } from './gateway-error.ts'
 import type { Key, KeyBook } from '../engine/key-book.ts'
 import { ratelimitHeaders } from './ratelimit-headers.ts'
@@ -73,11 +76,10 @@ export function createPipeline(deps: GatewayDeps): (request: IncomingMessage, re
       if (deps.isDraining()) throw shuttingDown()
       const route = deps.router.route({ method: request.method ?? '', url: request.url ?? '', headers: request.headers })
       const key = authenticate(deps.keys, request.headers, deps.clock.now())
-      if (route.endpoint.admission.kind === 'free') {
-        await relayFree(deps, { request, response, route })
-        return
-      }
-      const asked = await read(deps, request, { route, key, metered: route.endpoint.admission })
+      const { admission } = route.endpoint
+      if (admission.kind === 'free') return await relayFree(deps, { request, response, route })
+      if (admission.kind === 'batch') return await submitBatch(deps, callers, { request, response, route, key, batch: admission })
+      const asked = await read(deps, request, { route, key, metered: admission })
       const admitted = await reserve(deps, callers, { request, response, asked })
       await serve(deps, { request, response, asked, admitted })
     } catch (error) {
@@ -142,6 +144,12 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
   try {
     if (exchange.response.destroyed) return await settle({ kind: 'client_gone' }, { kind: 'none' })
     const { end, finish } = await forward(deps, exchange)
+    const job = jobOf(end, asked.facts)
+    if (job !== undefined) {
+      isSettled = true
+      await deps.engine.defer(admitted.call.id, job)
+      return finish()
+    }
     await settle(end, usageOf(end, estimatesOf(deps, asked)))
     if (end.kind === 'no_answer') throw noAnswerError(end, asked.target.upstream, answerHeaders(deps, admitted))
     finish()
@@ -149,6 +157,12 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
     if (!isSettled) await settle({ kind: 'no_answer', isTimeout: false, reason: 'defect' }, 'held')
     throw error
   }
+}
+
+/** What the provider works on after an answer that does not say what it used. */
+function jobOf(end: CallEnd, { isBackground }: RequestFacts): string | undefined {
+  const reading = 'reading' in end ? end.reading : undefined
+  return isBackground === true && reading?.isComplete === false && !reading.isError ? reading.job : undefined
 }
 
 interface Served {
@@ -196,61 +210,6 @@ function readerOf({ metered, facts }: Asked, { hidesUsageChunk }: OutgoingBody):
 
 function estimatesOf(deps: GatewayDeps, { metered, json, facts }: Asked): Estimates {
   return { input: () => metered.estimateInput(json, facts), text: deps.countTokens, isBackground: facts.isBackground === true }
-}
-
-interface Dispatched {
-  readonly target: Target
-  readonly route: Route
-  readonly relay: Relay
-  readonly headers: Headers
-  readonly body: Buffer | null
-}
-
-/** The relay hears of everything that goes wrong from here on, also where the credentials can't be had. */
-function dispatch({ target, route, relay, headers, body }: Dispatched): void {
-  const { upstream, model } = target
-  const { method } = route.endpoint
-  const path = upstream.basePath + route.upstreamPath(model === '' ? undefined : model)
-  const send = (credentials: Readonly<Record<string, string>>) =>
-    void upstream.pool.dispatch({ path, method, headers: { ...headers, ...credentials }, body }, relay)
-  const credentials = upstream.authorize({ method, url: () => new URL(path, upstream.origin), headers, body })
-  if (credentials instanceof Promise) credentials.then(send, (error: unknown) => relay.fail(error))
-  else send(credentials)
-}
-
-/** Lists of models and token counts cost nothing at the provider, so no budget is asked. */
-async function relayFree(
-  deps: GatewayDeps,
-  { request, response, route }: { request: IncomingMessage; response: ServerResponse; route: Route },
-): Promise<void> {
-  const body = await readBody(request, deps.bodyBytesMax)
-  const target = chooseTarget(deps.upstreams, route, '')
-  const reading = { isComplete: false, produced: '', producedBeyond: 0, isError: false }
-  const unread = { push: (chunk: Buffer) => chunk, end: () => Buffer.alloc(0), reading: () => reading }
-  const relay = new Relay(
-    response,
-    { isStream: false, hasJsonStreams: false, hidesUsageChunk: false, whole: () => reading, stream: () => unread },
-    () => ({}),
-  )
-  const headers = headersToProvider(request.headers)
-  if (body.length > 0) headers['content-length'] = String(body.length)
-  dispatch({ target, route, relay, headers, body: body.length === 0 ? null : body })
-  const { end, finish } = await relay.relayed
-  if (end.kind === 'no_answer') throw noAnswerError(end, target.upstream, {})
-  finish()
-}
-
-function noAnswerError(end: CallEnd & { kind: 'no_answer' }, upstream: Upstream, headers: Headers): GatewayError {
-  const { reason } = end
-  return end.isTimeout
-    ? new GatewayError('upstream_timeout', `the provider "${upstream.name}" did not answer in time (${reason}); nothing was charged`, {
-        headers,
-      })
-    : new GatewayError(
-        'upstream_unreachable',
-        `the provider "${upstream.name}" can't be reached (${reason}): check its base_url; nothing was charged`,
-        { headers },
-      )
 }
 
 function answerError(

@@ -20,7 +20,7 @@ export interface UpstreamConfig {
 /** A provider with its connections. */
 export interface Upstream {
   readonly name: string
-  readonly api: string
+  readonly shape: ApiShape
   readonly pool: Pool
   readonly origin: string
   readonly basePath: string
@@ -40,7 +40,7 @@ export function createUpstream(config: UpstreamConfig, shape: ApiShape): Upstrea
   const url = new URL(config.baseUrl)
   return {
     name: config.name,
-    api: config.api,
+    shape,
     pool: new Pool(url.origin, {
       headersTimeout: config.timeoutMs,
       bodyTimeout: config.timeoutMs,
@@ -59,7 +59,7 @@ export function createUpstream(config: UpstreamConfig, shape: ApiShape): Upstrea
  * @throws GatewayError invalid_request where no provider speaks this API
  */
 export function chooseTarget(upstreams: readonly Upstream[], route: Route, model: string): Target {
-  const ofApi = upstreams.filter(({ api }) => api === route.shape.api)
+  const ofApi = upstreams.filter(({ shape }) => shape === route.shape)
   const inPath = ofApi.find(({ name }) => name === route.provider)
   const slash = model.indexOf('/')
   const inModel = slash > 0 ? ofApi.find(({ name }) => name === model.slice(0, slash)) : undefined

@@ -24,6 +24,7 @@ export class ReadingSoFar {
   #producedChars = 0
   #producedBeyond = 0
   #standIn: AnswerReading['standIn']
+  #job: string | undefined
 
   /**
    * The latest report counts: where a provider reports more than once, its counts are cumulative.
@@ -63,6 +64,11 @@ export class ReadingSoFar {
     this.#standIn = tokens
   }
 
+  /** The provider works on, and calls that work so. */
+  worksOn(job: string): void {
+    this.#job = job
+  }
+
   get reported(): TokenCounts | undefined {
     return this.#reported
   }
@@ -75,6 +81,7 @@ export class ReadingSoFar {
       produced: this.#produced.join(''),
       producedBeyond: this.#producedBeyond,
       isError: this.#isError,
+      ...(this.#job === undefined ? {} : { job: this.#job }),
       ...(this.#standIn === undefined ? {} : { standIn: this.#standIn }),
       ...(this.#isNotUnderstood && !this.#isComplete ? { isNotUnderstood: true } : {}),
     }

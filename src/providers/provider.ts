@@ -56,6 +56,8 @@ export interface AnswerReading {
   readonly produced: string
   /** Bytes of produced text that were not kept in `produced`, since it is bounded. */
   readonly producedBeyond: number
+  /** The provider works on after this answer, and this is how it calls that work. */
+  readonly job?: string
   /** True where the answer is an error of the provider (also inside a 200 stream). */
   readonly isError: boolean
 }
@@ -80,7 +82,7 @@ export type AnswerHeaders = Readonly<Record<string, string | readonly string[] |
 export interface Endpoint {
   /** As written into the ledger: `openai.chat`, `anthropic.messages`. */
   readonly name: string
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   /** As the client calls it: `/v1/chat/completions`; `{name}` stands for one segment, or a part of one (`{model}:countTokens`). */
   readonly path: string
   /**
@@ -88,7 +90,7 @@ export interface Endpoint {
    * `{name}`s as `path`.
    */
   readonly upstreamPath: string
-  readonly admission: Metered | Free
+  readonly admission: Metered | Batch | Free
 }
 
 /** Counted against budgets. */
@@ -105,8 +107,53 @@ export interface Metered {
   /** A whole, decoded answer. Never throws, whatever the bytes. */
   readonly readAnswer: (status: number, body: Buffer, headers: AnswerHeaders) => AnswerReading
   readonly readStream: (hidesUsageChunk: boolean, headers: AnswerHeaders) => AnswerStream
+  /** How to ask what became of work that goes on after the answer; absent where there is none such. */
+  readonly job?: JobReader
   /** True where a stream may have a JSON content type: an array whose elements come one by one, or lines of JSON. */
   readonly hasJsonStreams?: boolean
+}
+
+/** A submission of many requests, which the provider works off later: bounded when it is submitted, charged when it has ended. */
+export interface Batch {
+  readonly kind: 'batch'
+  /** @throws InvalidRequest */
+  readonly requestsIn: (body: Buffer) => BatchedRequests
+  /** The provider's id of a submission that it took; undefined where the answer has none. */
+  readonly idIn: (answer: Buffer) => string | undefined
+  readonly job: JobReader
+}
+
+/** What a submission asks for: it holds the requests themselves, or names the provider's file that has one on each line. */
+export type BatchedRequests =
+  | { readonly kind: 'inline'; readonly requests: readonly RequestFacts[] }
+  | {
+      readonly kind: 'file'
+      /** Below the provider's `base_url`. */
+      readonly path: string
+      /** @throws InvalidRequest */
+      readonly requestOn: (line: string) => RequestFacts
+    }
+
+/** How to ask a provider what became of work that went on after its answer. Paths are below its `base_url`. */
+export interface JobReader {
+  readonly path: (id: string) => string
+  /** Headers that the provider wants beside the credentials. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Undefined where the bytes are no status. Never throws. */
+  readonly read: (status: Buffer) => JobStatus | undefined
+}
+
+export type JobStatus =
+  | { readonly kind: 'working' }
+  /** The status is the answer itself. */
+  | { readonly kind: 'answered'; readonly reading: AnswerReading }
+  /** The answers are the lines of files; none where the provider did nothing. */
+  | { readonly kind: 'results'; readonly paths: readonly string[]; readonly answerOn: (line: string) => JobAnswer | undefined }
+
+/** One answer of a batch. */
+export interface JobAnswer {
+  readonly model: string
+  readonly reading: AnswerReading
 }
 
 /** Costs nothing at the provider (a list of models, a token count): relayed, never gated by a budget. */

@@ -1,5 +1,5 @@
 import type { Budget } from '../../src/domain/budget.ts'
-import type { Hold } from '../../src/domain/call.ts'
+import type { OpenHold } from '../../src/domain/call.ts'
 import type { KeyRow, LedgerRecord } from '../../src/domain/record.ts'
 import { Failure } from '../../src/engine/failure.ts'
 import type { Journal, OpenAccount, OpenState } from '../../src/engine/ports.ts'
@@ -51,7 +51,7 @@ export function createNaiveLedger(): NaiveLedger {
 function fold(records: readonly LedgerRecord[]): OpenState {
   const budgets = new Map<string, Budget>()
   const accounts = new Map<string, OpenAccount>()
-  const holds = new Map<string, Hold>()
+  const holds = new Map<string, OpenHold>()
   const keys = new Map<string, KeyRow>()
   const change = (key: string, edit: (account: OpenAccount) => OpenAccount) => {
     const account = accounts.get(key)
@@ -70,6 +70,12 @@ function fold(records: readonly LedgerRecord[]): OpenState {
       case 'renewed': {
         const hold = holds.get(record.call)
         if (hold !== undefined) holds.set(record.call, { ...hold, expiresAt: record.expiresAt })
+        return
+      }
+      case 'deferred': {
+        const { job, expiresAt } = record
+        const hold = holds.get(record.call)
+        if (hold !== undefined) holds.set(record.call, { ...hold, job, expiresAt })
         return
       }
       case 'ended': {

@@ -67,6 +67,7 @@ const budgets = fc
 type Step =
   | { kind: 'call'; caller: number; input: number; output: number; min: number }
   | { kind: 'end'; pick: number; share: number; how: 'reported' | 'none' | 'held' }
+  | { kind: 'defer'; pick: number }
   | { kind: 'advance'; ms: number }
   | { kind: 'setBack'; ms: number }
   | { kind: 'tick' }
@@ -96,6 +97,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       how: fc.constantFrom('reported' as const, 'reported' as const, 'reported' as const, 'none' as const, 'held' as const),
     }),
   },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('defer' as const), pick: fc.nat(1000) }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 40 * HOUR_MS }) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('setBack' as const), ms: fc.integer({ min: 1, max: 3 * HOUR_MS }) }) },
   { weight: 6, arbitrary: fc.constant({ kind: 'tick' as const }) },
@@ -113,7 +115,8 @@ class Life {
   definitions: readonly BudgetDefinition[]
   engine!: Engine
   counters!: Counters
-  readonly open: { id: string; input: number; output: number }[] = []
+  open: { id: string; input: number; output: number }[] = []
+  readonly #deferred = new Set<string>()
   #ids = 0
 
   constructor(definitions: readonly BudgetDefinition[]) {
@@ -136,7 +139,9 @@ class Life {
       state,
       this.definitions,
     )
-    this.open.length = 0
+    // What the provider works on is still open; the other calls ended with their process.
+    this.open = this.open.filter(({ id }) => this.#deferred.has(id))
+    for (const { call } of this.engine.deferred()) check(this.#deferred.has(call.id), () => `${call.id} was deferred`)
   }
 
   async take(step: Step): Promise<void> {
@@ -145,6 +150,8 @@ class Life {
         return this.#call(step)
       case 'end':
         return this.#end(step)
+      case 'defer':
+        return this.#defer(step)
       case 'advance':
         this.clock.advance(step.ms)
         return
@@ -233,6 +240,15 @@ class Life {
     const request = { call: toCallId(call!.id), endedAt: this.clock.now(), ending: 'done' as const, usage }
     await this.engine.settle(request)
     expect(await this.engine.settle(request)).toBeUndefined()
+  }
+
+  async #defer({ pick }: Step & { kind: 'defer' }): Promise<void> {
+    const call = this.open[pick % this.open.length]
+    if (call === undefined) return
+    this.#deferred.add(call.id)
+    const before = this.#snapshot()
+    await this.engine.defer(toCallId(call.id), `job of ${call.id}`)
+    expect(this.#snapshot()).toEqual(before)
   }
 
   #snapshot(): unknown {

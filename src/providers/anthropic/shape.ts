@@ -1,10 +1,20 @@
 import { createSseAnswer, readWhole } from '../answer.ts'
-import type { ApiShape } from '../provider.ts'
+import type { ApiShape, Metered } from '../provider.ts'
 import { keyHeader } from '../key-header.ts'
+import { batchEndpoints } from './batches.ts'
 import { anthropicError } from './errors.ts'
 import { anthropicOutputMax } from './output-max.ts'
 import { estimateMessagesInput, prepareMessages, readMessagesRequest } from './request.ts'
 import { readMessageParts } from './stream.ts'
+
+const messages: Metered = {
+  kind: 'metered',
+  readRequest: readMessagesRequest,
+  prepare: prepareMessages,
+  estimateInput: estimateMessagesInput,
+  readAnswer: (status, body) => readWhole(readMessageParts(), status, body),
+  readStream: () => createSseAnswer(readMessageParts()),
+}
 
 /** The API of Anthropic. A `base_url` has no `/v1`. */
 export const anthropic: ApiShape = {
@@ -15,15 +25,9 @@ export const anthropic: ApiShape = {
       method: 'POST',
       path: '/v1/messages',
       upstreamPath: '/v1/messages',
-      admission: {
-        kind: 'metered',
-        readRequest: readMessagesRequest,
-        prepare: prepareMessages,
-        estimateInput: estimateMessagesInput,
-        readAnswer: (status, body) => readWhole(readMessageParts(), status, body),
-        readStream: () => createSseAnswer(readMessageParts()),
-      },
+      admission: messages,
     },
+    ...batchEndpoints(messages),
     {
       name: 'anthropic.count_tokens',
       method: 'POST',

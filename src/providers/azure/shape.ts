@@ -1,11 +1,17 @@
 import { keyHeader } from '../key-header.ts'
 import { openAiError } from '../openai/errors.ts'
 import { openAiOutputMax } from '../openai/output-max.ts'
-import { chat, completions, embeddings, media, responses } from '../openai/shape.ts'
+import { batchEndpoints } from '../openai/batches.ts'
+import { batchable, chat, completions, embeddings, media, responsesBelow } from '../openai/shape.ts'
 import type { ApiShape, Endpoint } from '../provider.ts'
 
 function nameOf(action: string): string {
   return `azure.${action.replace(/^.*\//, '')}`
+}
+
+function ofResponse(method: Endpoint['method'], tail: string): Endpoint {
+  const path = `/openai/v1/responses/{id}${tail}`
+  return { name: 'azure.responses', method, path, upstreamPath: path, admission: { kind: 'free' } }
 }
 
 /** Images and audio by the same names as OpenAI's, in both paths. */
@@ -37,9 +43,13 @@ export const azure: ApiShape = {
     ofDeployment('embeddings', embeddings),
     versionOne('chat/completions', chat),
     versionOne('completions', completions),
-    versionOne('responses', responses),
+    versionOne('responses', responsesBelow('/openai/v1')),
     versionOne('embeddings', embeddings),
+    ofResponse('GET', ''),
+    ofResponse('POST', '/cancel'),
+    ofResponse('DELETE', ''),
     ...ofMedia,
+    ...batchEndpoints('azure', { path: '/openai/v1', upstreamPath: '/openai/v1' }, batchable),
     { name: 'azure.models', method: 'GET', path: '/openai/v1/models', upstreamPath: '/openai/v1/models', admission: { kind: 'free' } },
   ],
   authorizer: ({ apiKey }) => keyHeader('api-key', apiKey),

@@ -1,6 +1,7 @@
 import { isId } from '../../domain/ids.ts'
 import { type TokenCounts, toCount } from '../../domain/usage.ts'
-import { type AnswerParts, asObject, asObjects, createSseAnswer, readWhole, ReadingSoFar, textOf } from '../answer.ts'
+import { type AnswerParts, asObject, asObjects, createSseAnswer, readWhole, ReadingSoFar, stringIn, textOf } from '../answer.ts'
+import { backgroundJob } from '../background-job.ts'
 import { readBilling } from '../billing.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { checkMembersOnce, countAt, setAt } from '../member-path.ts'
@@ -91,6 +92,7 @@ function countOf(wanted: string, counts: unknown): number | undefined {
 function readInteractionParts(): AnswerParts {
   const soFar = new ReadingSoFar()
   const read = (interaction: JsonObject): boolean => {
+    if (interaction['background'] === true || interaction['status'] === 'in_progress') soFar.worksOn(stringIn(interaction, 'id'))
     const reported = asObject(interaction['usage'])
     const usage = readInteractionUsage(reported)
     soFar.report(usage, usage?.output !== undefined, reported)
@@ -113,11 +115,14 @@ function readInteractionParts(): AnswerParts {
   }
 }
 
+const readAnswer: Metered['readAnswer'] = (status, body) => readWhole(readInteractionParts(), status, body)
+
 export const interactions: Metered = {
   kind: 'metered',
   readRequest: readInteractionRequest,
   prepare: prepareInteraction,
   estimateInput: estimateGeminiInput,
-  readAnswer: (status, body) => readWhole(readInteractionParts(), status, body),
+  readAnswer,
+  job: backgroundJob((id) => `/v1beta/interactions/${id}`, readAnswer),
   readStream: () => createSseAnswer(readInteractionParts()),
 }

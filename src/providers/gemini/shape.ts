@@ -29,6 +29,13 @@ export const gemini: ApiShape = {
       upstreamPath: '/v1beta/interactions',
       admission: interactions,
     },
+    {
+      name: 'gemini.interactions',
+      method: 'GET',
+      path: '/v1beta/interactions/{id}',
+      upstreamPath: '/v1beta/interactions/{id}',
+      admission: { kind: 'free' },
+    },
     post('gemini.countTokens', 'countTokens', { kind: 'free' }),
     list('/v1beta/models'),
     list('/v1beta/models/{model}'),

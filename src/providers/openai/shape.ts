@@ -1,6 +1,8 @@
 import { type AnswerParts, createSseAnswer, readWhole } from '../answer.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
+import { backgroundJob } from '../background-job.ts'
 import { keyHeader } from '../key-header.ts'
+import { batchEndpoints } from './batches.ts'
 import { openAiError } from './errors.ts'
 import { openAiOutputMax } from './output-max.ts'
 import {
@@ -35,16 +37,32 @@ function post(name: string, path: string, admission: Endpoint['admission']): End
   return { name, method: 'POST', path: `/v1${path}`, upstreamPath: path, admission }
 }
 
-function free(method: 'GET' | 'POST', name: string, path: string): Endpoint {
+function free(method: Endpoint['method'], name: string, path: string): Endpoint {
   return { name, method, path: `/v1${path}`, upstreamPath: path, admission: { kind: 'free' } }
 }
 
 /** What OpenAI's API and Azure's admit alike. */
 export const chat = metered({ readRequest: readChatRequest, prepare: prepareChat }, readChatParts)
 export const completions = metered({ readRequest: readCompletionRequest, prepare: prepareChat }, readChatParts)
-export const responses = metered({ readRequest: readResponsesRequest, prepare: prepareResponses }, readResponsesParts)
+const foreground = metered({ readRequest: readResponsesRequest, prepare: prepareResponses }, readResponsesParts)
 export const embeddings = metered({ readRequest: readEmbeddingsRequest, prepare: prepareEmbeddings }, readEmbeddingsParts)
 const rerank = metered({ readRequest: readRerankRequest, prepare: prepareEmbeddings }, readEmbeddingsParts)
+/** The Responses API below a path of the provider's. */
+export function responsesBelow(path: string): Metered {
+  return { ...foreground, job: backgroundJob((id) => `${path}/responses/${id}`, foreground.readAnswer) }
+}
+const responses = responsesBelow('')
+
+/** What may stand in a batch. */
+export const batchable: ReadonlyMap<string, Metered> = new Map([
+  ['/v1/chat/completions', chat],
+  ['/v1/completions', completions],
+  ['/v1/responses', foreground],
+  ['/v1/embeddings', embeddings],
+  ['/v1/images/generations', images],
+  ['/v1/images/edits', images],
+])
+
 /** Images and audio. */
 export const media: readonly (readonly [name: string, path: string, admission: Endpoint['admission']])[] = [
   ['openai.images', '/images/generations', images],
@@ -68,6 +86,10 @@ export const openAi: ApiShape = {
     post('openai.rerank', '/rerank', rerank),
     free('POST', 'openai.moderations', '/moderations'),
     free('POST', 'openai.input_tokens', '/responses/input_tokens'),
+    free('GET', 'openai.responses', '/responses/{id}'),
+    free('POST', 'openai.responses', '/responses/{id}/cancel'),
+    free('DELETE', 'openai.responses', '/responses/{id}'),
+    ...batchEndpoints('openai', { path: '/v1', upstreamPath: '' }, batchable),
     free('GET', 'openai.models', '/models'),
     free('GET', 'openai.models', '/models/{model}'),
   ],

@@ -1,5 +1,5 @@
 import type { TokenCounts } from '../../domain/usage.ts'
-import { asList, asObject, asObjects, type AnswerParts, ReadingSoFar, textOf } from '../answer.ts'
+import { asList, asObject, asObjects, type AnswerParts, ReadingSoFar, stringIn, textOf } from '../answer.ts'
 import { readBilling } from '../billing.ts'
 import type { JsonObject } from '../provider.ts'
 import { readChatUsage, readResponsesUsage } from './usage.ts'
@@ -50,6 +50,7 @@ export function readResponsesParts(): AnswerParts {
   const soFar = new ReadingSoFar()
   const whole = (data: JsonObject) => {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
+    if (data['background'] === true) soFar.worksOn(stringIn(data, 'id'))
     const usage = responsesUsageOf(data)
     soFar.report(usage, usage?.output !== undefined, data['usage'])
     soFar.bill(readBilling(asObject(data['usage']), data['service_tier']))
@@ -61,6 +62,7 @@ export function readResponsesParts(): AnswerParts {
     if (type.endsWith('.delta') && typeof data['delta'] === 'string') soFar.produce(data['delta'])
     const response = asObject(data['response'])
     if (response === undefined) return
+    if (response['background'] === true) soFar.worksOn(stringIn(response, 'id'))
     const usage = responsesUsageOf(response)
     soFar.report(usage, usage?.output !== undefined, response['usage'])
     soFar.bill(readBilling(asObject(response['usage']), response['service_tier']))

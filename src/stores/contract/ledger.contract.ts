@@ -76,6 +76,22 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       expect((await under.ledger.openState()).holds).toEqual([{ ...hold.hold, expiresAt: AT + 5 }])
     })
 
+    test('a call that its provider works on stands with its job, also where both come in one batch', async () => {
+      const first = held('call-1', ['global'])
+      const second = held('call-2', ['global'])
+      await under.journal.append([opened('global'), first])
+      await under.ledger.openState()
+      const deferred = [first, second].map(
+        ({ hold }) => ({ kind: 'deferred', call: hold.call.id, job: 'batch_1', expiresAt: AT + 9 }) as const,
+      )
+      await under.journal.append([second, ...deferred])
+      await reopen()
+      const state = await under.ledger.openState()
+      expect(state.holds).toEqual([first, second].map(({ hold }) => ({ ...hold, job: 'batch_1', expiresAt: AT + 9 })))
+      await under.journal.append([ended('call-1', { amounts: [4] })])
+      expect((await under.ledger.openState()).holds).toHaveLength(1)
+    })
+
     test('a hold that may not outlive a failure is as durable as any record', async () => {
       await under.journal.append([opened('global')])
       await under.journal.appendOrFail(held('call-1', ['global']))

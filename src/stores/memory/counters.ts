@@ -5,7 +5,7 @@ import type { Amount } from '../../domain/amount.ts'
 import { assert } from '../../domain/defect.ts'
 import { amountFor, demandIn } from '../../domain/bound.ts'
 import type { Budget } from '../../domain/budget.ts'
-import { type Charge, chargeIn, costOf, type EndedCall, endedCall, type Hold, type Settlement } from '../../domain/call.ts'
+import { type Charge, chargeIn, costOf, type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
@@ -25,7 +25,7 @@ import type {
 
 /** A call in flight with the accounts that it holds in. */
 interface Flight {
-  hold: Hold
+  hold: OpenHold
   readonly accounts: readonly Account[]
   /** What it holds in each of them. */
   readonly amounts: readonly Amount[]
@@ -115,7 +115,14 @@ class MemoryCounters implements Counters {
     await this.#journal.append([{ kind: 'renewed', call, expiresAt }])
   }
 
-  *holds(): Iterable<Hold> {
+  async defer(call: CallId, job: string, expiresAt: EpochMs): Promise<void> {
+    const flight = this.#flights.get(call)?.flight
+    if (flight === undefined) return
+    flight.hold = { ...flight.hold, job, expiresAt }
+    await this.#journal.append([{ kind: 'deferred', call, job, expiresAt }])
+  }
+
+  *holds(): Iterable<OpenHold> {
     for (const { flight } of this.#flights.values()) if (flight !== undefined) yield flight.hold
   }
 
@@ -220,7 +227,7 @@ class MemoryCounters implements Counters {
     return overrun
   }
 
-  #restoreHold(hold: Hold): void {
+  #restoreHold(hold: OpenHold): void {
     const accounts = hold.charges.map(({ account }) => this.#open(account))
     const amounts = hold.charges.map(({ amount }) => amount)
     for (const [i, account] of accounts.entries()) account.held += amounts[i] ?? 0
@@ -262,7 +269,7 @@ function billOfUsage({ hold, accounts }: Flight, usage: Usage): Bill {
   const tokens = chargedTokens(usage)
   const cost = costOf(usage, tokens, hold.call.price)
   const amounts: Amount[] = []
-  for (const { budget } of accounts) amounts.push(chargeIn(budget, usage, tokens, cost))
+  for (const { budget } of accounts) amounts.push(chargeIn(budget, tokens, cost))
   return { usage, costNanoUsd: cost, amounts }
 }
 

@@ -1,6 +1,6 @@
 import type { Alert } from '../../domain/alert.ts'
 import type { Amount } from '../../domain/amount.ts'
-import { endedCall, type Hold, type Settlement } from '../../domain/call.ts'
+import { endedCall, type OpenHold, type Settlement } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import { assert } from '../../domain/defect.ts'
 import type { AccountKey, CallId } from '../../domain/ids.ts'
@@ -33,7 +33,7 @@ interface Added {
 
 /** What a batch holds in memory until it is written. */
 interface Pending {
-  readonly holds: Map<CallId, Hold>
+  readonly holds: Map<CallId, OpenHold>
   readonly accounts: Map<number, Added>
   readonly rollups: Rollups
   alerts: number
@@ -90,16 +90,18 @@ export class Applier {
   }
 
   #applyRecord(record: LedgerRecord, pending: Pending): void {
+    if (record.kind === 'held') pending.holds.set(record.hold.call.id, record.hold)
+    else if (record.kind === 'ended') this.#end(record.settlement, record.alerts, pending)
+    else if (record.kind === 'renewed') this.#renew(record.call, record.expiresAt, pending)
+    else if (record.kind === 'deferred') this.#defer(record, pending)
+    else this.#applySeldom(record, pending)
+  }
+
+  /** What is not part of every call. */
+  #applySeldom(record: Exclude<LedgerRecord, { kind: 'held' | 'renewed' | 'deferred' | 'ended' }>, pending: Pending): void {
     switch (record.kind) {
       case 'opened':
         return this.#open(record)
-      case 'held':
-        pending.holds.set(record.hold.call.id, record.hold)
-        return
-      case 'renewed':
-        return this.#renew(record.call, record.expiresAt, pending)
-      case 'ended':
-        return this.#end(record.settlement, record.alerts, pending)
       case 'alerted':
         return this.#alert(record.alert, pending)
       case 'cut':
@@ -128,6 +130,11 @@ export class Applier {
     else holds.set(call, { ...hold, expiresAt })
   }
 
+  #defer({ call, job, expiresAt }: Extract<LedgerRecord, { kind: 'deferred' }>, pending: Pending): void {
+    const hold = this.#takeHold(call, pending)
+    if (hold !== undefined) pending.holds.set(call, { ...hold, job, expiresAt })
+  }
+
   /** Without a hold it was ended before: then there is nothing left to do. */
   #end(settlement: Settlement, alerts: readonly Alert[], pending: Pending): void {
     const hold = this.#takeHold(settlement.call, pending)
@@ -150,7 +157,7 @@ export class Applier {
   }
 
   /** A hold that begins and ends in one batch never reaches the table. */
-  #takeHold(call: CallId, { holds }: Pending): Hold | undefined {
+  #takeHold(call: CallId, { holds }: Pending): OpenHold | undefined {
     const hold = holds.get(call)
     if (hold !== undefined) {
       holds.delete(call)
@@ -232,7 +239,7 @@ function jsonOf(charges: readonly (readonly [number, Amount, Amount])[]): string
   return `[${json}]`
 }
 
-const isHold = hasFields<Hold>('call', 'charges', 'expiresAt')
+const isHold = hasFields<OpenHold>('call', 'charges', 'expiresAt')
 
 function differenceEntry(close: Close, ledger: { readonly used: Amount; readonly overrun: Amount }): AuditEntry {
   return {

@@ -1,6 +1,6 @@
 import type { Alert } from '../../domain/alert.ts'
 import type { Budget } from '../../domain/budget.ts'
-import type { Hold } from '../../domain/call.ts'
+import type { OpenHold } from '../../domain/call.ts'
 import { assert } from '../../domain/defect.ts'
 import { type AccountKey, toAccountKey, toBudgetId } from '../../domain/ids.ts'
 import { PERIOD_KINDS, type Period } from '../../domain/period.ts'
@@ -11,7 +11,7 @@ import type { Database } from './database.ts'
 import { fromJson, hasFields, integer, real, type Row, text } from './row.ts'
 
 const isBudget = hasFields<Budget>('id', 'unit', 'limit', 'period')
-const isHold = hasFields<Hold>('call', 'charges', 'expiresAt')
+const isHold = hasFields<OpenHold>('call', 'charges', 'expiresAt')
 const isKey = hasFields<KeyRow>('id', 'hash', 'attributes')
 const isAlert = hasFields<Alert>('id', 'account', 'threshold', 'channels')
 /** True for what a row of closes holds. */

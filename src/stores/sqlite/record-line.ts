@@ -41,6 +41,7 @@ const KINDS: Readonly<Record<LedgerRecord['kind'], true>> = {
   opened: true,
   held: true,
   renewed: true,
+  deferred: true,
   ended: true,
   alerted: true,
   cut: true,

@@ -1,0 +1,138 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { CallBound } from '../domain/bound.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Key } from '../engine/key-book.ts'
+import type { Clock } from '../engine/ports.ts'
+import type { Admitted, Request } from '../engine/reserve.ts'
+import { readBody } from '../http/body.ts'
+import { headersToProvider } from '../http/header-names.ts'
+import { type Batch, type BatchedRequests, InvalidRequest, type RequestFacts } from '../providers/provider.ts'
+import type { CallerBook } from './caller.ts'
+import { dispatch, noAnswerError } from './dispatch.ts'
+import { type CallEnd, endingOf } from './ending.ts'
+import { UNREAD } from './free.ts'
+import { eachLine } from './provider-file.ts'
+import { ratelimitHeaders } from './ratelimit-headers.ts'
+import { refusalError } from './refusal.ts'
+import { Relay, type Relayed } from './relay.ts'
+import type { Route } from './route.ts'
+import { chooseTarget, type Target, type Upstream } from './upstream.ts'
+
+export interface BatchDeps {
+  readonly engine: Engine
+  readonly upstreams: readonly Upstream[]
+  readonly clock: Clock
+  readonly bodyBytesMax: number
+  readonly outputMaxOf: (route: Route, model: string) => number
+}
+
+interface Submission {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly route: Route
+  readonly key: Key
+  readonly batch: Batch
+}
+
+/** What the requests of a batch to one model may use together. */
+interface ModelBound {
+  readonly model: string
+  readonly bound: CallBound
+}
+
+/**
+ * Admits a batch as one call for each of its models, submits it, and leaves the calls open until the provider has worked it
+ * off: they are settled by its job's results.
+ * @throws GatewayError, InvalidRequest: then nothing is held
+ */
+export async function submitBatch(deps: BatchDeps, callers: CallerBook, submission: Submission): Promise<void> {
+  const { request, route, batch } = submission
+  const body = await readBody(request, deps.bodyBytesMax)
+  const target = chooseTarget(deps.upstreams, route, '')
+  const bounds = await boundBatch(batch.requestsIn(body), target.upstream, (model) => deps.outputMaxOf(route, model))
+  const admitted = await admitAll(deps, bounds, ({ model, bound }) => ({
+    attributes: callers.attributes(submission.key, request.headers, { provider: target.upstream.name, model }),
+    modelName: model,
+    endpoint: route.endpoint.name,
+    bound,
+  }))
+  const { relayed, id } = await forward(deps, submission, { target, body, admitted })
+  const { end, finish } = relayed
+  if (id === undefined) await Promise.all(admitted.map((call) => settle(deps, call, end)))
+  else await Promise.all(admitted.map(({ call }) => deps.engine.defer(call.id, id)))
+  if (end.kind === 'no_answer') throw noAnswerError(end, target.upstream, {})
+  finish()
+}
+
+/** All models of a batch, or none. */
+async function admitAll(
+  { engine, clock }: BatchDeps,
+  bounds: readonly ModelBound[],
+  requestOf: (bound: ModelBound) => Request,
+): Promise<readonly Admitted[]> {
+  const calls: Admitted[] = []
+  try {
+    for (const bound of bounds) {
+      const admission = await engine.admit(requestOf(bound))
+      if (admission.kind === 'refused') throw refusalError(admission, clock.now())
+      calls.push(admission)
+    }
+    return calls
+  } catch (error) {
+    const unsent = { endedAt: clock.now(), ending: 'client_gone', usage: { kind: 'none' } } as const
+    await Promise.all(calls.map(({ call }) => engine.settle({ ...unsent, call: call.id })))
+    throw error
+  }
+}
+
+/**
+ * Adds up the bounds of a submission's requests, model by model.
+ * @param outputMaxOf the most output tokens of a model, for requests that set no maximum
+ * @throws InvalidRequest where a request can't be bounded, or the file can't be read
+ */
+async function boundBatch(
+  source: BatchedRequests,
+  upstream: Upstream,
+  outputMaxOf: (model: string) => number,
+): Promise<readonly ModelBound[]> {
+  const sums = new Map<string, { input: number; output: number; requests: number }>()
+  const add = ({ model, inputBound, outputMax = outputMaxOf(model), choices }: RequestFacts) => {
+    const sum = sums.get(model) ?? { input: 0, output: 0, requests: 0 }
+    sums.set(model, { input: sum.input + inputBound, output: sum.output + outputMax * choices, requests: sum.requests + 1 })
+  }
+  if (source.kind === 'inline') source.requests.forEach(add)
+  else await eachLine(upstream, { path: source.path }, (line) => add(source.requestOn(line)))
+  if (sums.size === 0) throw new InvalidRequest('the batch has no requests')
+  return [...sums].map(([model, { input, output, requests }]) => ({
+    model,
+    bound: { input, outputMax: output, outputMin: output, choices: 1, requests, tier: 'batch' },
+  }))
+}
+
+async function forward(
+  deps: BatchDeps,
+  { request, response, route, batch }: Submission,
+  { target, body, admitted }: { readonly target: Target; readonly body: Buffer; readonly admitted: readonly Admitted[] },
+): Promise<{ readonly relayed: Relayed; readonly id: string | undefined }> {
+  let id: string | undefined
+  const whole = (status: number, answer: Buffer) => {
+    id = status < 400 ? batch.idIn(answer) : undefined
+    return UNREAD.whole(status, answer, {})
+  }
+  const standings = admitted.flatMap((one) => one.standings)
+  const relay = new Relay(response, { ...UNREAD, whole }, () => ({
+    'x-bursar-call': admitted.map(({ call }) => call.id).join(', '),
+    ...ratelimitHeaders(standings, deps.clock.now()),
+  }))
+  const headers = { ...headersToProvider(request.headers), 'content-length': String(body.length), 'accept-encoding': 'identity' }
+  dispatch({ target, route, relay, headers, body })
+  const relayed = await relay.relayed
+  return { relayed, id }
+}
+
+/** A submission that was not taken costs nothing; where that is not known, its whole hold. */
+async function settle({ engine, clock }: BatchDeps, { call }: Admitted, end: CallEnd): Promise<void> {
+  const isTaken = end.kind === 'cut' || end.kind === 'client_gone' || (end.kind === 'answered' && end.status < 400)
+  const status = 'status' in end && end.status !== undefined ? { status: end.status } : {}
+  await engine.settle({ call: call.id, endedAt: clock.now(), ending: endingOf(end), ...status, usage: isTaken ? 'held' : { kind: 'none' } })
+}

@@ -1,0 +1,91 @@
+import { asObject, parseObject, stringIn } from '../answer.ts'
+import { jobIdIn } from '../background-job.ts'
+import {
+  type Batch,
+  type Endpoint,
+  InvalidRequest,
+  type JobAnswer,
+  type JobStatus,
+  type JsonObject,
+  type Metered,
+  type RequestFacts,
+} from '../provider.ts'
+import { parseObjectBody } from '../request-body.ts'
+
+/*
+ * Batches and the files that they are made of (https://platform.openai.com/docs/api-reference/batch): a file with a request on
+ * each line is uploaded, a batch names it, and its answers are the lines of another file.
+ */
+
+/** The files' and batches' endpoints below a path, such as '/v1' for the client and '' for the provider. */
+export function batchEndpoints(
+  api: string,
+  { path, upstreamPath }: { readonly path: string; readonly upstreamPath: string },
+  requests: ReadonlyMap<string, Metered>,
+): readonly Endpoint[] {
+  const at = (method: Endpoint['method'], name: string, tail: string, admission: Endpoint['admission'] = { kind: 'free' }): Endpoint => {
+    return { name: `${api}.${name}`, method, path: path + tail, upstreamPath: upstreamPath + tail, admission }
+  }
+  return [
+    at('POST', 'batches', '/batches', batches(upstreamPath, requests)),
+    at('GET', 'batches', '/batches'),
+    at('GET', 'batches', '/batches/{id}'),
+    at('POST', 'batches', '/batches/{id}/cancel'),
+    at('POST', 'files', '/files'),
+    at('GET', 'files', '/files'),
+    at('GET', 'files', '/files/{id}'),
+    at('GET', 'files', '/files/{id}/content'),
+    at('DELETE', 'files', '/files/{id}'),
+  ]
+}
+
+/** @param requests what may stand in a batch, by its path */
+function batches(upstreamPath: string, requests: ReadonlyMap<string, Metered>): Batch {
+  const contentOf = (file: string) => `${upstreamPath}/files/${encodeURIComponent(file)}/content`
+  return {
+    kind: 'batch',
+    requestsIn: (body) => {
+      const json = parseObjectBody(body)
+      const file = stringIn(json, 'input_file_id')
+      if (file === '') throw new InvalidRequest('"input_file_id" must name the uploaded file with the requests')
+      const metered = requests.get(stringIn(json, 'endpoint'))
+      if (metered === undefined) throw new InvalidRequest(`"endpoint" must be one of ${[...requests.keys()].join(', ')}`)
+      return { kind: 'file', path: contentOf(file), requestOn: (line) => requestOn(line, metered) }
+    },
+    idIn: jobIdIn,
+    job: {
+      path: (id) => `${upstreamPath}/batches/${encodeURIComponent(id)}`,
+      headers: {},
+      read: (bytes) => {
+        const status = parseObject(bytes.toString())
+        return status && readStatus(status, contentOf, requests.get(stringIn(status, 'endpoint')))
+      },
+    },
+  }
+}
+
+function requestOn(line: string, metered: Metered): RequestFacts {
+  const body = asObject(parseObject(line)?.['body'])
+  if (body === undefined) throw new InvalidRequest('each line of the input file must be a JSON object with a "body"')
+  return metered.readRequest(Buffer.from(JSON.stringify(body)), {}, 'application/json').facts
+}
+
+const WORKING: ReadonlySet<string> = new Set(['validating', 'in_progress', 'finalizing', 'cancelling'])
+
+function readStatus(status: JsonObject, contentOf: (file: string) => string, metered: Metered | undefined): JobStatus {
+  if (WORKING.has(stringIn(status, 'status'))) return { kind: 'working' }
+  const file = stringIn(status, 'output_file_id')
+  return {
+    kind: 'results',
+    paths: file === '' ? [] : [contentOf(file)],
+    answerOn: (line) => (metered === undefined ? undefined : answerOn(line, metered)),
+  }
+}
+
+function answerOn(line: string, metered: Metered): JobAnswer | undefined {
+  const response = asObject(parseObject(line)?.['response'])
+  const body = asObject(response?.['body'])
+  if (response === undefined || body === undefined) return undefined
+  const status = typeof response['status_code'] === 'number' ? response['status_code'] : 200
+  return { model: stringIn(body, 'model'), reading: metered.readAnswer(status, Buffer.from(JSON.stringify(body)), {}) }
+}
