@@ -15,6 +15,7 @@ import { hashSecret, KeyBook } from './engine/key-book.ts'
 import { createKeys, FILE_KEY_PREFIX } from './engine/keys.ts'
 import type { Clock } from './engine/ports.ts'
 import { systemClock } from './engine/system-clock.ts'
+import { Conversations } from './gateway/conversations.ts'
 import { JobPoller } from './gateway/job-poller.ts'
 import { createPipeline } from './gateway/pipeline.ts'
 import { createRouter } from './gateway/route.ts'
@@ -73,10 +74,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   const keys = new KeyBook([...fileKeys(config, clock.now()), ...state.keys])
   const worker = createDeliveryWorker({ ledger, journal, clock, channels, log })
   deliveries = worker
-  worker.wake()
+  deliveries.wake()
 
-  const trouble = () => journal.trouble()
-  const metrics = createMetrics(engine.standings, { callsInFlight: engine.callsInFlight, trouble: () => trouble() !== undefined })
+  const metrics = createMetrics(engine.standings, { callsInFlight: engine.callsInFlight, trouble: () => journal.trouble() !== undefined })
   const upstreams = config.providers.map((provider) => createUpstream(provider, apiShape(provider.api)))
   let isDraining = false
   const pipeline = createPipeline({
@@ -89,6 +89,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     bodyBytesMax: server.bodyBytesMax,
     outputMaxOf: (route, model) => route.shape.outputMaxOf(model),
     expectedOutput: new ExpectedOutput(),
+    conversations: new Conversations(),
     isDraining: () => isDraining,
     events: { refused: metrics.refused, ended: metrics.ended, defect: (error) => log('a call ended in an unexpected error', error) },
   })
@@ -101,7 +102,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     testChannel: (name) => testChannel(channels, name, clock.now()),
     defect: (error) => log('the control plane ended in an unexpected error', error),
     isAdminToken: options.isAdminToken,
-    health: () => healthOf(trouble(), isDraining),
+    health: () => healthOf(journal.trouble(), isDraining),
     metrics: metrics.text,
   })
   const listener = createListener(getRequestListener(api.fetch), pipeline)

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Defect } from '../domain/defect.ts'
 import type { EndedCall } from '../domain/call.ts'
 import type { CallBound } from '../domain/bound.ts'
-import type { Usage } from '../domain/usage.ts'
+import { totalTokens, type Usage } from '../domain/usage.ts'
 import type { Engine } from '../engine/engine.ts'
 import { Failure } from '../engine/failure.ts'
 import type { ExpectedOutput } from '../engine/expected-output.ts'
@@ -11,6 +11,7 @@ import type { Admitted } from '../engine/reserve.ts'
 import { BodyTooLarge, readBody } from '../http/body.ts'
 import { type Headers, headersToProvider } from '../http/header-names.ts'
 import {
+  type AnswerReading,
   type ApiShape,
   InvalidRequest,
   type JsonObject,
@@ -20,6 +21,7 @@ import {
 } from '../providers/provider.ts'
 import { submitBatch } from './batch.ts'
 import { authenticate, CallerBook } from './caller.ts'
+import type { Conversations } from './conversations.ts'
 import { dispatch, noAnswerError } from './dispatch.ts'
 import { type CallEnd, endingOf, type Estimates, usageOf } from './ending.ts'
 import { relayFree } from './free.ts'
@@ -49,6 +51,7 @@ export interface GatewayDeps {
   readonly countTokens: (text: string) => number
   readonly outputMaxOf: (route: Route, model: string) => number
   readonly expectedOutput: ExpectedOutput
+  readonly conversations: Conversations
   /** True once the process ends its open calls and takes no new ones. */
   readonly isDraining: () => boolean
   readonly events: GatewayEvents
@@ -111,7 +114,7 @@ async function reserve(
     modelName: target.model,
     endpoint: route.endpoint.name,
     bound: boundOf(deps, asked),
-    ...(refine === undefined ? {} : { refineInput: () => refine(json) }),
+    ...(refine === undefined ? {} : { refineInput: () => refine(json) + continuedTokens(deps, asked.facts) }),
     isAbandoned: () => response.destroyed,
   })
   if (admission.kind === 'refused') throw refusalError(admission, deps.clock.now())
@@ -121,11 +124,16 @@ async function reserve(
 function boundOf(deps: GatewayDeps, { facts, route, target, key }: Asked): CallBound {
   const outputMax = facts.outputMax ?? deps.outputMaxOf(route, target.model)
   const outputMin = facts.canClamp ? Math.min(facts.outputMin, outputMax) : outputMax
-  const { inputBound: input, choices, audioSeconds = 0, tier } = facts
+  const { inputBound, choices, audioSeconds = 0, tier } = facts
+  const input = inputBound + continuedTokens(deps, facts)
   const bound = { input, outputMax, outputMin, choices, audioSeconds, ...(tier === undefined ? {} : { tier }) }
   if (facts.outputMax !== undefined || !facts.canClamp) return bound
   const expected = deps.expectedOutput.of(key.row.id, target.model)
   return { ...bound, outputExpected: Math.min(outputMax, Math.max(outputMin, expected)) }
+}
+
+function continuedTokens({ conversations }: GatewayDeps, { continues }: RequestFacts): number {
+  return continues === undefined ? 0 : conversations.tokensOf(continues)
 }
 
 /** Forwards an admitted call and settles it, whatever happens: a hold never outlives the call. */
@@ -137,6 +145,10 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
     const ended = await deps.engine.settle({ call: admitted.call.id, endedAt: deps.clock.now(), ending: endingOf(end), ...status, usage })
     isSettled = true
     if (ended === undefined) return
+    const { id } = readingOf(end) ?? {}
+    const tokens = totalTokens(ended.tokens)
+    if (id !== undefined) deps.conversations.remember(id, tokens)
+    if (asked.facts.continues?.isGrowing === true) deps.conversations.remember(asked.facts.continues.id, tokens)
     if (ended.usage.kind === 'reported')
       deps.expectedOutput.observe(asked.key.row.id, asked.target.model, ended.tokens.output / asked.facts.choices)
     deps.events.ended(ended)
@@ -159,9 +171,13 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
   }
 }
 
+function readingOf(end: CallEnd): AnswerReading | undefined {
+  return 'reading' in end ? end.reading : undefined
+}
+
 /** What the provider works on after an answer that does not say what it used. */
 function jobOf(end: CallEnd, { isBackground }: RequestFacts): string | undefined {
-  const reading = 'reading' in end ? end.reading : undefined
+  const reading = readingOf(end)
   return isBackground === true && reading?.isComplete === false && !reading.isError ? reading.job : undefined
 }
 

@@ -25,6 +25,7 @@ export class ReadingSoFar {
   #producedBeyond = 0
   #standIn: AnswerReading['standIn']
   #job: string | undefined
+  #id: string | undefined
 
   /**
    * The latest report counts: where a provider reports more than once, its counts are cumulative.
@@ -64,6 +65,11 @@ export class ReadingSoFar {
     this.#standIn = tokens
   }
 
+  /** How a later request may name this answer. */
+  isNamed(id: string): void {
+    if (id !== '') this.#id = id
+  }
+
   /** The provider works on, and calls that work so. */
   worksOn(job: string): void {
     this.#job = job
@@ -81,6 +87,7 @@ export class ReadingSoFar {
       produced: this.#produced.join(''),
       producedBeyond: this.#producedBeyond,
       isError: this.#isError,
+      ...(this.#id === undefined ? {} : { id: this.#id }),
       ...(this.#job === undefined ? {} : { job: this.#job }),
       ...(this.#standIn === undefined ? {} : { standIn: this.#standIn }),
       ...(this.#isNotUnderstood && !this.#isComplete ? { isNotUnderstood: true } : {}),

@@ -19,12 +19,23 @@ export interface RequestFacts {
   readonly canClamp: boolean
   /** True where the provider goes on working after it answered, so that the answer can't tell the use. */
   readonly isBackground?: boolean
+  /** What the provider adds to the input from its own memory; absent: nothing. */
+  readonly continues?: Continued
   /** The class of a price that the request asks for; absent: the provider's usual one. */
   readonly tier?: ServiceTier | undefined
   /** The most seconds of audio that the input can have; absent: none. */
   readonly audioSeconds?: number
   /** How many answers are asked for (`n`, `best_of`, a list of prompts); >= 1. */
   readonly choices: number
+}
+
+/** An earlier answer, or a conversation, whose tokens are part of the input though they do not stand in the request. */
+export interface Continued {
+  readonly id: string
+  /** True for a conversation, which grows by each answer; an answer stays what it is. */
+  readonly isGrowing: boolean
+  /** The most that it can have: what the model's context holds. */
+  readonly tokensMax: number
 }
 
 /** What the gateway must change in a request's bytes; nothing else of them is touched. */
@@ -56,6 +67,8 @@ export interface AnswerReading {
   readonly produced: string
   /** Bytes of produced text that were not kept in `produced`, since it is bounded. */
   readonly producedBeyond: number
+  /** What a later request may call this answer to continue it. */
+  readonly id?: string
   /** The provider works on after this answer, and this is how it calls that work. */
   readonly job?: string
   /** True where the answer is an error of the provider (also inside a 200 stream). */

@@ -1,10 +1,11 @@
-import { asList, asObject, textOf } from '../answer.ts'
+import { asList, asObject, stringIn, textOf } from '../answer.ts'
 import { toServiceTier } from '../billing.ts'
 import { imageCorrection } from '../image-bound.ts'
 import { insertMember, jsonMembers, spliceBytes, type Splice } from '../json-members.ts'
 import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts } from '../provider.ts'
 import { countIn, parseBody, setMember } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
+import { openAiContextMax } from './output-max.ts'
 
 /** The most tokens that OpenAI counts for one image: gpt-4o-mini, 2,833 and 5,667 for each of 8 tiles (https://platform.openai.com/docs/guides/images-vision). */
 const IMAGE_TOKENS_MAX = 50_000
@@ -74,9 +75,17 @@ export function readResponsesRequest(body: Buffer, path?: PathValues): Read {
       canClamp: true,
       choices: 1,
       isBackground: json['background'] === true,
+      ...continuedBy(json, model),
       tier: toServiceTier(json['service_tier']),
     },
   }
+}
+
+function continuedBy(json: JsonObject, model: string): Pick<RequestFacts, 'continues'> {
+  const { conversation } = json
+  const named = typeof conversation === 'string' ? conversation : stringIn(asObject(conversation) ?? {}, 'id')
+  const id = named || stringIn(json, 'previous_response_id')
+  return id === '' ? {} : { continues: { id, isGrowing: named !== '', tokensMax: openAiContextMax(model) } }
 }
 
 export function readEmbeddingsRequest(body: Buffer, path?: PathValues): Read {

@@ -50,6 +50,7 @@ export function readResponsesParts(): AnswerParts {
   const soFar = new ReadingSoFar()
   const whole = (data: JsonObject) => {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
+    soFar.isNamed(stringIn(data, 'id'))
     if (data['background'] === true) soFar.worksOn(stringIn(data, 'id'))
     const usage = responsesUsageOf(data)
     soFar.report(usage, usage?.output !== undefined, data['usage'])
@@ -62,6 +63,7 @@ export function readResponsesParts(): AnswerParts {
     if (type.endsWith('.delta') && typeof data['delta'] === 'string') soFar.produce(data['delta'])
     const response = asObject(data['response'])
     if (response === undefined) return
+    soFar.isNamed(stringIn(response, 'id'))
     if (response['background'] === true) soFar.worksOn(stringIn(response, 'id'))
     const usage = responsesUsageOf(response)
     soFar.report(usage, usage?.output !== undefined, response['usage'])
