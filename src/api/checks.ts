@@ -48,6 +48,7 @@ const boundsRoute = createRoute({
                 model: z.string(),
                 calls: z.number(),
                 passed: z.number(),
+                spared: z.number(),
                 worst_excess: z.number(),
                 held: z.number(),
                 used: z.number(),

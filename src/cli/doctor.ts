@@ -19,6 +19,7 @@ const boundRow = z.object({
   calls: z.number(),
   passed: z.number(),
   worst_excess: z.number(),
+  spared: z.number(),
   held: z.number(),
   used: z.number(),
 })
@@ -73,16 +74,18 @@ function formatDifferences({ differences, calls_in_flight: inFlight }: z.infer<t
 function formatBounds(rows: readonly BoundRow[]): string {
   if (rows.length === 0) return 'no call of the last 30 days reported what it used\n'
   const byModel = Map.groupBy(rows, ({ provider, model }) => `${provider}/${model}`)
-  const sum = (of: readonly BoundRow[], name: 'calls' | 'passed' | 'held' | 'used') => of.reduce((total, row) => total + row[name], 0)
+  const sum = (of: readonly BoundRow[], name: 'calls' | 'passed' | 'spared' | 'held' | 'used') =>
+    of.reduce((total, row) => total + row[name], 0)
   const lines = [...byModel].map(([name, of]) => [
     name,
     amount('requests', sum(of, 'calls')),
     String(sum(of, 'passed')),
     amount('tokens', Math.max(...of.map((row) => row.worst_excess))),
+    amount('requests', sum(of, 'spared')),
     amount('tokens', sum(of, 'held')),
     amount('tokens', sum(of, 'used')),
     `${(sum(of, 'held') / Math.max(1, sum(of, 'used'))).toFixed(1)} x`,
   ])
-  const head = ['model', 'calls', 'passed their hold', 'by at most', 'held', 'used', 'held / used']
+  const head = ['model', 'calls', 'passed their hold', 'by at most', 'spared a refusal', 'held', 'used', 'held / used']
   return table([head, ...lines], ['left', ...head.slice(1).map(() => 'right' as const)])
 }

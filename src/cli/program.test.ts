@@ -354,9 +354,9 @@ test('doctor --bounds has a line for each model, over all days', async () => {
   expect(error).toBeUndefined()
   expect(stdout).toBe(
     [
-      'model                        calls  passed their hold  by at most     held    used  held / used',
-      'openai/gpt-4o-mini              50                  1          12  100,000  36,000        2.8 x',
-      'anthropic/claude-sonnet-4-5      1                  0           0      900     450        2.0 x',
+      'model                        calls  passed their hold  by at most  spared a refusal     held    used  held / used',
+      'openai/gpt-4o-mini              50                  1          12                 7  100,000  36,000        2.8 x',
+      'anthropic/claude-sonnet-4-5      1                  0           0                 0      900     450        2.0 x',
       '',
     ].join('\n'),
   )

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Account, adoptBudget, openAccount, roomOf } from './account.ts'
-import { type Admission, reserve, settle } from './admission.ts'
+import { type Admission, type Claim, raise, reserve, settle } from './admission.ts'
 import { AMOUNT_MAX, type Unit } from './amount.ts'
 import { type CallBound, demandIn } from './bound.ts'
 import type { Budget } from './budget.ts'
@@ -223,6 +223,27 @@ describe('near the limit', () => {
       reserve c3 a input=10 output=500 min=1
       expect  a                                           -> used=0 held=930 left=70
       reserve c4 a input=10 output=500 min=1 expected=200 -> held max=60
+
+    its hold is raised while the answer comes, as far as there is room in all budgets, and never shrinks
+      budget  a limit=1000
+      budget  b limit=600
+      budget  c limit=1 advisory
+      reserve c1 a,b,c input=10 output=900 min=1 expected=200 -> held max=200
+      reserve c2 a input=100 output=200
+      raise   c1 to=300
+      expect  a                                           -> used=0 held=610 left=390
+      expect  c                                           -> used=0 held=310 left=-309
+      raise   c1 to=900                                   -> held max=590
+      expect  b                                           -> used=0 held=600 left=0
+      raise   c1 to=100                                   -> held max=590
+      settle  c2 used=300
+      raise   c1 to=900                                   -> held max=590
+
+    a raise counts every answer that was asked for
+      budget  a limit=1000
+      reserve c1 a input=10 output=400 min=1 n=2 expected=100 -> held max=100
+      raise   c1 to=300
+      expect  a                                           -> used=0 held=610 left=390
 
     where a tenth of what is left is more, it gets that, and at most the model’s maximum
       budget  a limit=10000
@@ -488,7 +509,7 @@ function readTables(text: string): readonly Table[] {
 /** Plays the lines' commands, and returns each with what came of it. */
 function play(lines: readonly string[]): readonly string[] {
   const accounts = new Map<string, Account>()
-  const calls = new Map<string, { readonly accounts: readonly Account[]; readonly amounts: readonly number[] }>()
+  const calls = new Map<string, { accounts: readonly Account[]; amounts: readonly number[]; claims: readonly Claim[]; outputMax: number }>()
   return lines.map((line) => {
     const [command = ''] = line.split(' -> ')
     const [verb = '', name = '', ...words] = command.split(' ')
@@ -514,9 +535,16 @@ function play(lines: readonly string[]): readonly string[] {
         case 'reserve': {
           const chosen = (words[0] ?? '').split(',').map((each) => accounts.get(each)!)
           const bound = boundFrom(options)
-          const admission = reserve(claimsOf(chosen, bound, priceFrom(options)), bound)
-          if (admission.kind === 'held') calls.set(name, { accounts: chosen, amounts: admission.amounts })
+          const claims = claimsOf(chosen, bound, priceFrom(options))
+          const admission = reserve(claims, bound)
+          if (admission.kind === 'held') calls.set(name, { ...admission, accounts: chosen, claims })
           return told(admission, bound)
+        }
+        case 'raise': {
+          const call = calls.get(name)!
+          const raised = raise(call.claims, call.amounts, { from: call.outputMax, to: Number(options.get('to')) })
+          calls.set(name, { ...call, ...raised })
+          return raised.outputMax === Number(options.get('to')) ? '' : `held max=${raised.outputMax}`
         }
         case 'settle': {
           const { accounts: charged, amounts } = calls.get(name)!

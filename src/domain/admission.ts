@@ -15,6 +15,8 @@ export type Admission =
       readonly kind: 'held'
       /** The maximum output per choice that the hold covers: less than asked for where the call is clamped. */
       readonly outputMax: number
+      /** The maximum that all of the room would cover: up to there the hold may be raised while the answer comes. */
+      readonly outputRoom: number
       /** What was set aside, in the order of the claims. */
       readonly amounts: readonly Amount[]
     }
@@ -37,13 +39,41 @@ export type Admission =
 export function reserve(claims: readonly Claim[], bound: CallBound): Admission {
   const outputMax = outputThatAllAllow(claims, bound)
   if (outputMax < bound.outputMin) return refusal(claims, bound)
+  const outputRoom = outputMax < bound.outputMax ? outputThatRoomCovers(claims, bound.outputMax) : outputMax
   const amounts: Amount[] = []
   for (const claim of claims) amounts.push(amountThatFits(claim, outputMax))
   for (let i = 0; i < claims.length; i++) {
     const account = claims[i]?.account
     if (account !== undefined) account.held += amounts[i] ?? 0
   }
-  return { kind: 'held', outputMax, amounts }
+  return { kind: 'held', outputMax, outputRoom, amounts }
+}
+
+/** A hold as it is after a raise. */
+export interface Raised {
+  /** The maximum output per choice that it covers; as before where no account has room for more. */
+  readonly outputMax: number
+  readonly amounts: readonly Amount[]
+}
+
+/**
+ * Raises a hold as far towards `to` as all hard caps have room for: in every account, or in none.
+ * @param held what the call holds in each of the claims' accounts, for a maximum output of `from`
+ * @throws Defect where a sum leaves the safe integers; then no account has changed
+ */
+export function raise(
+  claims: readonly Claim[],
+  held: readonly Amount[],
+  { from, to }: { readonly from: number; readonly to: number },
+): Raised {
+  const outputMax = claims.reduce((most, { account, demand }, i) => {
+    return account.budget.isHardCap ? Math.min(most, outputThatFits(demand, roomOf(account) + (held[i] ?? 0))) : most
+  }, to)
+  if (outputMax <= from) return { outputMax: from, amounts: held }
+  const amounts = claims.map(({ demand }) => amountFor(demand, outputMax))
+  for (const [i, { account }] of claims.entries()) plus(account.held, (amounts[i] ?? 0) - (held[i] ?? 0))
+  for (const [i, { account }] of claims.entries()) account.held += (amounts[i] ?? 0) - (held[i] ?? 0)
+  return { outputMax, amounts }
 }
 
 /**
@@ -94,6 +124,13 @@ function outputThatAllAllow(claims: readonly Claim[], bound: CallBound): number 
     if (claim.account.budget.isHardCap) outputMax = Math.min(outputMax, outputThatFitsIn(claim, bound, roomOf(claim.account)))
   }
   return outputMax
+}
+
+function outputThatRoomCovers(claims: readonly Claim[], outputMax: number): number {
+  return claims.reduce(
+    (most, { account, demand }) => (account.budget.isHardCap ? Math.min(most, outputThatFits(demand, roomOf(account))) : most),
+    outputMax,
+  )
 }
 
 /** All that the call is to be allowed, less of it, or -1 where the call does not fit. */

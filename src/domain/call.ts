@@ -34,6 +34,8 @@ export interface Hold {
   /** The bound's cost; 0 without a price. */
   readonly costNanoUsd: Amount
   readonly expiresAt: EpochMs
+  /** True where there was no room for the model's whole maximum, which the call might have held: it would have been refused. */
+  readonly isSpared: boolean
 }
 
 /** A hold whose call has not ended. */

@@ -22,6 +22,16 @@ export type LedgerRecord =
     }
   | { readonly kind: 'held'; readonly hold: Hold }
   | { readonly kind: 'renewed'; readonly call: CallId; readonly expiresAt: EpochMs }
+  /** A hold that was raised while its answer came. */
+  | {
+      readonly kind: 'raised'
+      readonly call: CallId
+      /** As in the hold; all choices together. */
+      readonly output: number
+      readonly costNanoUsd: Amount
+      /** What it holds now in each of its accounts, in the hold's order. */
+      readonly amounts: readonly Amount[]
+    }
   /** The provider answered and works on: the call ends when that job is found to have ended, at the latest then. */
   | { readonly kind: 'deferred'; readonly call: CallId; readonly job: string; readonly expiresAt: EpochMs }
   /**

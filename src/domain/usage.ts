@@ -27,24 +27,14 @@ export type Usage =
 /** Why a call was estimated though its provider reported something: an operator should hear of it. */
 export const NOT_UNDERSTOOD = 'the answer reported its usage in a form that is not understood'
 
+/** The names of all counts. */
+export const PARTS = [
+  'input', 'cachedInput', 'cacheWrite', 'cacheWriteHour', 'audioInput', 'cachedAudioInput', 'imageInput', 'cachedImageInput',
+  'output', 'reasoning', 'audioOutput', 'imageOutput', 'webSearches', 'audioSeconds', 'requests',
+] as const // prettier-ignore
+
 /** The counts that are charged: every field a safe integer >= 0, no part more than its whole. */
-export interface ChargedTokens {
-  readonly input: number
-  readonly cachedInput: number
-  readonly cacheWrite: number
-  readonly cacheWriteHour: number
-  readonly audioInput: number
-  readonly cachedAudioInput: number
-  readonly imageInput: number
-  readonly cachedImageInput: number
-  readonly output: number
-  readonly reasoning: number
-  readonly audioOutput: number
-  readonly imageOutput: number
-  readonly webSearches: number
-  readonly audioSeconds: number
-  readonly requests: number
-}
+export type ChargedTokens = { readonly [Part in (typeof PARTS)[number]]: number }
 
 export const NO_TOKENS: ChargedTokens = {
   input: 0,
@@ -63,25 +53,6 @@ export const NO_TOKENS: ChargedTokens = {
   audioSeconds: 0,
   requests: 0,
 }
-
-/** The names of all counts. */
-export const PARTS: readonly (keyof ChargedTokens)[] = [
-  'input',
-  'cachedInput',
-  'cacheWrite',
-  'cacheWriteHour',
-  'audioInput',
-  'cachedAudioInput',
-  'imageInput',
-  'cachedImageInput',
-  'output',
-  'reasoning',
-  'audioOutput',
-  'imageOutput',
-  'webSearches',
-  'audioSeconds',
-  'requests',
-]
 
 /**
  * The one rule that decides what is charged: a part that the provider did not name is 0, and a part is never more than its

@@ -26,6 +26,8 @@ export interface Engine {
   readonly admit: (request: Request) => Promise<Admitted | Refused>
   /** See {@link settle}. */
   readonly settle: (request: SettleRequest) => Promise<EndedCall | undefined>
+  /** See {@link Counters.raise}. */
+  readonly raise: Counters['raise']
   /** Leaves an admitted call open while the provider works on at that job; it is settled when the job has ended. */
   readonly defer: (call: CallId, job: string) => Promise<void>
   /** The calls that are open like that. */
@@ -64,6 +66,7 @@ export async function startEngine(deps: EngineDeps, state: OpenState, definition
       live.delete(request.call)
       return settle(all, request)
     },
+    raise: (call, outputMax) => deps.counters.raise(call, outputMax),
     defer: async (call, job) => {
       await deps.counters.defer(call, job, deps.clock.now() + JOB_TTL_MS)
       live.delete(call)

@@ -54,7 +54,13 @@ export interface ReserveRequest {
 export type Standing = Readonly<Account>
 
 export type ReserveOutcome =
-  | { readonly kind: 'held'; readonly outputMax: number; readonly standings: readonly Standing[] }
+  | {
+      readonly kind: 'held'
+      readonly outputMax: number
+      /** How far the hold may be raised at most, as the room is now. */
+      readonly outputRoom: number
+      readonly standings: readonly Standing[]
+    }
   | { readonly kind: 'refused'; readonly standings: readonly Standing[]; readonly isBlockedByHolds: boolean }
 
 /** How a call ended and what it used. */
@@ -76,6 +82,11 @@ export interface Counters {
   readonly reserve: (request: ReserveRequest) => Promise<ReserveOutcome>
   /** Ends a call, once: a repeated or unknown call changes nothing and returns undefined. Never refused. */
   readonly settle: (request: SettleRequest) => Promise<EndedCall | undefined>
+  /**
+   * Raises a call's hold as far towards that maximum output per choice as all hard caps have room for.
+   * @returns the maximum that it covers now; 0 where the call has ended, or can't be raised
+   */
+  readonly raise: (call: CallId, outputMax: number) => Promise<number>
   readonly renew: (call: CallId, expiresAt: EpochMs) => Promise<void>
   /** Leaves a call open though the provider has answered, until it is settled or that instant has come. */
   readonly defer: (call: CallId, job: string, expiresAt: EpochMs) => Promise<void>
@@ -202,6 +213,8 @@ export interface BoundReport {
   readonly passed: number
   /** The most that one of them used beyond its hold; 0: none did. */
   readonly worstExcess: number
+  /** Calls that there would have been no room for, had they held their model's whole maximum. */
+  readonly spared: number
   readonly held: number
   readonly used: number
 }

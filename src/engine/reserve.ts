@@ -25,6 +25,8 @@ export type Admitted = {
   readonly call: Call
   /** The maximum output per choice that the call may produce. */
   readonly outputMax: number
+  /** As far as the hold may be raised while the answer comes, as the room was; `outputMax` where it is not clamped. */
+  readonly outputRoom: number
   readonly isClamped: boolean
   readonly standings: readonly Standing[]
 }
@@ -85,8 +87,8 @@ async function reserveOnce(deps: ReserveDeps, request: Request, call: Call): Pro
 }
 
 function admitted(call: Call, bound: CallBound, outcome: ReserveOutcome & { readonly kind: 'held' }): Admitted {
-  const { outputMax, standings } = outcome
-  return { kind: 'admitted', call, outputMax, isClamped: outputMax < bound.outputMax, standings }
+  const { outputMax, outputRoom, standings } = outcome
+  return { kind: 'admitted', call, outputMax, outputRoom, isClamped: outputMax < bound.outputMax, standings }
 }
 
 function patienceMs(outcome: ReserveOutcome & { readonly kind: 'refused' }): number {

@@ -8,6 +8,8 @@ export type CallEnd =
   | { readonly kind: 'answered'; readonly status: number; readonly reading: AnswerReading }
   /** The provider's answer broke off. */
   | { readonly kind: 'cut'; readonly status: number; readonly reading: AnswerReading; readonly isTimeout: boolean }
+  /** Bursar ended the answer, since no budget had room for more of it. */
+  | { readonly kind: 'stopped'; readonly status: number; readonly reading: AnswerReading }
   /** The caller hung up; the provider's answer was cancelled. */
   | { readonly kind: 'client_gone'; readonly status?: number; readonly reading?: AnswerReading }
   /** The provider sent nothing back. */
@@ -32,6 +34,8 @@ export function usageOf(end: CallEnd, estimates: Estimates): Usage | 'held' {
         : usageOfReading(end.reading, estimates, 'the caller hung up')
     case 'cut':
       return usageOfReading(end.reading, estimates, 'the answer broke off')
+    case 'stopped':
+      return usageOfReading(end.reading, estimates, 'no budget had room for more of the answer')
     case 'answered':
       return end.status >= 400 ? usageOfError(end.reading) : usageOfAnswer(end.reading, estimates)
   }
@@ -46,6 +50,8 @@ export function endingOf(end: CallEnd): Ending {
       return 'client_gone'
     case 'cut':
       return end.isTimeout ? 'upstream_timeout' : 'upstream_unreachable'
+    case 'stopped':
+      return 'done'
     case 'answered':
       return end.status >= 400 || end.reading.isError ? 'provider_error' : 'done'
   }

@@ -27,6 +27,7 @@ import { type CallEnd, endingOf, type Estimates, usageOf } from './ending.ts'
 import { relayFree } from './free.ts'
 import { GatewayError } from './gateway-error.ts'
 import type { Key, KeyBook } from '../engine/key-book.ts'
+import { GUARD_MARGIN, OutputGuard } from './output-guard.ts'
 import { ratelimitHeaders } from './ratelimit-headers.ts'
 import { refusalError } from './refusal.ts'
 import { type AnswerReader, Relay, type Relayed } from './relay.ts'
@@ -163,7 +164,7 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
       return finish()
     }
     await settle(end, usageOf(end, estimatesOf(deps, asked)))
-    if (end.kind === 'no_answer') throw noAnswerError(end, asked.target.upstream, answerHeaders(deps, admitted))
+    if (end.kind === 'no_answer') throw noAnswerError(end, asked.target.upstream, answerHeaders(deps, admitted, {}))
     finish()
   } catch (error) {
     if (!isSettled) await settle({ kind: 'no_answer', isTimeout: false, reason: 'defect' }, 'held')
@@ -189,38 +190,70 @@ interface Served {
 }
 
 function forward(deps: GatewayDeps, { request, response, asked, admitted }: Served): Promise<Relayed> {
-  const outgoing = prepare(asked, admitted)
-  const relay = new Relay(response, readerOf(asked, outgoing), () => answerHeaders(deps, admitted))
+  const limit = limitOf(deps, asked, admitted)
+  const outgoing = prepare(asked, limit)
+  const relay = new Relay(response, readerOf(asked, outgoing, limit), () => answerHeaders(deps, admitted, limit))
   const headers: Headers = { ...headersToProvider(request.headers), 'content-length': String(outgoing.body.length) }
   // An encoded stream would have to be decoded for the client before a chunk of it could be left out.
-  if (outgoing.hidesUsageChunk) headers['accept-encoding'] = 'identity'
+  if (outgoing.hidesUsageChunk || limit.guard !== undefined) headers['accept-encoding'] = 'identity'
   dispatch({ target: asked.target, route: asked.route, relay, headers, body: outgoing.body })
   return relay.relayed
 }
 
-function answerHeaders(deps: GatewayDeps, { call, isClamped, outputMax, standings }: Admitted): Headers {
+/** What keeps an answer within its hold: a maximum that the provider is told, or a guard that raises the hold or ends it. */
+interface Limit {
+  /** Absent: the request's own, or the model's. */
+  readonly outputMax?: number
+  readonly guard?: OutputGuard
+}
+
+function limitOf(
+  deps: GatewayDeps,
+  { metered, facts, json, target, route }: Asked,
+  { call, outputMax, outputRoom, isClamped }: Admitted,
+): Limit {
+  if (!isClamped) return {}
+  const { isStream, choices } = facts
+  const isGuarded = isStream && facts.outputMax === undefined && metered.showsAll?.(target.model, json) === true
+  if (!isGuarded || outputMax * choices < 4 * GUARD_MARGIN) return { outputMax }
+  const isRoomy = outputRoom >= deps.outputMaxOf(route, target.model)
+  const guard = new OutputGuard({
+    held: outputMax * choices,
+    most: outputRoom * choices,
+    countTokens: deps.countTokens,
+    factor: /^(?:gpt-|chatgpt-)/.test(target.model) ? 1 : OTHER_ENCODINGS,
+    raise: async (to) => (await deps.engine.raise(call.id, Math.floor(to / choices))) * choices,
+  })
+  return isRoomy ? { guard } : { guard, outputMax: outputRoom }
+}
+
+/** Models of others have encodings with more tokens for the same text. */
+const OTHER_ENCODINGS = 1.4
+
+function answerHeaders(deps: GatewayDeps, { call, standings }: Admitted, { outputMax }: Limit): Headers {
   return {
     'x-bursar-call': call.id,
-    ...(isClamped ? { 'x-bursar-max-tokens': String(outputMax) } : {}),
+    ...(outputMax === undefined ? {} : { 'x-bursar-max-tokens': String(outputMax) }),
     ...ratelimitHeaders(standings, deps.clock.now()),
   }
 }
 
-function prepare({ metered, body, json, facts, target, route }: Asked, admitted: Admitted): OutgoingBody {
+function prepare({ metered, body, json, facts, target, route }: Asked, { outputMax }: Limit): OutgoingBody {
   const changes = {
     ...(target.model === facts.model || route.values['model'] !== undefined ? {} : { model: target.model }),
-    ...(admitted.isClamped ? { outputMax: admitted.outputMax } : {}),
+    ...(outputMax === undefined ? {} : { outputMax }),
   }
   return metered.prepare(body, json, changes, route.values)
 }
 
-function readerOf({ metered, facts }: Asked, { hidesUsageChunk }: OutgoingBody): AnswerReader {
+function readerOf({ metered, facts }: Asked, { hidesUsageChunk }: OutgoingBody, { guard }: Limit): AnswerReader {
   return {
     isStream: facts.isStream,
     hidesUsageChunk,
     hasJsonStreams: metered.hasJsonStreams === true,
     whole: metered.readAnswer,
-    stream: (headers) => metered.readStream(hidesUsageChunk, headers),
+    stream: (headers) => metered.readStream(hidesUsageChunk, headers, guard !== undefined),
+    guard,
   }
 }
 

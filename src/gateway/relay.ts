@@ -2,9 +2,10 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Transform } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
 import { type Headers, headersToClient } from '../http/header-names.ts'
-import type { AnswerReading, AnswerStream } from '../providers/provider.ts'
+import type { AnswerReading, AnswerStream, Stoppable } from '../providers/provider.ts'
 import { createDecoder, decodeWhole } from './decode.ts'
 import type { CallEnd } from './ending.ts'
+import type { OutputGuard } from './output-guard.ts'
 
 /** How an answer is read while it passes. */
 export interface AnswerReader {
@@ -15,6 +16,8 @@ export interface AnswerReader {
   readonly hidesUsageChunk: boolean
   readonly whole: (status: number, body: Buffer, headers: IncomingHttpHeaders) => AnswerReading
   readonly stream: (headers: IncomingHttpHeaders) => AnswerStream
+  /** What ends a stream that no budget has room for; absent: nothing does. */
+  readonly guard?: OutputGuard | undefined
 }
 
 /** What is still to be sent once the call is settled: the end of a stream, or a whole answer. */
@@ -29,6 +32,9 @@ const NOTHING_READ: AnswerReading = { isComplete: false, produced: '', producedB
 const WHOLE_BYTES_MAX = 64 * 1024 * 1024
 
 const NO_BYTES = Buffer.alloc(0)
+
+/** A guarded stream is looked at in pieces of so many bytes: less than the tokens that its guard keeps in reserve, even if each has four. */
+const PIECE_BYTES = 128
 
 /** Up to here node:http sends head and body as one string in one write, where a buffer takes the longer way of a vectored one. */
 const ONE_WRITE_BYTES_MAX = 16 * 1024
@@ -52,6 +58,10 @@ export class Relay implements Dispatcher.DispatchHandler {
   #bodyBytes = 0
   #stream: AnswerStream | undefined
   #decoder: Transform | undefined
+  /** Of a guarded stream: what came and was not looked at yet. */
+  #backlog: Buffer[] = []
+  #isPumping = false
+  #hasAllCome = false
   #isOver = false
 
   constructor(response: ServerResponse, reader: AnswerReader, extraHeaders: () => Headers) {
@@ -86,6 +96,8 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#stream === undefined) return this.#endWhole()
+    this.#hasAllCome = true
+    if (this.#backlog.length > 0) return
     if (this.#decoder === undefined) return this.#endStream()
     this.#decoder.once('close', () => this.#endStream())
     this.#decoder.end()
@@ -129,6 +141,10 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #relayChunk(chunk: Buffer): void {
+    if (this.#reader.guard !== undefined && this.#stream?.stoppable !== undefined) {
+      this.#backlog.push(chunk)
+      return void this.#pump(this.#reader.guard, this.#stream.stoppable)
+    }
     if (this.#decoder === undefined) return this.#write(this.#stream?.push(chunk) ?? NO_BYTES)
     this.#decoder.write(chunk)
     if (!this.#reader.hidesUsageChunk) this.#write(chunk)
@@ -137,6 +153,41 @@ export class Relay implements Dispatcher.DispatchHandler {
   #relayDecoded(chunk: Buffer): void {
     const visible = this.#stream?.push(chunk) ?? NO_BYTES
     if (this.#reader.hidesUsageChunk) this.#write(visible)
+  }
+
+  /** Relays what came in small pieces, so that the answer can be ended in the middle of what the provider sent at once. */
+  async #pump(guard: OutputGuard, { fresh, stop }: Stoppable): Promise<void> {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    while (this.#backlog.length > 0 && !this.#isOver) {
+      if (guard.state() === 'stop') return this.#stop(stop())
+      if (guard.state() === 'wait') await this.#waitFor(guard)
+      else {
+        this.#write(this.#stream?.push(this.#nextPiece()) ?? NO_BYTES)
+        guard.take(fresh())
+      }
+    }
+    this.#isPumping = false
+    if (this.#hasAllCome) this.#endStream()
+  }
+
+  async #waitFor(guard: OutputGuard): Promise<void> {
+    this.#controller?.pause()
+    await guard.decided()
+    this.#controller?.resume()
+  }
+
+  #nextPiece(): Buffer {
+    const [first = NO_BYTES] = this.#backlog
+    if (first.length > PIECE_BYTES) this.#backlog[0] = first.subarray(PIECE_BYTES)
+    else this.#backlog.shift()
+    return first.subarray(0, PIECE_BYTES)
+  }
+
+  #stop(closing: Buffer): void {
+    this.#backlog = []
+    this.#over({ kind: 'stopped', status: this.#status, reading: this.#reading() }, () => this.#response.end(closing))
+    this.#controller?.abort(new Error('no budget has room for more of the answer'))
   }
 
   #write(bytes: Buffer): void {

@@ -1,6 +1,6 @@
 import type { Billing, TokenCounts } from '../domain/usage.ts'
 import { SseFramer } from './framing/sse.ts'
-import type { AnswerReading, AnswerStream, JsonObject } from './provider.ts'
+import type { AnswerReading, AnswerStream, JsonObject, Stoppable } from './provider.ts'
 
 /** Reads the JSON objects of one answer, in their order. */
 export interface AnswerParts {
@@ -9,6 +9,12 @@ export interface AnswerParts {
   /** A whole answer. */
   readonly whole: (data: JsonObject) => void
   readonly reading: () => AnswerReading
+  /** Where its stream can be ended after any event. */
+  readonly stoppable?: {
+    readonly fresh: () => string
+    /** The events that end it, as text. */
+    readonly closing: () => string
+  }
 }
 
 const PRODUCED_CHARS_MAX = 1 << 20
@@ -24,6 +30,8 @@ export class ReadingSoFar {
   #producedChars = 0
   #producedBeyond = 0
   #standIn: AnswerReading['standIn']
+  /** Kept only where it is asked for. */
+  #fresh: string | undefined
   #job: string | undefined
   #id: string | undefined
 
@@ -52,12 +60,20 @@ export class ReadingSoFar {
 
   produce(text: string): void {
     if (text === '') return
+    if (this.#fresh !== undefined) this.#fresh += text
     if (this.#producedChars + text.length > PRODUCED_CHARS_MAX) {
       this.#producedBeyond += Buffer.byteLength(text)
       return
     }
     this.#producedChars += text.length
     this.#produced.push(text)
+  }
+
+  /** The text that was produced since this was asked for the last time; from the first time on it is kept. */
+  fresh(): string {
+    const fresh = this.#fresh ?? ''
+    this.#fresh = ''
+    return fresh
   }
 
   /** What stands for tokens that the provider does not count. */
@@ -107,8 +123,10 @@ export function readWhole(parts: Pick<AnswerParts, 'whole' | 'reading'>, status:
  * Reads a stream of server-sent events, and relays it. Where nothing may be hidden the very bytes pass at once; else each
  * event passes when it is complete. An answer that turns out to be one JSON object, and no stream, is read at its end.
  * @param isHidden the event that the client did not ask for; absent: nothing is hidden
+ * @param isStoppable true where each event passes when it is complete, so that the answer can be ended after it
  */
-export function createSseAnswer(parts: AnswerParts, isHidden?: (data: JsonObject) => boolean): AnswerStream {
+export function createSseAnswer(parts: AnswerParts, isHidden?: (data: JsonObject) => boolean, isStoppable = false): AnswerStream {
+  const isInEvents = isHidden !== undefined || isStoppable
   const framer = new SseFramer()
   const plain = new PlainBody()
   const events = new Events(parts)
@@ -126,7 +144,7 @@ export function createSseAnswer(parts: AnswerParts, isHidden?: (data: JsonObject
     push: (chunk) => {
       if (plain.takes(chunk)) return chunk
       const visible = framer.push(chunk).map(({ bytes, data }) => relay(bytes, data))
-      return isHidden === undefined ? chunk : Buffer.concat(visible)
+      return isInEvents ? Buffer.concat(visible) : chunk
     },
     end: () => {
       const kept = plain.bytes()
@@ -136,8 +154,20 @@ export function createSseAnswer(parts: AnswerParts, isHidden?: (data: JsonObject
       }
       const { bytes, data } = framer.end()
       const visible = relay(bytes, data)
-      return isHidden === undefined ? NO_BYTES : visible
+      return isInEvents ? visible : NO_BYTES
     },
+    ...(isStoppable && parts.stoppable !== undefined ? { stoppable: stoppableBy(parts.stoppable, events) } : {}),
+  }
+}
+
+function stoppableBy({ fresh, closing }: NonNullable<AnswerParts['stoppable']>, events: Events): Stoppable {
+  fresh()
+  return {
+    fresh: () => {
+      events.readUnread()
+      return fresh()
+    },
+    stop: () => Buffer.from(closing()),
   }
 }
 
@@ -168,17 +198,17 @@ class Events {
   reading(): AnswerReading {
     const reading = this.#parts.reading()
     if (reading.isComplete || this.#unread.length === 0) return reading
-    this.#readUnread()
+    this.readUnread()
     return this.#parts.reading()
   }
 
   #keep(data: string): undefined {
     this.#unread.push(data)
     this.#unreadChars += data.length
-    if (this.#unreadChars > UNREAD_CHARS_MAX) this.#readUnread()
+    if (this.#unreadChars > UNREAD_CHARS_MAX) this.readUnread()
   }
 
-  #readUnread(): void {
+  readUnread(): void {
     for (const data of this.#unread) {
       const parsed = parseObject(data)
       if (parsed !== undefined) this.#parts.event(parsed)

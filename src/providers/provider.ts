@@ -83,6 +83,16 @@ export interface AnswerStream {
   readonly end: () => Buffer
   /** What was read so far; may be asked at any time. */
   readonly reading: () => AnswerReading
+  /** Where the answer may be ended before the provider ends it; absent: it can't be. */
+  readonly stoppable?: Stoppable
+}
+
+/** An answer that can be ended after any of its events. */
+export interface Stoppable {
+  /** The text that came since this was asked for the last time. */
+  readonly fresh: () => string
+  /** The events that end it here, as if the model had reached its maximum; what is not relayed yet is dropped. */
+  readonly stop: () => Buffer
 }
 
 /** What the `{name}`s of an endpoint's path stand for in a request, decoded. */
@@ -119,7 +129,10 @@ export interface Metered {
   readonly estimateInput: (json: JsonObject, facts: RequestFacts) => number
   /** A whole, decoded answer. Never throws, whatever the bytes. */
   readonly readAnswer: (status: number, body: Buffer, headers: AnswerHeaders) => AnswerReading
-  readonly readStream: (hidesUsageChunk: boolean, headers: AnswerHeaders) => AnswerStream
+  /** @param isStoppable then whole events are relayed, so that the answer can be ended after each */
+  readonly readStream: (hidesUsageChunk: boolean, headers: AnswerHeaders, isStoppable?: boolean) => AnswerStream
+  /** True where a stream shows all that its model produces, so that it can be counted as it comes; absent: it never is. */
+  readonly showsAll?: (model: string, json: JsonObject) => boolean
   /** How to ask what became of work that goes on after the answer; absent where there is none such. */
   readonly job?: JobReader
   /** True where a stream may have a JSON content type: an array whose elements come one by one, or lines of JSON. */

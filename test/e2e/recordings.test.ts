@@ -73,10 +73,14 @@ describe.skipIf(!hasRecordings)('recordings', () => {
       byId.set(recording.id, recording)
       calls.set(recording.id, await replay(bursar.url, recording))
     }
+    // What the provider still works on reports nothing yet, and is charged when it has ended.
+    const deferred = new Set<string | undefined>(bursar.engine.deferred().map(({ call }) => call.id))
     await bursar.close()
     const rows = readRows(dir)
     const wrong = recordings.flatMap((recording) => {
-      const row = rows.get(calls.get(recording.id) ?? '')
+      const call = calls.get(recording.id)
+      const row = rows.get(call ?? '')
+      if (deferred.has(call)) return recording.expected.input_tokens === null ? [] : [`${recording.id}: not charged yet`]
       return row === undefined ? [`${recording.id}: not in the ledger`] : differences(recording, row)
     })
     for (const family of Object.keys(PATHS)) {

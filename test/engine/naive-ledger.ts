@@ -72,6 +72,13 @@ function fold(records: readonly LedgerRecord[]): OpenState {
         if (hold !== undefined) holds.set(record.call, { ...hold, expiresAt: record.expiresAt })
         return
       }
+      case 'raised': {
+        const { output, costNanoUsd, amounts } = record
+        const hold = holds.get(record.call)
+        const charges = hold?.charges.map(({ account }, i) => ({ account, amount: amounts[i] ?? 0 })) ?? []
+        if (hold !== undefined) holds.set(record.call, { ...hold, output, costNanoUsd, charges })
+        return
+      }
       case 'deferred': {
         const { job, expiresAt } = record
         const hold = holds.get(record.call)

@@ -65,8 +65,9 @@ const budgets = fc
   ])
 
 type Step =
-  | { kind: 'call'; caller: number; input: number; output: number; min: number }
+  | { kind: 'call'; caller: number; input: number; output: number; min: number; expected?: number | undefined }
   | { kind: 'end'; pick: number; share: number; how: 'reported' | 'none' | 'held' }
+  | { kind: 'raise'; pick: number; by: number }
   | { kind: 'defer'; pick: number }
   | { kind: 'advance'; ms: number }
   | { kind: 'setBack'; ms: number }
@@ -86,6 +87,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       input: fc.integer({ min: 1, max: 200 }),
       output: fc.integer({ min: 0, max: 300 }),
       min: fc.nat(30),
+      expected: fc.option(fc.nat(100), { nil: undefined }),
     }),
   },
   {
@@ -97,6 +99,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       how: fc.constantFrom('reported' as const, 'reported' as const, 'reported' as const, 'none' as const, 'held' as const),
     }),
   },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('raise' as const), pick: fc.nat(1000), by: fc.integer({ min: 1, max: 300 }) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('defer' as const), pick: fc.nat(1000) }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 40 * HOUR_MS }) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('setBack' as const), ms: fc.integer({ min: 1, max: 3 * HOUR_MS }) }) },
@@ -150,6 +153,8 @@ class Life {
         return this.#call(step)
       case 'end':
         return this.#end(step)
+      case 'raise':
+        return this.#raise(step)
       case 'defer':
         return this.#defer(step)
       case 'advance':
@@ -186,7 +191,9 @@ class Life {
   }
 
   async #call(step: Step & { kind: 'call' }): Promise<void> {
-    const bound: CallBound = { input: step.input, outputMax: step.output, outputMin: Math.min(step.min, step.output), choices: 1 }
+    const outputMin = Math.min(step.min, step.output)
+    const expected = step.expected === undefined ? {} : { outputExpected: Math.max(outputMin, Math.min(step.expected, step.output)) }
+    const bound: CallBound = { input: step.input, outputMax: step.output, outputMin, choices: 1, ...expected }
     const before = this.#snapshot()
     const attributes = CALLERS[step.caller]!
     const outcome = await this.engine
@@ -240,6 +247,20 @@ class Life {
     const request = { call: toCallId(call!.id), endedAt: this.clock.now(), ending: 'done' as const, usage }
     await this.engine.settle(request)
     expect(await this.engine.settle(request)).toBeUndefined()
+  }
+
+  async #raise({ pick, by }: Step & { kind: 'raise' }): Promise<void> {
+    const call = this.open[pick % this.open.length]
+    if (call === undefined) return
+    const before = this.#snapshot()
+    const taken = new Map([...this.counters.standings()].map(({ key, used, held }) => [key, used + held]))
+    const outputMax = await this.engine.raise(toCallId(call.id), call.output + by)
+    if (outputMax <= call.output) expect(this.#snapshot()).toEqual(before)
+    for (const { key, budget, used, held } of this.counters.standings()) {
+      const isRaised = used + held > (taken.get(key) ?? 0)
+      check(!isRaised || !budget.isHardCap || used + held <= budget.limit, () => `${key} was raised past its limit`)
+    }
+    call.output = Math.max(call.output, outputMax)
   }
 
   async #defer({ pick }: Step & { kind: 'defer' }): Promise<void> {

@@ -5,6 +5,7 @@ import { keyHeader } from '../key-header.ts'
 import { batchEndpoints } from './batches.ts'
 import { openAiError } from './errors.ts'
 import { openAiOutputMax } from './output-max.ts'
+import { showsAll } from './shows-all.ts'
 import {
   estimateInput,
   prepareChat,
@@ -29,7 +30,8 @@ function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () =>
     refineInputBound,
     estimateInput,
     readAnswer: (status, body) => readWhole(parts(), status, body),
-    readStream: (hidesUsageChunk) => createSseAnswer(parts(), hidesUsageChunk ? isUsageChunk : undefined),
+    readStream: (hidesUsageChunk, _headers, isStoppable) =>
+      createSseAnswer(parts(), hidesUsageChunk ? isUsageChunk : undefined, isStoppable),
   }
 }
 
@@ -42,9 +44,12 @@ function free(method: Endpoint['method'], name: string, path: string): Endpoint 
 }
 
 /** What OpenAI's API and Azure's admit alike. */
-export const chat = metered({ readRequest: readChatRequest, prepare: prepareChat }, readChatParts)
+export const chat: Metered = { ...metered({ readRequest: readChatRequest, prepare: prepareChat }, readChatParts), showsAll }
 export const completions = metered({ readRequest: readCompletionRequest, prepare: prepareChat }, readChatParts)
-const foreground = metered({ readRequest: readResponsesRequest, prepare: prepareResponses }, readResponsesParts)
+const foreground: Metered = {
+  ...metered({ readRequest: readResponsesRequest, prepare: prepareResponses }, readResponsesParts),
+  showsAll,
+}
 export const embeddings = metered({ readRequest: readEmbeddingsRequest, prepare: prepareEmbeddings }, readEmbeddingsParts)
 const rerank = metered({ readRequest: readRerankRequest, prepare: prepareEmbeddings }, readEmbeddingsParts)
 /** The Responses API below a path of the provider's. */

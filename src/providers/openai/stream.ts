@@ -2,6 +2,7 @@ import type { TokenCounts } from '../../domain/usage.ts'
 import { asList, asObject, asObjects, type AnswerParts, ReadingSoFar, stringIn, textOf } from '../answer.ts'
 import { readBilling } from '../billing.ts'
 import type { JsonObject } from '../provider.ts'
+import { ChatClosing, ResponseClosing } from './closing.ts'
 import { readChatUsage, readResponsesUsage } from './usage.ts'
 
 /** Chat completions and completions: whole answers and chunks have the same members. */
@@ -18,10 +19,13 @@ export function readChatParts(): AnswerParts {
   const produce = (data: JsonObject) => {
     for (const choice of asList(data['choices'])) soFar.produce(producedBy(asObject(choice)))
   }
+  const closing = new ChatClosing()
   return {
+    stoppable: { fresh: () => soFar.fresh(), closing: () => closing.text() },
     event: (data) => {
       read(data)
       produce(data)
+      closing.see(data)
     },
     // What a complete report covers need not be counted.
     whole: (data) => {
@@ -69,7 +73,17 @@ export function readResponsesParts(): AnswerParts {
     soFar.report(usage, usage?.output !== undefined, response['usage'])
     soFar.bill(readBilling(asObject(response['usage']), response['service_tier']))
   }
-  return { event, whole, reading: () => soFar.reading() }
+  const closing = new ResponseClosing()
+  const seeEvent = (data: JsonObject) => {
+    event(data)
+    closing.see(data)
+  }
+  return {
+    event: seeEvent,
+    whole,
+    reading: () => soFar.reading(),
+    stoppable: { fresh: () => soFar.fresh(), closing: () => closing.text() },
+  }
 }
 
 /** With the searches of the web that the answer made: each is priced. */

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import type { LedgerRecord } from '../../domain/record.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { periodAt } from '../../domain/period.ts'
 import { attributeValue, isAttribute } from '../../domain/scope.ts'
@@ -92,6 +93,19 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       expect((await under.ledger.openState()).holds).toHaveLength(1)
     })
 
+    test('a hold that was raised is as large as it was raised to, and what went beyond it is told from there', async () => {
+      const call = held('call-1', ['global'])
+      await under.journal.append([opened('global'), call])
+      await under.ledger.openState()
+      await under.journal.append([{ kind: 'raised', call: call.hold.call.id, output: 77, costNanoUsd: 9, amounts: [90] }])
+      await reopen()
+      const charges = call.hold.charges.map(({ account }) => ({ account, amount: 90 }))
+      expect((await under.ledger.openState()).holds).toEqual([{ ...call.hold, output: 77, costNanoUsd: 9, charges }])
+      await under.journal.append([ended('call-1', { amounts: [95] })])
+      expect(await under.ledger.sums()).toEqual([{ account: accountOf('global'), used: 95, overrun: 5 }])
+      expect((await under.ledger.openState()).holds).toEqual([])
+    })
+
     test('a hold that may not outlive a failure is as durable as any record', async () => {
       await under.journal.append([opened('global')])
       await under.journal.appendOrFail(held('call-1', ['global']))
@@ -140,12 +154,12 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
         ...called('call-1', { usage: reported(8, 2), attributes }),
         ...called('call-2', { usage: reported(9, 4), attributes }),
         ...called('call-3', { usage: { kind: 'estimated', counts: { input: 90, output: 90 }, why: 'a guess' }, attributes }),
-        ...called('call-4', { usage: reported(1, 1), attributes, endedAt: AT + 86_400_000 }),
+        ...called('call-4', { usage: reported(1, 1), attributes, endedAt: AT + 86_400_000 }).map(spared),
       ])
       const of = { provider: 'openai', model: 'm1' }
       const [late, early] = await under.ledger.bounds(0)
-      expect(late).toMatchObject({ ...of, calls: 1, passed: 0, worstExcess: 0, held: 10, used: 2 })
-      expect(early).toMatchObject({ ...of, calls: 2, passed: 1, worstExcess: 3, held: 20, used: 23 })
+      expect(late).toMatchObject({ ...of, calls: 1, passed: 0, worstExcess: 0, spared: 1, held: 10, used: 2 })
+      expect(early).toMatchObject({ ...of, calls: 2, passed: 1, worstExcess: 3, spared: 0, held: 20, used: 23 })
       expect(late!.day - early!.day).toBe(86_400_000)
       expect(await under.ledger.bounds(AT + 1)).toEqual([late])
     })
@@ -362,4 +376,8 @@ function naiveUsage(calls: readonly WishedCall[], { from, to, groupBy, interval 
     const [bAt, bGroup] = order(b)
     return aAt - bAt || (aGroup < bGroup ? -1 : 1)
   })
+}
+
+function spared(record: LedgerRecord): LedgerRecord {
+  return record.kind === 'held' ? { ...record, hold: { ...record.hold, isSpared: true } } : record
 }

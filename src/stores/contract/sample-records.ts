@@ -73,7 +73,10 @@ export function held(
   readonly hold: Hold
 } {
   const charges = budgets.map((name) => ({ account: accountOf(name), amount: wish.amount ?? 10 }))
-  return { kind: 'held', hold: { call: call(id, wish), charges, input: 8, output: 2, costNanoUsd: 5, expiresAt: AT + 900_000 } }
+  return {
+    kind: 'held',
+    hold: { call: call(id, wish), charges, input: 8, output: 2, costNanoUsd: 5, expiresAt: AT + 900_000, isSpared: false },
+  }
 }
 
 export interface EndWish {

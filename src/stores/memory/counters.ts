@@ -1,11 +1,21 @@
 import { type Account, adoptBudget, openAccount, restoreAccount } from '../../domain/account.ts'
-import { type Claim, reserve, settle } from '../../domain/admission.ts'
+import { type Claim, raise, reserve, settle } from '../../domain/admission.ts'
 import { type Alert, alertOf } from '../../domain/alert.ts'
 import type { Amount } from '../../domain/amount.ts'
 import { assert } from '../../domain/defect.ts'
-import { amountFor, demandIn } from '../../domain/bound.ts'
+import { amountFor, type CallBound, demandIn } from '../../domain/bound.ts'
 import type { Budget } from '../../domain/budget.ts'
-import { type Charge, chargeIn, costOf, type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
+import {
+  type Call,
+  type Charge,
+  chargeIn,
+  costOf,
+  type EndedCall,
+  endedCall,
+  type Hold,
+  type OpenHold,
+  type Settlement,
+} from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
@@ -28,7 +38,15 @@ interface Flight {
   hold: OpenHold
   readonly accounts: readonly Account[]
   /** What it holds in each of them. */
-  readonly amounts: readonly Amount[]
+  amounts: readonly Amount[]
+  /** By what its hold may be raised; absent: it may not. */
+  readonly raisable?: Raisable | undefined
+}
+
+interface Raisable {
+  readonly claims: readonly Claim[]
+  readonly bound: CallBound
+  outputMax: number
 }
 
 /**
@@ -92,7 +110,8 @@ class MemoryCounters implements Counters {
     }
     const flight = this.#takeOff(request, claims, admission)
     await this.#recordHold(flight)
-    return { kind: 'held', outputMax: admission.outputMax, standings: flight.accounts }
+    const { outputMax, outputRoom } = admission
+    return { kind: 'held', outputMax, outputRoom, standings: flight.accounts }
   }
 
   async settle(request: SettleRequest): Promise<EndedCall | undefined> {
@@ -106,6 +125,21 @@ class MemoryCounters implements Counters {
     const settlement: Settlement = { call: hold.call.id, endedAt, ending, status, ...bill, overrun }
     await this.#journal.append([{ kind: 'ended', settlement, alerts }])
     return endedCall(hold, settlement)
+  }
+
+  async raise(call: CallId, outputMax: number): Promise<number> {
+    const flight = this.#flights.get(call)?.flight
+    if (flight?.raisable === undefined) return 0
+    const { raisable, hold } = flight
+    const raised = raise(raisable.claims, flight.amounts, { from: raisable.outputMax, to: outputMax })
+    if (raised.outputMax === raisable.outputMax) return raised.outputMax
+    raisable.outputMax = raised.outputMax
+    flight.amounts = raised.amounts
+    const output = raised.outputMax * raisable.bound.choices
+    const costNanoUsd = costOfBound(hold.call, raisable.bound, raised.outputMax)
+    flight.hold = { ...hold, output, costNanoUsd, charges: chargesOf(flight.accounts, raised.amounts) }
+    await this.#journal.append([{ kind: 'raised', call, output, costNanoUsd, amounts: raised.amounts }])
+    return raised.outputMax
   }
 
   async renew(call: CallId, expiresAt: EpochMs): Promise<void> {
@@ -185,7 +219,11 @@ class MemoryCounters implements Counters {
     return account
   }
 
-  #takeOff(request: ReserveRequest, claims: readonly Claim[], held: { outputMax: number; amounts: readonly Amount[] }): Flight {
+  #takeOff(
+    request: ReserveRequest,
+    claims: readonly Claim[],
+    held: { outputMax: number; outputRoom: number; amounts: readonly Amount[] },
+  ): Flight {
     const { call, bound, expiresAt } = request
     const accounts: Account[] = []
     for (const { account } of claims) accounts.push(account)
@@ -194,10 +232,12 @@ class MemoryCounters implements Counters {
       charges: chargesOf(accounts, held.amounts),
       input: bound.input,
       output: held.outputMax * bound.choices,
-      costNanoUsd: call.price === undefined ? 0 : amountFor(demandIn({ unit: 'usd' }, bound, call.price), held.outputMax),
+      costNanoUsd: costOfBound(call, bound, held.outputMax),
       expiresAt,
+      isSpared: bound.outputExpected !== undefined && held.outputRoom < bound.outputMax,
     }
-    const flight = { hold, accounts, amounts: held.amounts }
+    const raisable = bound.outputExpected === undefined ? undefined : { claims, bound, outputMax: held.outputMax }
+    const flight = { hold, accounts, amounts: held.amounts, raisable }
     this.#flights.set(call.id, { flight })
     return flight
   }
@@ -276,6 +316,10 @@ function billOfUsage({ hold, accounts }: Flight, usage: Usage): Bill {
 function billOfHold({ hold, amounts }: Flight): Bill {
   const usage: Usage = { kind: 'estimated', counts: { input: hold.input, output: hold.output }, why: 'what it used is unknown: its hold' }
   return { usage, costNanoUsd: hold.costNanoUsd, amounts }
+}
+
+function costOfBound(call: Call, bound: CallBound, outputMax: number): Amount {
+  return call.price === undefined ? 0 : amountFor(demandIn({ unit: 'usd' }, bound, call.price), outputMax)
 }
 
 function chargesOf(accounts: readonly Account[], amounts: readonly Amount[]): readonly Charge[] {

@@ -94,11 +94,12 @@ export class Applier {
     else if (record.kind === 'ended') this.#end(record.settlement, record.alerts, pending)
     else if (record.kind === 'renewed') this.#renew(record.call, record.expiresAt, pending)
     else if (record.kind === 'deferred') this.#defer(record, pending)
+    else if (record.kind === 'raised') this.#raise(record, pending)
     else this.#applySeldom(record, pending)
   }
 
   /** What is not part of every call. */
-  #applySeldom(record: Exclude<LedgerRecord, { kind: 'held' | 'renewed' | 'deferred' | 'ended' }>, pending: Pending): void {
+  #applySeldom(record: Exclude<LedgerRecord, { kind: 'held' | 'renewed' | 'deferred' | 'raised' | 'ended' }>, pending: Pending): void {
     switch (record.kind) {
       case 'opened':
         return this.#open(record)
@@ -133,6 +134,13 @@ export class Applier {
   #defer({ call, job, expiresAt }: Extract<LedgerRecord, { kind: 'deferred' }>, pending: Pending): void {
     const hold = this.#takeHold(call, pending)
     if (hold !== undefined) pending.holds.set(call, { ...hold, job, expiresAt })
+  }
+
+  #raise({ call, output, costNanoUsd, amounts }: Extract<LedgerRecord, { kind: 'raised' }>, pending: Pending): void {
+    const hold = this.#takeHold(call, pending)
+    if (hold === undefined) return
+    const charges = hold.charges.map(({ account, amount }, i) => ({ account, amount: amounts[i] ?? amount }))
+    pending.holds.set(call, { ...hold, output, costNanoUsd, charges })
   }
 
   /** Without a hold it was ended before: then there is nothing left to do. */

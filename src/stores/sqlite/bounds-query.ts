@@ -9,7 +9,7 @@ const BOUNDS = `
 SELECT ended_at / ${DAY_MS} * ${DAY_MS} AS day, provider, model, count(*) AS calls,
   sum(input + output > held_input + held_output) AS passed,
   max(0, max(input + output - held_input - held_output)) AS worst_excess,
-  sum(held_input + held_output) AS held, sum(input + output) AS used
+  sum(spared) AS spared, sum(held_input + held_output) AS held, sum(input + output) AS used
 FROM calls WHERE ended_at >= ? AND usage_kind = 'reported' AND held_input >= 0
 GROUP BY 1, 2, 3 ORDER BY 1 DESC, used DESC, 2, 3`
 
@@ -22,6 +22,7 @@ export function bounds(db: Database, from: EpochMs): readonly BoundReport[] {
     calls: integer(row, 'calls'),
     passed: integer(row, 'passed'),
     worstExcess: integer(row, 'worst_excess'),
+    spared: integer(row, 'spared'),
     held: integer(row, 'held'),
     used: integer(row, 'used'),
   }))

@@ -6,7 +6,7 @@ import { integer } from './row.ts'
 
 const COLUMNS =
   'id, caller, admitted_at, ended_at, ending, status, usage_kind, why, input, cached_input, cache_write, output, reasoning, ' +
-  'cost_nano_usd, charges, overrun, held_input, held_output'
+  'cost_nano_usd, charges, overrun, held_input, held_output, spared'
 
 /** Adds a call's row; changes nothing where it is there already. */
 export const ADD_CALL = `INSERT INTO ended_calls (${COLUMNS}) VALUES (${marks(COLUMNS.split(', ').length)}) ON CONFLICT (id) DO NOTHING`
@@ -24,7 +24,7 @@ export function toCallRow(
   const row: (string | number | null)[] = [call.id, caller, call.admittedAt, ended.endedAt, ended.ending, ended.status ?? null]
   row.push(usage.kind, usage.kind === 'estimated' ? usage.why : '')
   row.push(tokens.input, tokens.cachedInput, tokens.cacheWrite, tokens.output, tokens.reasoning, ended.costNanoUsd)
-  row.push(charges, ended.overrun, hold.input, hold.output)
+  row.push(charges, ended.overrun, hold.input, hold.output, hold.isSpared ? 1 : 0)
   return row
 }
 

@@ -29,6 +29,7 @@ type PackedHeld = readonly [
   expiresAt: EpochMs,
   accounts: readonly AccountKey[],
   amounts: readonly Amount[],
+  isSpared?: 1,
 ]
 
 type PackedEnded = readonly [
@@ -48,7 +49,7 @@ type PackedEnded = readonly [
 const DIVIDER = '\t'
 
 export function packHeld({ hold }: Held): string {
-  const { call, charges, input, output, costNanoUsd, expiresAt } = hold
+  const { call, charges, input, output, costNanoUsd, expiresAt, isSpared } = hold
   const accounts: AccountKey[] = []
   const amounts: Amount[] = []
   for (const { account, amount } of charges) {
@@ -56,7 +57,8 @@ export function packHeld({ hold }: Held): string {
     amounts.push(amount)
   }
   const { id, admittedAt, endpoint, attributes, price } = call
-  const packed: PackedHeld = ['held', id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, accounts, amounts]
+  const sure = ['held', id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, accounts, amounts] as const
+  const packed: PackedHeld = isSpared ? [...sure, 1] : sure
   return JSON.stringify(packed) + DIVIDER + textOf(attributes) + DIVIDER + (price === undefined ? '' : textOf(price))
 }
 
@@ -75,7 +77,7 @@ export function unpack(text: string): Held | Ended | undefined {
 }
 
 function unpackHeld(packed: PackedHeld, attributesText: string, priceText: string): Held | undefined {
-  const [, id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, accounts, amounts] = packed
+  const [, id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, accounts, amounts, isSpared] = packed
   const attributes = known(attributesText, isAttributes)
   const price = priceText === '' ? undefined : known(priceText, isPrice)
   if (attributes === undefined) return undefined
@@ -85,7 +87,7 @@ function unpackHeld(packed: PackedHeld, attributesText: string, priceText: strin
     if (account !== undefined) charges.push({ account, amount: amounts[i] ?? 0 })
   }
   const call = { id, admittedAt, attributes, endpoint, ...(price === undefined ? {} : { price }) }
-  return { kind: 'held', hold: { call, charges, input, output, costNanoUsd, expiresAt } }
+  return { kind: 'held', hold: { call, charges, input, output, costNanoUsd, expiresAt, isSpared: isSpared === 1 } }
 }
 
 function unpackEnded(packed: PackedEnded): Ended {

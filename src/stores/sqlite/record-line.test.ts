@@ -40,6 +40,7 @@ const hold: fc.Arbitrary<Hold> = fc.record<Required<Hold>>({
   output: amount,
   costNanoUsd: amount,
   expiresAt: amount,
+  isSpared: fc.boolean(),
 })
 const usage: fc.Arbitrary<Usage> = fc.oneof(
   fc.constant<Usage>({ kind: 'none' }),

@@ -42,6 +42,7 @@ const KINDS: Readonly<Record<LedgerRecord['kind'], true>> = {
   held: true,
   renewed: true,
   deferred: true,
+  raised: true,
   ended: true,
   alerted: true,
   cut: true,

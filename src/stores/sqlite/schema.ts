@@ -196,7 +196,8 @@ CREATE TABLE ended_calls (
   charges TEXT NOT NULL, -- [[account id, amount, how much of it went beyond the hold], ...]
   overrun INTEGER NOT NULL,
   held_input INTEGER NOT NULL,
-  held_output INTEGER NOT NULL
+  held_output INTEGER NOT NULL,
+  spared INTEGER NOT NULL DEFAULT 0 -- 1: the model's whole maximum could not have been held
 ) STRICT;
 
 INSERT INTO callers (${CALLER_COLUMNS}, price) SELECT DISTINCT ${CALLER_COLUMNS}, ifnull(price, '') FROM calls;
