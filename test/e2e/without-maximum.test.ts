@@ -103,32 +103,158 @@ test('with plenty of room it is allowed all that the model can give', async () =
   await bursar.close()
 })
 
+/** Every number that an API takes as the maximum, wherever it stands. */
+function everyMaximumIn(value: unknown): readonly number[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, member]) =>
+    MAXIMA.has(name) && typeof member === 'number' ? [member] : everyMaximumIn(member),
+  )
+}
+
+const MAXIMA = new Set([
+  'max_tokens', 'max_completion_tokens', 'max_output_tokens', 'maxOutputTokens', 'maxTokens', 'max_new_tokens', 'max_gen_len',
+  'maxTokenCount', 'num_predict', 'max_tokens_to_sample',
+]) // prettier-ignore
+
+type Counts = { readonly input: number; readonly output: number }
+const whole = ({ input, output }: Counts) => input + output
+
+const chatUsage = (of: Counts) => ({ prompt_tokens: of.input, completion_tokens: of.output, total_tokens: whole(of) })
+const tokenUsage = (of: Counts) => ({ input_tokens: of.input, output_tokens: of.output })
+const geminiUsage = (of: Counts) => ({ promptTokenCount: of.input, candidatesTokenCount: of.output, totalTokenCount: whole(of) })
+
+const MESSAGES = [{ role: 'user', content: 'Go on.' }]
+const CONTENTS = { contents: [{ role: 'user', parts: [{ text: 'Go on.' }] }] }
+const CONVERSE = [{ role: 'user', content: [{ text: 'Go on.' }] }]
+
+interface Api {
+  readonly path: string
+  readonly body: object
+  readonly answer: (of: Counts) => object
+}
+
+const responses = (of: Counts) => ({ status: 'completed', output: [], usage: { ...tokenUsage(of), total_tokens: whole(of) } })
+const APIS: readonly Api[] = [
+  {
+    path: '/v1/chat/completions',
+    body: { model: 'gpt-4o-mini', messages: MESSAGES },
+    answer: (of) => ({ choices: [], usage: chatUsage(of) }),
+  },
+  { path: '/v1/chat/completions', body: { model: 'o3-mini', messages: MESSAGES }, answer: (of) => ({ choices: [], usage: chatUsage(of) }) },
+  {
+    path: '/v1/completions',
+    body: { model: 'gpt-3.5-turbo-instruct', prompt: 'Go on.', max_tokens: 1_000_000 },
+    answer: (of) => ({ choices: [], usage: chatUsage(of) }),
+  },
+  { path: '/v1/responses', body: { model: 'gpt-4o-mini', input: 'Go on.' }, answer: responses },
+  {
+    path: '/v1/messages',
+    body: { model: 'claude-sonnet-4-5', messages: MESSAGES, max_tokens: 64_000 },
+    answer: (of) => ({ type: 'message', content: [], usage: tokenUsage(of) }),
+  },
+  {
+    path: '/google/v1beta/models/gemini-2.0-flash:generateContent',
+    body: CONTENTS,
+    answer: (of) => ({ candidates: [], usageMetadata: geminiUsage(of) }),
+  },
+  {
+    path: '/google/v1beta/interactions',
+    body: { model: 'gemini-2.5-flash', input: 'Go on.' },
+    answer: (of) => ({ status: 'completed', usage: { total_input_tokens: of.input, total_output_tokens: of.output } }),
+  },
+  {
+    path: '/cloud/v1/projects/p/locations/l/publishers/google/models/gemini-2.0-flash:generateContent',
+    body: CONTENTS,
+    answer: (of) => ({ candidates: [], usageMetadata: geminiUsage(of) }),
+  },
+  {
+    path: '/az/openai/v1/chat/completions',
+    body: { model: 'my-gpt', messages: MESSAGES },
+    answer: (of) => ({ choices: [], usage: chatUsage(of) }),
+  },
+  {
+    path: '/az/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21',
+    body: { messages: MESSAGES },
+    answer: (of) => ({ choices: [], usage: chatUsage(of) }),
+  },
+  { path: '/az/openai/v1/responses', body: { model: 'my-gpt', input: 'Go on.' }, answer: responses },
+  {
+    path: '/cohere/v2/chat',
+    body: { model: 'command-a-03-2025', messages: MESSAGES },
+    answer: (of) => ({ message: {}, usage: { tokens: tokenUsage(of) } }),
+  },
+  {
+    path: '/cohere/v1/chat',
+    body: { model: 'command-r', message: 'Go on.' },
+    answer: (of) => ({ text: '', meta: { tokens: tokenUsage(of) } }),
+  },
+  {
+    path: '/local/api/chat',
+    body: { model: 'llama3.2', messages: MESSAGES, stream: false },
+    answer: (of) => ({ message: {}, done: true, prompt_eval_count: of.input, eval_count: of.output }),
+  },
+  {
+    path: '/local/api/generate',
+    body: { model: 'llama3.2', prompt: 'Go on.', stream: false },
+    answer: (of) => ({ response: '', done: true, prompt_eval_count: of.input, eval_count: of.output }),
+  },
+  {
+    path: '/aws/model/amazon.nova-lite-v1:0/converse',
+    body: { messages: CONVERSE },
+    answer: (of) => ({ output: {}, usage: { inputTokens: of.input, outputTokens: of.output, totalTokens: whole(of) } }),
+  },
+  {
+    path: '/aws/model/anthropic.claude-3-haiku-20240307-v1:0/invoke',
+    body: { anthropic_version: 'bedrock-2023-05-31', messages: MESSAGES, max_tokens: 64_000 },
+    answer: (of) => ({ type: 'message', content: [], usage: tokenUsage(of) }),
+  },
+  {
+    path: '/aws/model/meta.llama3-8b-instruct-v1:0/invoke',
+    body: { prompt: 'Go on, and do not stop before the end.' },
+    answer: (of) => ({ generation: '', prompt_token_count: of.input, generation_token_count: of.output }),
+  },
+  {
+    path: '/aws/model/amazon.titan-text-express-v1/invoke',
+    body: { inputText: 'Go on, and do not stop before the end.' },
+    answer: (of) => ({ inputTextTokenCount: of.input, results: [{ tokenCount: of.output, outputText: '' }] }),
+  },
+]
+
 describe('an answer that would be endless is clamped in the field that its API has, and the cap holds to the token', () => {
-  test.each([
-    ['/v1/chat/completions', { messages: [{ role: 'user', content: 'Go on.' }] }],
-    ['/v1/chat/completions', { messages: [{ role: 'user', content: 'Go on.' }], stream: true }],
-    ['/v1/completions', { prompt: 'Go on.', max_tokens: 1_000_000 }],
-    ['/v1/responses', { input: 'Go on.' }],
-  ])('%s', async (path, body) => {
-    outputWanted = () => 1_000_000
-    const cap = 3000
+  test.each(APIS)('$path', async ({ path, body, answer }) => {
+    const cap = 30_000
+    let made = 0
+    const endless = await startUpstream((request, response) => {
+      const maxima = everyMaximumIn(JSON.parse(request.body))
+      const usage = { input: INPUT, output: Math.min(1_000_000, ...maxima) }
+      made += whole(usage)
+      answerJson(response, JSON.stringify(answer(usage)))
+    })
     const bursar = await startInProcess({
-      upstreamUrl: upstream.url,
+      upstreamUrl: endless.url,
       dir,
+      providers: `  google: { api: gemini, base_url: ${endless.url}, api_key: k }
+  cloud: { api: vertex, base_url: ${endless.url}, api_key: k }
+  az: { api: azure, base_url: ${endless.url}, api_key: k }
+  cohere: { api: cohere, base_url: ${endless.url}, api_key: k }
+  local: { api: ollama, base_url: ${endless.url} }
+  aws: { api: bedrock, base_url: "${endless.url}", api_key: k }`,
       budgets: `  - { id: global, name: Global, limit: { tokens: ${cap} }, hard_cap: true }`,
     })
     const statuses: number[] = []
     while (statuses.at(-1) !== 429 && statuses.length < 200) {
-      const response = await post(bursar.url, path, { model: 'gpt-4o-mini', ...body })
+      const response = await post(bursar.url, path, body)
       await response.text()
       statuses.push(response.status)
       expect((await statusOf(bursar.url, 'global')).used).toBeLessThanOrEqual(cap)
     }
-    expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(0)
+    expect(statuses.length).toBeGreaterThan(1)
     expect(new Set(statuses)).toEqual(new Set([200, 429]))
     const { used } = await statusOf(bursar.url, 'global')
-    expect(used).toBe(produced)
-    expect(used).toBeGreaterThan(0.9 * cap)
+    expect(used).toBe(made)
+    // Cohere's bound has room for a preamble of its own that is not in the request.
+    expect(used).toBeGreaterThan(0.85 * cap)
     await bursar.close()
+    await endless.close()
   })
 })
