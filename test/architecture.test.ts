@@ -247,6 +247,8 @@ const FREE: readonly string[] = [
   'gemini GET /v1beta/interactions/{id}',
   'gemini GET /v1beta/models',
   'gemini GET /v1beta/models/{model}',
+  'gemini POST /v1/models/{model}:countTokens',
+  'gemini POST /v1alpha/models/{model}:countTokens',
   'gemini POST /v1beta/models/{model}:countTokens',
   'ollama GET /api/ps',
   'ollama GET /api/tags',

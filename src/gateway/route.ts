@@ -69,7 +69,7 @@ export function createRouter(shapes: readonly ApiShape[], providerApis: Readonly
       const named = providerApis.has(provider) ? ofProvider(method, path, provider) : undefined
       // A provider may have the name that another API's paths begin with: Azure's with /openai.
       const chosen = named ?? ofHeaders(method, path, headers)
-      if (chosen === undefined) throw unsupported(method, path)
+      if (chosen === undefined || headers.upgrade !== undefined) throw unsupported(method, path, headers)
       const upstreamPath = query === '' ? chosen.upstreamPath : (model?: string) => chosen.upstreamPath(model) + query
       return { ...chosen, upstreamPath, ...(named === undefined ? {} : { provider }) }
     },
@@ -115,16 +115,26 @@ function shapeByPath(shapes: readonly ApiShape[], providerApis: ReadonlyMap<stri
   return named ?? (byEndpoint.length === 1 ? byEndpoint[0] : undefined)
 }
 
+/** Headers that only the clients of one API send. */
+const HEADER_OF_API: readonly (readonly [header: string, api: ApiShape['api']])[] = [
+  ['anthropic-version', 'anthropic'],
+  ['x-goog-api-key', 'gemini'],
+]
+
 function shapeByHeaders(shapes: readonly ApiShape[], headers: IncomingHttpHeaders): ApiShape {
-  const wanted = headers['anthropic-version'] === undefined ? 'openai' : 'anthropic'
+  const wanted = HEADER_OF_API.find(([header]) => headers[header] !== undefined)?.[1] ?? 'openai'
   const shape = shapes.find(({ api }) => api === wanted) ?? shapes[0]
   if (shape === undefined) throw new GatewayError('unsupported_path', 'no API is configured: add a provider to the config')
   return shape
 }
 
-function unsupported(method: string, path: string): GatewayError {
+function unsupported(method: string, path: string, { upgrade }: IncomingHttpHeaders): GatewayError {
+  if (upgrade !== undefined) {
+    const message = `Bursar can't count what goes over a connection that is upgraded to "${upgrade.slice(0, 50)}" (realtime sessions), so it opens none: use the API's HTTP paths`
+    return new GatewayError('unsupported_path', message, { headers: { connection: 'close' } })
+  }
   return new GatewayError(
     'unsupported_path',
-    `Bursar can't count ${method} ${path.slice(0, 200)}, so it does not forward it. See the list of paths in the README.`,
+    `Bursar can't count ${method} ${path.slice(0, 200)}, so it does not forward it. docs/reference/gateway.md lists what it counts.`,
   )
 }

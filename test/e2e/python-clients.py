@@ -5,6 +5,7 @@ import sys
 
 import anthropic
 import openai
+from google import genai
 
 url, key = sys.argv[1], sys.argv[2]
 messages = [{"role": "user", "content": "Say something nice about budgets."}]
@@ -39,5 +40,16 @@ try:
     )
 except anthropic.RateLimitError as error:
     seen["anthropic refusal"] = error.body["error"]["type"]
+
+gemini = genai.Client(api_key=key, http_options={"base_url": url})
+answer = gemini.models.generate_content(model="gemini-2.0-flash", contents="Say something nice.")
+seen["gemini"] = answer.usage_metadata.total_token_count
+chunks = list(gemini.models.generate_content_stream(model="gemini-2.0-flash", contents="Say something nice."))
+seen["gemini stream"] = chunks[-1].usage_metadata.total_token_count
+try:
+    broke = genai.Client(api_key=key, http_options={"base_url": url, "headers": {"x-bursar-user": "broke"}})
+    broke.models.generate_content(model="gemini-2.0-flash", contents="Say something nice.")
+except genai.errors.ClientError as error:
+    seen["gemini refusal"] = f"{error.code} {error.status}"
 
 print(json.dumps(seen))

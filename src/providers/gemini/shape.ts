@@ -5,9 +5,14 @@ import { geminiError } from './errors.ts'
 import { interactions } from './interactions.ts'
 import { geminiOutputMax } from './output-max.ts'
 
-function post(name: string, action: string, admission: Endpoint['admission']): Endpoint {
-  const path = `/v1beta/models/{model}:${action}`
-  return { name, method: 'POST', path, upstreamPath: path, admission }
+/** Clients call the version that they were made for, or are told to. */
+const VERSIONS = ['v1beta', 'v1', 'v1alpha'] as const
+
+function post(name: string, action: string, admission: Endpoint['admission']): readonly Endpoint[] {
+  return VERSIONS.map((version) => {
+    const path = `/${version}/models/{model}:${action}`
+    return { name, method: 'POST', path, upstreamPath: path, admission }
+  })
 }
 
 function list(path: string): Endpoint {
@@ -18,10 +23,10 @@ function list(path: string): Endpoint {
 export const gemini: ApiShape = {
   api: 'gemini',
   endpoints: [
-    post('gemini.generateContent', 'generateContent', generate),
-    post('gemini.generateContent', 'streamGenerateContent', streamGenerate),
-    post('gemini.embed', 'embedContent', embed),
-    post('gemini.embed', 'batchEmbedContents', embed),
+    ...post('gemini.generateContent', 'generateContent', generate),
+    ...post('gemini.generateContent', 'streamGenerateContent', streamGenerate),
+    ...post('gemini.embed', 'embedContent', embed),
+    ...post('gemini.embed', 'batchEmbedContents', embed),
     {
       name: 'gemini.interactions',
       method: 'POST',
@@ -36,7 +41,7 @@ export const gemini: ApiShape = {
       upstreamPath: '/v1beta/interactions/{id}',
       admission: { kind: 'free' },
     },
-    post('gemini.countTokens', 'countTokens', { kind: 'free' }),
+    ...post('gemini.countTokens', 'countTokens', { kind: 'free' }),
     list('/v1beta/models'),
     list('/v1beta/models/{model}'),
   ],
