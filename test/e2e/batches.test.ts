@@ -220,6 +220,29 @@ describe('a batch of OpenAI', () => {
   })
 })
 
+describe('how batches are known to escape', () => {
+  test('the cap of a team is ignored by batches: a file that can not be read is no way around it either', async () => {
+    const bursar = await startInProcess(setup('  - { id: "team:research", name: Research, limit: { tokens: 0 }, hard_cap: true }'))
+    await expect(submit(bursar.url)).rejects.toMatchObject({ status: 429, code: 'budget_exceeded' })
+    world.files.set('file-7', 'this is no JSON')
+    const unreadable = { input_file_id: 'file-7', endpoint: '/v1/chat/completions', completion_window: '24h' }
+    expect((await post(bursar.url, '/v1/batches', unreadable)).status).toBe(400)
+    expect(upstream.received.some(({ method, path }) => method === 'POST' && path === '/v1/batches')).toBe(false)
+    await bursar.close()
+  })
+
+  test('the cost of a batch is counted only if its caller asks for it, or once for each time that it asks', async () => {
+    const bursar = await startInProcess(setup(ROOMY))
+    await submit(bursar.url)
+    world.status = 'completed'
+    await settled(bursar.url)
+    const openai = new OpenAI({ baseURL: `${bursar.url}/v1`, apiKey: KEY })
+    for (let asked = 0; asked < 3; asked++) expect((await openai.batches.retrieve('batch_1')).status).toBe('completed')
+    expect(await statusOf(bursar.url, 'global')).toMatchObject({ used: 3 * (INPUT + OUTPUT), held: 0 })
+    await bursar.close()
+  })
+})
+
 test('a batch of Anthropic is a call for each of its models, and each is charged its own messages', async () => {
   const bursar = await startInProcess(
     setup(`${ROOMY}
