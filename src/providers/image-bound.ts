@@ -7,8 +7,12 @@ import type { JsonObject } from './provider.ts'
  */
 export function imageCorrection(body: Buffer, json: JsonObject, tokensEach: number): number {
   if (!body.includes('image')) return 0
-  const messages = [...asList(json['messages']), ...asList(json['input'])]
-  return messages.flatMap(partsOf).reduce<number>((sum, part) => sum + correctionOf(part, tokensEach), 0)
+  return contentParts(json).reduce<number>((sum, part) => sum + correctionOf(part, tokensEach), 0)
+}
+
+/** The parts of all messages, and of what is in them, such as results of tools. */
+export function contentParts(json: JsonObject): readonly JsonObject[] {
+  return [...asList(json['messages']), ...asList(json['input'])].flatMap(partsOf)
 }
 
 function partsOf(message: unknown): readonly JsonObject[] {

@@ -1,5 +1,6 @@
 import { asList, asObject, textOf } from '../answer.ts'
-import { imageCorrection } from '../image-bound.ts'
+import { claudeDocumentCorrection } from '../document-bound.ts'
+import { contentParts, imageCorrection } from '../image-bound.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import type { JsonObject, OutgoingBody, RequestChanges, RequestFacts } from '../provider.ts'
 import { countIn, parseBody, setMember } from '../request-body.ts'
@@ -22,7 +23,7 @@ export function readMessagesRequest(body: Buffer): { readonly facts: RequestFact
     facts: {
       model,
       isStream: json['stream'] === true,
-      inputBound: Math.max(1, body.length + toolPrompt + imageCorrection(body, json, IMAGE_TOKENS_MAX)),
+      inputBound: Math.max(1, body.length + toolPrompt + imageCorrection(body, json, IMAGE_TOKENS_MAX) + documentCorrection(body, json)),
       ...(outputMax === undefined ? {} : { outputMax }),
       // The maximum must be above what the model may think.
       outputMin: thinkingBudget + 1,
@@ -30,6 +31,12 @@ export function readMessagesRequest(body: Buffer): { readonly facts: RequestFact
       choices: 1,
     },
   }
+}
+
+function documentCorrection(body: Buffer, json: JsonObject): number {
+  if (!body.includes('"document"')) return 0
+  const documents = contentParts(json).filter(({ type }) => type === 'document')
+  return documents.reduce((sum, { source }) => sum + claudeDocumentCorrection(asObject(source)), 0)
 }
 
 export function prepareMessages(body: Buffer, _json: JsonObject, { model, outputMax }: RequestChanges): OutgoingBody {

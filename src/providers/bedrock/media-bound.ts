@@ -1,15 +1,10 @@
 import { asObject, asObjects } from '../answer.ts'
+import { CLAUDE_DOCUMENT_TOKENS_MAX, claudeDocumentCorrection } from '../document-bound.ts'
 import { imageCorrection } from '../image-bound.ts'
 import type { JsonObject } from '../provider.ts'
 
 /** An hour of video and more (https://docs.aws.amazon.com/nova/latest/userguide/modalities-video.html). */
 const VIDEO_TOKENS_MAX = 276_480
-
-/**
- * 100 pages of up to 3,000 tokens of text and an image of 1,600 each
- * (https://docs.anthropic.com/en/docs/build-with-claude/pdf-support). Their bytes are no bound, since they are compressed.
- */
-const DOCUMENT_TOKENS_MAX = 460_000
 
 const COMPRESSED_DOCUMENTS: ReadonlySet<unknown> = new Set(['pdf', 'docx', 'xlsx'])
 
@@ -49,14 +44,7 @@ function blockCorrection(block: JsonObject, imageTokensMax: number): number {
 
 function documentCorrection({ format, source }: JsonObject): number {
   const isElsewhere = asObject(source)?.['s3Location'] !== undefined
-  return isElsewhere || COMPRESSED_DOCUMENTS.has(format) ? DOCUMENT_TOKENS_MAX - dataBytes(source) : 0
-}
-
-function claudeDocumentCorrection(source: JsonObject | undefined): number {
-  const type = source?.['type']
-  if (type === 'url' || type === 'file') return DOCUMENT_TOKENS_MAX
-  const data = source?.['data']
-  return type === 'base64' && typeof data === 'string' ? DOCUMENT_TOKENS_MAX - data.length : 0
+  return isElsewhere || COMPRESSED_DOCUMENTS.has(format) ? CLAUDE_DOCUMENT_TOKENS_MAX - dataBytes(source) : 0
 }
 
 function dataBytes(source: unknown): number {

@@ -1,14 +1,11 @@
 import { asList, asObject, stringIn, textOf } from '../answer.ts'
 import { toServiceTier } from '../billing.ts'
-import { imageCorrection } from '../image-bound.ts'
 import { insertMember, jsonMembers, spliceBytes, type Splice } from '../json-members.ts'
 import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts } from '../provider.ts'
 import { countIn, parseBody, setMember } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
+import { mediaCorrection } from './media-bound.ts'
 import { openAiContextMax } from './output-max.ts'
-
-/** The most tokens that OpenAI counts for one image: gpt-4o-mini, 2,833 and 5,667 for each of 8 tiles (https://platform.openai.com/docs/guides/images-vision). */
-const IMAGE_TOKENS_MAX = 50_000
 
 /** Completions answer with so many tokens where the request sets no maximum. */
 const COMPLETION_OUTPUT_DEFAULT = 16
@@ -22,8 +19,8 @@ interface Read {
 }
 
 /** A token per byte is the only cheap bound that holds for byte-level encodings; JSON's own bytes cover what messages add. */
-function inputBoundOf(body: Buffer, json: JsonObject): number {
-  return Math.max(1, body.length + imageCorrection(body, json, IMAGE_TOKENS_MAX))
+function inputBoundOf(body: Buffer, json: JsonObject, model: string): number {
+  return Math.max(1, body.length + mediaCorrection(body, json, model))
 }
 
 export function readChatRequest(body: Buffer, path?: PathValues): Read {
@@ -34,7 +31,7 @@ export function readChatRequest(body: Buffer, path?: PathValues): Read {
     facts: {
       model,
       isStream: json['stream'] === true,
-      inputBound: inputBoundOf(body, json),
+      inputBound: inputBoundOf(body, json, model),
       ...(maxima.length === 0 ? {} : { outputMax: Math.max(...maxima) }),
       outputMin: 1,
       canClamp: true,
@@ -52,7 +49,7 @@ export function readCompletionRequest(body: Buffer, path?: PathValues): Read {
     facts: {
       model,
       isStream: json['stream'] === true,
-      inputBound: inputBoundOf(body, json),
+      inputBound: inputBoundOf(body, json, model),
       outputMax: countIn(json, 'max_tokens') ?? COMPLETION_OUTPUT_DEFAULT,
       outputMin: 1,
       canClamp: true,
@@ -69,7 +66,7 @@ export function readResponsesRequest(body: Buffer, path?: PathValues): Read {
     facts: {
       model,
       isStream: json['stream'] === true,
-      inputBound: inputBoundOf(body, json),
+      inputBound: inputBoundOf(body, json, model),
       ...(outputMax === undefined ? {} : { outputMax }),
       outputMin: RESPONSES_OUTPUT_MIN,
       canClamp: true,
@@ -165,6 +162,9 @@ export function estimateInput(json: JsonObject): number {
   return countTokens(textOf(json))
 }
 
+/** Parts that cost otherwise than by their text; in a text of the request the quotes would be escaped. */
+const MEDIA = /"type":"(?:image|input_image|image_url|file|input_file|input_audio)"/
+
 const REFINED_BYTES_MAX = 64 * 1024
 const TOKENS_PER_MESSAGE = 8
 const MARGIN = 1.02
@@ -176,8 +176,8 @@ const MARGIN = 1.02
 export function refineInputBound(json: JsonObject): number {
   const model = typeof json['model'] === 'string' ? json['model'] : ''
   const text = JSON.stringify(json)
-  const hasImages = text.includes('image')
-  if (hasImages || text.length > REFINED_BYTES_MAX || !/^(?:gpt-|o\d|chatgpt-|text-embedding-3)/.test(model)) return Infinity
+  const hasMedia = MEDIA.test(text)
+  if (hasMedia || text.length > REFINED_BYTES_MAX || !/^(?:gpt-|o\d|chatgpt-|text-embedding-3)/.test(model)) return Infinity
   const parts = asList(json['messages']).length + asList(json['input']).length + asList(json['tools']).length
   return Math.ceil(countTokens(text) * MARGIN) + TOKENS_PER_MESSAGE * (parts + 1)
 }
