@@ -32,7 +32,7 @@ function definition(id: string): BudgetDefinition {
   }
 }
 
-const book = new BudgetBook(['global', 'team:a', 'project:b', 'key:c'].map(definition))
+const book = new BudgetBook({ version: 0, budgets: ['global', 'team:a', 'project:b', 'key:c'].map(definition) })
 const counters = createMemoryCounters({
   journal: silent,
   channelNames: [],
@@ -51,7 +51,7 @@ async function pairs(count: number): Promise<void> {
   for (let start = 0; start < count; start += IN_FLIGHT) {
     for (let i = start; i < start + IN_FLIGHT; i++) {
       const call = { id: ids[i % ids.length] ?? first, admittedAt: AT, attributes, endpoint: 'bench', price: undefined }
-      await counters.reserve({ call, bound, accounts: book.accountsOf(attributes, AT), expiresAt: AT + 900_000 })
+      await counters.reserve({ call, bound, accounts: book.accountsOf(attributes, AT), version: 0, expiresAt: AT + 900_000 })
     }
     for (let i = start; i < start + IN_FLIGHT; i++) {
       await counters.settle({ call: ids[i % ids.length] ?? first, endedAt: AT, ending: 'done', status: 200, usage })
@@ -66,7 +66,7 @@ for (let round = 0; round < ROUNDS; round++) {
   await pairs(PAIRS)
   rates.push(Math.round((PAIRS / (performance.now() - startedAt)) * 1000))
 }
-const used = [...counters.standings()].map((account) => account.used)
+const used = (await counters.standings()).map((account) => account.used)
 const sorted = rates.toSorted((a, b) => a - b)
 console.log(
   `engine: 4-budget reserve + settle, pairs a second: ${sorted[0]} / ${sorted[Math.floor(ROUNDS / 2)]} / ${sorted.at(-1)} (min / median / max)`,

@@ -13,7 +13,7 @@ import { type Engine, startEngine } from './engine/engine.ts'
 import { ExpectedOutput } from './engine/expected-output.ts'
 import { hashSecret, KeyBook } from './engine/key-book.ts'
 import { createKeys, FILE_KEY_PREFIX } from './engine/keys.ts'
-import type { Clock } from './engine/ports.ts'
+import type { Clock, Ids } from './engine/ports.ts'
 import { systemClock } from './engine/system-clock.ts'
 import { Conversations } from './gateway/conversations.ts'
 import { JobPoller } from './gateway/job-poller.ts'
@@ -24,8 +24,7 @@ import { createMetrics } from './http/metrics.ts'
 import { PriceBook } from './providers/prices/price-book.ts'
 import { apiShape, apiShapes } from './providers/registry.ts'
 import { countTokens, loadTokenizer } from './providers/tokenizer.ts'
-import { createMemoryCounters } from './stores/memory/counters.ts'
-import { openLedger } from './stores/sqlite/open-ledger.ts'
+import { openStore, type Store } from './open-store.ts'
 
 /** A running Bursar. */
 export interface App {
@@ -55,23 +54,20 @@ const CONTROL_PLANE = /^\/(?:$|\?|api\/v1(?:\/|$|\?)|docs(?:\/|$|\?)|metrics(?:$
 export async function startApp(config: Config, options: AppOptions): Promise<App> {
   const clock = options.clock ?? systemClock
   const { log } = options
-  const { store, server } = config
+  const { server } = config
   let deliveries: { readonly wake: () => void } | undefined
-  const ledgerStore = await openLedger({
-    dataDir: store.dataDir,
-    durability: store.durability,
+  const channels = enabledChannels(config)
+  const store = await openStore({
+    store: config.store,
+    clock,
+    channelNames: channels.map(({ name }) => name),
     onAlerts: () => deliveries?.wake(),
     onTrouble: (message) => log(message),
   })
-  const { journal, ledger } = ledgerStore
-  const channels = enabledChannels(config)
-  const state = await ledger.openState()
-  const counters = createMemoryCounters({ journal, channelNames: channels.map(({ name }) => name), onStoreDown: store.onStoreDown, state })
+  const { counters, catalog, journal, ledger } = store
   const ids = createCallIds(() => clock.now())
-  const prices = new PriceBook(config.prices, config.providers)
-  const engineDeps = { counters, journal, clock, ids, prices, holdTtlMs: store.holdTtlMs, onLost: store.onLost }
-  const engine = await startEngine(engineDeps, state, config.budgets)
-  const keys = new KeyBook([...fileKeys(config, clock.now()), ...state.keys])
+  const keys = new KeyBook([...fileKeys(config, clock.now()), ...(await catalog.read()).keys])
+  const engine = await startConfigured(config, { store, clock, ids, keys })
   const worker = createDeliveryWorker({ ledger, journal, clock, channels, log })
   deliveries = worker
   deliveries.wake()
@@ -97,7 +93,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     engine,
     ledger,
     clock,
-    keys: createKeys({ keys, journal, clock, ids }),
+    keys: createKeys({ keys, catalog, journal, clock, ids }),
     diagnose: () => diagnose({ counters, ledger, journal, clock }),
     testChannel: (name) => testChannel(channels, name, clock.now()),
     defect: (error) => log('the control plane ended in an unexpected error', error),
@@ -118,9 +114,20 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       clearInterval(ticking)
       await worker.stop()
       await Promise.all(upstreams.map(({ pool }) => pool.destroy()))
-      await ledgerStore.close()
+      await store.close()
     },
   }
+}
+
+function startConfigured(
+  config: Config,
+  { store, clock, ids, keys }: { readonly store: Store; readonly clock: Clock; readonly ids: Ids; readonly keys: KeyBook },
+): Promise<Engine> {
+  const { holdTtlMs, onLost } = config.store
+  const prices = new PriceBook(config.prices, config.providers)
+  const onKeys = (rows: readonly KeyRow[]) => keys.load(rows, ({ id }) => id.startsWith(FILE_KEY_PREFIX))
+  const { counters, catalog, journal } = store
+  return startEngine({ counters, catalog, journal, clock, ids, prices, holdTtlMs, onLost, onKeys }, config.budgets)
 }
 
 function startTicking(engine: Engine, jobs: JobPoller, log: AppOptions['log']): NodeJS.Timeout {

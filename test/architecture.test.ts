@@ -60,6 +60,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['engine'],
   ['stores', 'providers', 'http', 'alerts', 'config'],
   ['gateway', 'api', 'cli', 'demo'],
+  ['open-store.ts'],
   ['compose.ts'],
   ['serve.ts', 'demo-gateway.ts'],
   ['main.ts'],
@@ -99,7 +100,7 @@ describe('the layout', () => {
 
   test('only the composition and the command line name an adapter', () => {
     const isAdapter = (path: string) => /^src\/(?:stores|alerts|providers)\//.test(path) && path !== 'src/providers/provider.ts'
-    const mayName = (path: string) => ['compose.ts', 'main.ts', 'cli'].includes(partOf(path))
+    const mayName = (path: string) => ['open-store.ts', 'compose.ts', 'main.ts', 'cli'].includes(partOf(path))
     const wrong = SOURCES.filter(({ path }) => !mayName(path)).flatMap((source) =>
       ownImportsOf(source)
         .filter((target) => isAdapter(target) && partOf(target) !== partOf(source.path))

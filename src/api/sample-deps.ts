@@ -8,7 +8,7 @@ import type { Engine } from '../engine/engine.ts'
 import { Failure } from '../engine/failure.ts'
 import { KeyBook } from '../engine/key-book.ts'
 import { createKeys } from '../engine/keys.ts'
-import type { AlertStatus, BoundReport, ChainedClose, Journal, Ledger, Standing, UsageQuery, UsageRow } from '../engine/ports.ts'
+import type { Catalog, AlertStatus, BoundReport, ChainedClose, Journal, Ledger, Standing, UsageQuery, UsageRow } from '../engine/ports.ts'
 import type { ApiDeps } from './deps.ts'
 
 /* What the control plane stands on, in memory: accounts, closes and alerts whose amounts a reader can check by hand. */
@@ -148,7 +148,7 @@ function sampleEngine(resets: string[]): Engine {
     settle: absent,
     raise: absent,
     defer: absent,
-    deferred: () => [],
+    deferred: async () => [],
     tick: absent,
     reconfigure: absent,
     reset: (id, { actor, reason }) => {
@@ -158,7 +158,7 @@ function sampleEngine(resets: string[]): Engine {
     },
     closeEnded: () => Promise.resolve({ closed: [CLOSE], waiting: STANDINGS.filter(({ held }) => held > 0) }),
     budgets: () => budgets,
-    standings: () => STANDINGS,
+    standings: async () => STANDINGS,
     callsInFlight: () => 0,
   }
 }
@@ -196,8 +196,9 @@ function sampleKeys(audit: AuditEntry[]): ApiDeps['keys'] {
     },
     trouble: () => undefined,
   }
+  const catalog: Catalog = { version: absent, read: absent, putBudgets: absent, putKey: () => Promise.resolve() }
   let made = 0
-  return createKeys({ keys: new KeyBook([]), journal, clock: CLOCK, ids: { callId: () => toCallId(`id${++made}`) } })
+  return createKeys({ keys: new KeyBook([]), catalog, journal, clock: CLOCK, ids: { callId: () => toCallId(`id${++made}`) } })
 }
 
 async function testSampleChannel(channel: string): ReturnType<ApiDeps['testChannel']> {

@@ -42,9 +42,9 @@ const route = createRoute({
 
 /** `GET /api/v1/status` */
 export function addStatus(app: OpenAPIHono, { engine, clock }: ApiDeps): void {
-  app.openapi(route, (context) => {
+  app.openapi(route, async (context) => {
     const now = clock.now()
-    const budgets = engine.standings().toSorted((a, b) => shareOf(b) - shareOf(a))
+    const budgets = (await engine.standings()).toSorted((a, b) => shareOf(b) - shareOf(a))
     return context.json({ at: new Date(now).toISOString(), budgets: budgets.map((standing) => toRow(standing, now)) }, 200)
   })
 }

@@ -127,7 +127,7 @@ describe('bursar status', () => {
   test('what would steer the terminal is shown as a mark', async () => {
     const [first] = STANDINGS
     const budget = { ...first!.budget, name: 'a\u001B[2Jb\u009Bc\nd' }
-    const engine = { ...sampleDeps().deps.engine, standings: () => [{ ...first!, budget }] }
+    const engine = { ...sampleDeps().deps.engine, standings: async () => [{ ...first!, budget }] }
     const { stdout } = await run(['status'], { env: { BURSAR_URL: await serveApi({ engine }), BURSAR_TOKEN: ADMIN_TOKEN } })
     expect(stdout).toMatch(/^a\uFFFD\[2Jb\uFFFDc\uFFFDd  -{20} /)
     expect(stdout.trimEnd()).not.toContain('\n')

@@ -245,7 +245,10 @@ class Life {
       const { used, overrun } = this.#plainSums(key)
       const alertedAt = this.told.get(key) ?? 0
       const { budget, each, period } = account
-      this.accounts.set(key, restoreAccount({ key: account.key, each, budget, period, used, overrun, alertedAt, granted: 0, held: 0 }))
+      this.accounts.set(
+        key,
+        restoreAccount({ key: account.key, each, budget, period, used, overrun, alertedAt, granted: 0, held: 0, callsInFlight: 0 }),
+      )
     }
     this.flights = this.flights.map(({ plain, accounts }) => {
       const restored = accounts.map(({ key }) => this.accounts.get(key)!)

@@ -16,6 +16,8 @@ export interface Account {
   period: Period
   used: Amount
   held: Amount
+  /** How many calls hold something in it, be it 0; its close waits for them. */
+  callsInFlight: number
   granted: Amount
   /** How much of `used` went beyond the calls' holds. */
   overrun: Amount
@@ -34,6 +36,7 @@ export function openAccount(budget: Budget, each: string | null, period: Period)
     period,
     used: 0,
     held: 0,
+    callsInFlight: 0,
     granted: 0,
     overrun: 0,
     alertedAt: 0,

@@ -44,7 +44,9 @@ export function reserve(claims: readonly Claim[], bound: CallBound): Admission {
   for (const claim of claims) amounts.push(amountThatFits(claim, outputMax))
   for (let i = 0; i < claims.length; i++) {
     const account = claims[i]?.account
-    if (account !== undefined) account.held += amounts[i] ?? 0
+    if (account === undefined) continue
+    account.held += amounts[i] ?? 0
+    account.callsInFlight++
   }
   return { kind: 'held', outputMax, outputRoom, amounts }
 }
@@ -91,6 +93,7 @@ export function settle(accounts: readonly Account[], held: readonly Amount[], us
     if (account === undefined) continue
     const beyond = Math.max(0, usedAmount - heldAmount)
     account.held -= heldAmount
+    account.callsInFlight--
     account.used += usedAmount
     account.overrun += beyond
     overrun = Math.max(overrun, beyond)

@@ -3,11 +3,11 @@ import { type BudgetIndex, indexBudgets } from '../domain/budget-index.ts'
 import { type BudgetId, toAccountKey } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import type { Attributes } from '../domain/scope.ts'
-import type { AccountRef } from './ports.ts'
+import type { AccountRef, CatalogState } from './ports.ts'
 
 /** The accounts of a caller, good for as long as no period ends and no budget changes. */
 interface Resolved {
-  readonly version: number
+  readonly revision: number
   readonly from: EpochMs
   readonly until: EpochMs
   readonly accounts: readonly AccountRef[]
@@ -15,14 +15,27 @@ interface Resolved {
 
 /** The budgets in force, and the one function that says which accounts a call counts in. */
 export class BudgetBook {
-  readonly #budgets: Map<BudgetId, Budget>
+  readonly #budgets: Map<string, Budget>
   readonly #resolved = new WeakMap<Attributes, Resolved>()
   #index: BudgetIndex
-  #version = 0
+  #revision = 0
+  #version: number
 
-  constructor(budgets: readonly Budget[]) {
+  constructor({ budgets, version }: Pick<CatalogState, 'budgets' | 'version'>) {
     this.#budgets = new Map(budgets.map((budget) => [budget.id, budget]))
     this.#index = indexBudgets(budgets)
+    this.#version = version
+  }
+
+  /** The catalog's, of which these are the budgets. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Takes the budgets over as another process changed them. */
+  load({ budgets, version }: Pick<CatalogState, 'budgets' | 'version'>): void {
+    this.#budgets.clear()
+    this.set(version, budgets)
   }
 
   /** All budgets, also the archived ones. */
@@ -31,14 +44,15 @@ export class BudgetBook {
   }
 
   get(id: string): Budget | undefined {
-    return this.all().find((budget) => budget.id === id)
+    return this.#budgets.get(id)
   }
 
-  /** Puts a budget in force from the next call on. */
-  set(...changed: readonly Budget[]): void {
+  /** Puts budgets in force from the next call on. */
+  set(version: number, changed: readonly Budget[]): void {
     for (const budget of changed) this.#budgets.set(budget.id, budget)
     this.#index = indexBudgets(this.#budgets.values())
-    this.#version++
+    this.#version = version
+    this.#revision++
   }
 
   /**
@@ -64,10 +78,10 @@ export class BudgetBook {
    */
   accountsOf(attributes: Attributes, at: EpochMs): readonly AccountRef[] {
     const known = this.#resolved.get(attributes)
-    if (known !== undefined && known.version === this.#version && known.from <= at && at < known.until) return known.accounts
+    if (known !== undefined && known.revision === this.#revision && known.from <= at && at < known.until) return known.accounts
     const accounts = this.#index.applicable(attributes).map(({ budget, each }) => accountRef(budget, each, at))
     const resolved: Resolved = {
-      version: this.#version,
+      revision: this.#revision,
       from: at,
       until: Math.min(...accounts.map(({ period }) => period.endsAt), Infinity),
       accounts,

@@ -1,13 +1,15 @@
 import type { Close } from '../domain/close.ts'
+import type { AccountKey } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import { accountRef, type BudgetBook } from './budget-book.ts'
-import type { Clock, Counters, Journal, Standing } from './ports.ts'
+import type { Catalog, Clock, Counters, Standing } from './ports.ts'
 
 export interface CloseDeps {
   readonly book: BudgetBook
   readonly counters: Counters
+  readonly catalog: Catalog
   readonly clock: Clock
-  readonly journal: Journal
+  readonly refresh: () => Promise<void>
 }
 
 /** What closing found: the accounts closed, and those that have ended but wait for calls that began in them. */
@@ -20,27 +22,26 @@ export interface Closing {
  * Closes every account whose period has ended, each once, in the order in which they ended; an account with calls in flight
  * waits for them, so that they are in its sums. Budgets without `each` are closed for every period, also for those in which
  * nothing was used or Bursar was down.
+ * @param known accounts that were found ended before, whose successors are open
  */
-export async function closeEnded(deps: CloseDeps): Promise<Closing> {
-  const closed: Close[] = []
+export async function closeEnded(deps: CloseDeps, known: ReadonlySet<AccountKey> = new Set()): Promise<Closing> {
   const now = deps.clock.now()
-  await openCurrent(deps, now)
-  const ended = [...deps.counters.standings()].filter(({ period }) => period.endsAt <= now)
-  ended.sort((a, b) => a.period.endsAt - b.period.endsAt)
-  const waiting = ended.filter(({ held }) => held > 0)
-  const holding = new Set([...deps.counters.holds()].flatMap(({ charges }) => charges.map(({ account }) => account)))
-  for (const { key } of ended.filter((account) => !holding.has(account.key))) {
+  if ((await deps.counters.ended(now)).some(({ key }) => !known.has(key))) await openCurrent(deps, now)
+  const ended = (await deps.counters.ended(now)).toSorted((a, b) => a.period.endsAt - b.period.endsAt)
+  const closed: Close[] = []
+  for (const { key } of ended.filter(({ callsInFlight }) => callsInFlight === 0)) {
     const close = await deps.counters.close(key, now)
+    if (close === undefined) continue
     closed.push(close)
     await forbidReopening(deps, close)
   }
-  return { closed, waiting }
+  return { closed, waiting: ended.filter(({ callsInFlight }) => callsInFlight > 0) }
 }
 
 /** Opens each budget's accounts from the last one that is open up to the one of `now`: no period is skipped. */
 export async function openCurrent(deps: Pick<CloseDeps, 'book' | 'counters'>, now: EpochMs): Promise<void> {
   const lastEnd = new Map<string, EpochMs>()
-  for (const { budget, period } of deps.counters.standings()) {
+  for (const { budget, period } of await deps.counters.standings()) {
     lastEnd.set(budget.id, Math.max(period.endsAt, lastEnd.get(budget.id) ?? 0))
   }
   for (const budget of deps.book.all()) {
@@ -56,10 +57,12 @@ export async function openCurrent(deps: Pick<CloseDeps, 'book' | 'counters'>, no
 
 /** From now on no account of the budget begins before this close's end, even if the clock is set back. */
 async function forbidReopening(deps: CloseDeps, close: Close): Promise<void> {
-  const budget = deps.book.get(close.budget)
-  if (budget === undefined || (budget.startsFrom ?? 0) >= close.period.endsAt) return
-  const revised = { ...budget, startsFrom: close.period.endsAt }
-  await deps.journal.append([{ kind: 'revised', budget: revised, at: close.closedAt }])
-  deps.book.set(revised)
-  deps.counters.adopt(revised)
+  for (;;) {
+    const budget = deps.book.get(close.budget)
+    if (budget === undefined || (budget.startsFrom ?? 0) >= close.period.endsAt) return
+    const revised = { ...budget, startsFrom: close.period.endsAt }
+    const version = await deps.catalog.putBudgets([revised], { at: close.closedAt, version: deps.book.version })
+    if (version !== undefined) return deps.book.set(version, [revised])
+    await deps.refresh()
+  }
 }

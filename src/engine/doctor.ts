@@ -27,7 +27,7 @@ export async function diagnose(deps: {
   return {
     differences: [...stored, ...(await counterDifferences(deps))],
     unpriced: await deps.ledger.unpriced(deps.clock.now() - UNPRICED_MS),
-    callsInFlight: [...deps.counters.holds()].length,
+    callsInFlight: (await deps.counters.holds()).length,
     ...(trouble === undefined ? {} : { trouble }),
   }
 }
@@ -38,9 +38,9 @@ const TRIES = 5
 async function counterDifferences(deps: { counters: Counters; ledger: Ledger }): Promise<readonly LedgerDifference[]> {
   let differences: readonly LedgerDifference[] = []
   for (let tries = 0; tries < TRIES; tries++) {
-    const before = usedByAccount(deps.counters)
+    const before = await usedByAccount(deps.counters)
     const sums = new Map((await deps.ledger.sums()).map(({ account, used }) => [account, used]))
-    const after = usedByAccount(deps.counters)
+    const after = await usedByAccount(deps.counters)
     const isStill = (account: AccountKey) => before.get(account) === after.get(account)
     differences = [...after]
       .filter(([account, used]) => used !== (sums.get(account) ?? 0))
@@ -50,6 +50,6 @@ async function counterDifferences(deps: { counters: Counters; ledger: Ledger }):
   return differences
 }
 
-function usedByAccount(counters: Counters): ReadonlyMap<AccountKey, number> {
-  return new Map([...counters.standings()].map(({ key, used }) => [key, used]))
+async function usedByAccount(counters: Counters): Promise<ReadonlyMap<AccountKey, number>> {
+  return new Map((await counters.standings()).map(({ key, used }) => [key, used]))
 }

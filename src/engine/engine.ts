@@ -1,23 +1,27 @@
 import type { Budget, BudgetDefinition } from '../domain/budget.ts'
 import type { EndedCall, OpenHold } from '../domain/call.ts'
-import type { CallId } from '../domain/ids.ts'
+import type { AccountKey, CallId } from '../domain/ids.ts'
+import type { KeyRow } from '../domain/record.ts'
 import { BudgetBook } from './budget-book.ts'
-import { closeEnded, type Closing } from './close.ts'
-import type { Clock, Counters, Ids, Journal, OpenState, Prices, SettleRequest, Standing } from './ports.ts'
-import { type Change, reconfigure, reset } from './reconfigure.ts'
+import { type CloseDeps, closeEnded, type Closing } from './close.ts'
+import type { Catalog, Clock, Counters, Ids, Journal, Prices, SettleRequest, Standing } from './ports.ts'
+import { type Change, cutContinued, reconfigure, reset } from './reconfigure.ts'
 import { admit, type Admitted, type Refused, type Request } from './reserve.ts'
 import { settle } from './settle.ts'
-import { endLost, sweep } from './sweep.ts'
+import { endLost, type LiveCalls, sweep } from './sweep.ts'
 import { WaitingLine } from './waiting-line.ts'
 
 export interface EngineDeps {
   readonly counters: Counters
+  readonly catalog: Catalog
   readonly journal: Journal
   readonly clock: Clock
   readonly ids: Ids
   readonly prices: Prices
   readonly holdTtlMs: number
   readonly onLost: 'charge' | 'release'
+  /** Hears of the keys whenever another process may have changed them. */
+  readonly onKeys?: (keys: readonly KeyRow[]) => void
 }
 
 /** What Bursar does with budgets; the gateway, the API and the timers call nothing else. */
@@ -31,8 +35,8 @@ export interface Engine {
   /** Leaves an admitted call open while the provider works on at that job; it is settled when the job has ended. */
   readonly defer: (call: CallId, job: string) => Promise<void>
   /** The calls that are open like that. */
-  readonly deferred: () => readonly (OpenHold & { readonly job: string })[]
-  /** Renews live calls, ends lost ones, closes what has ended; meant to run every second. */
+  readonly deferred: () => Promise<readonly (OpenHold & { readonly job: string })[]>
+  /** Takes over what others changed, renews live calls, ends lost ones, closes what has ended; meant to run every second. */
   readonly tick: () => Promise<Closing>
   /** See {@link reconfigure}. */
   readonly reconfigure: (definitions: readonly BudgetDefinition[], change: Change) => Promise<readonly Budget[]>
@@ -43,39 +47,52 @@ export interface Engine {
   /** All budgets in force and the archived ones. */
   readonly budgets: () => readonly Budget[]
   /** The accounts that are open now. */
-  readonly standings: () => readonly Standing[]
+  readonly standings: () => Promise<readonly Standing[]>
   readonly callsInFlight: () => number
 }
 
-/** An engine over restored counters: the calls of a process that died are ended first, before anything is admitted. */
-export async function startEngine(deps: EngineDeps, state: OpenState, definitions: readonly BudgetDefinition[]): Promise<Engine> {
-  const book = new BudgetBook(state.budgets)
-  const line = new WaitingLine(deps.clock)
-  const live = new Set<CallId>()
-  const all = { ...deps, book, line, live }
-  await endLost(
-    all,
-    state.holds.filter(({ job }) => job === undefined).map(({ call }) => call.id),
-  )
+/**
+ * An engine over restored counters: where no other process counts in them, the calls in flight are those of a process that
+ * died, and are ended before anything is admitted.
+ */
+export async function startEngine(deps: EngineDeps, definitions: readonly BudgetDefinition[]): Promise<Engine> {
+  const { counters, catalog, clock } = deps
+  const book = new BudgetBook(await catalog.read())
+  const line = new WaitingLine(clock)
+  const live: LiveCalls = new Map()
+  const refresh = async () => {
+    const state = await catalog.read()
+    book.load(state)
+    deps.onKeys?.(state.keys)
+  }
+  const all = { ...deps, book, line, live, refresh }
+  if (!counters.isShared)
+    await endLost(
+      all,
+      (await counters.holds()).filter((hold) => !isDeferred(hold)).map(({ call }) => call.id),
+    )
+  await cutContinued(all)
   await closeEnded(all)
   await reconfigure(all, definitions, { actor: 'config', reason: 'the config file' })
   const serially = oneAtATime()
+  const close = closer(all)
   return {
     admit: (request) => admit(all, request),
     settle: (request) => {
       live.delete(request.call)
       return settle(all, request)
     },
-    raise: (call, outputMax) => deps.counters.raise(call, outputMax),
+    raise: (call, outputMax) => counters.raise(call, outputMax),
     defer: async (call, job) => {
-      await deps.counters.defer(call, job, deps.clock.now() + JOB_TTL_MS)
+      await counters.defer(call, job, clock.now() + JOB_TTL_MS)
       live.delete(call)
     },
-    deferred: () => [...deps.counters.holds()].filter(isDeferred),
+    deferred: async () => (await counters.holds()).filter(isDeferred),
     tick: () =>
       serially(async () => {
-        await sweep(all, (call) => live.has(call))
-        return closeEnded(all)
+        if ((await catalog.version()) !== book.version) await refresh()
+        await sweep(all)
+        return close()
       }),
     reconfigure: (wanted, change) => serially(() => reconfigure(all, wanted, change)),
     reset: (id, change) =>
@@ -83,10 +100,20 @@ export async function startEngine(deps: EngineDeps, state: OpenState, definition
         const budget = book.get(id)
         return budget === undefined || budget.archivedAt !== undefined ? undefined : reset(all, budget, change)
       }),
-    closeEnded: () => serially(() => closeEnded(all)),
+    closeEnded: () => serially(close),
     budgets: () => book.all(),
-    standings: () => currentStandings(deps.counters, deps.clock.now()),
+    standings: async () => currentStandings(await counters.standings(), clock.now()),
     callsInFlight: () => live.size,
+  }
+}
+
+/** Closes what has ended; what it finds waiting is not looked at as new again. */
+function closer(deps: CloseDeps): () => Promise<Closing> {
+  let waiting: ReadonlySet<AccountKey> = new Set()
+  return async () => {
+    const closing = await closeEnded(deps, waiting)
+    waiting = new Set(closing.waiting.map(({ key }) => key))
+    return closing
   }
 }
 
@@ -97,8 +124,8 @@ function isDeferred(hold: OpenHold): hold is OpenHold & { readonly job: string }
   return hold.job !== undefined
 }
 
-function currentStandings(counters: Counters, now: number): readonly Standing[] {
-  return [...counters.standings()].filter(({ period, budget }) => period.endsAt > now && budget.archivedAt === undefined)
+function currentStandings(standings: readonly Standing[], now: number): readonly Standing[] {
+  return standings.filter(({ period, budget }) => period.endsAt > now && budget.archivedAt === undefined)
 }
 
 /** Changes to budgets and accounts run one after the other; calls are not held up by them. */

@@ -23,6 +23,12 @@ export class KeyBook {
     for (const row of rows) this.set(row)
   }
 
+  /** Takes the keys over as another process changed them; those of the config file stay. */
+  load(rows: readonly KeyRow[], isKept: (row: KeyRow) => boolean): void {
+    for (const { hash, row } of [...this.#byHash].map(([hash, { row }]) => ({ hash, row }))) if (!isKept(row)) this.forget(hash)
+    for (const row of rows) this.set(row)
+  }
+
   /** Adds a key, or replaces the one with that hash. */
   set(row: KeyRow): void {
     this.#bySecret.clear()

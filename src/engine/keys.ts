@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { KeyRow } from '../domain/record.ts'
 import { hashSecret, type KeyBook } from './key-book.ts'
-import type { Clock, Ids, Journal } from './ports.ts'
+import type { Catalog, Clock, Ids, Journal } from './ports.ts'
 import type { Change } from './reconfigure.ts'
 
 export interface KeysDeps {
   readonly keys: KeyBook
+  readonly catalog: Catalog
   readonly journal: Journal
   readonly clock: Clock
   readonly ids: Ids
@@ -72,9 +73,7 @@ function issue(row: Omit<KeyRow, 'hash' | 'hint'>): IssuedKey {
 async function store(deps: KeysDeps, row: KeyRow, change: Change & { readonly action: string }): Promise<void> {
   const { hash: _, ...shown } = row
   const entry = { id: deps.ids.callId(), at: deps.clock.now(), ...change, target: row.id, before: 'null', after: JSON.stringify(shown) }
-  await deps.journal.append([
-    { kind: 'key', key: row },
-    { kind: 'audit', entry },
-  ])
+  await deps.catalog.putKey(row)
+  await deps.journal.append([{ kind: 'audit', entry }])
   deps.keys.set(row)
 }

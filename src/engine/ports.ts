@@ -45,6 +45,8 @@ export interface ReserveRequest {
   readonly call: Call
   readonly bound: CallBound
   readonly accounts: readonly AccountRef[]
+  /** The catalog's, by which the accounts were found. */
+  readonly version: number
   readonly expiresAt: EpochMs
   /** True where a refusal is not the last word: then it alerts nobody. */
   readonly isTrial?: boolean
@@ -62,6 +64,8 @@ export type ReserveOutcome =
       readonly standings: readonly Standing[]
     }
   | { readonly kind: 'refused'; readonly standings: readonly Standing[]; readonly isBlockedByHolds: boolean }
+  /** The budgets were changed elsewhere, so other accounts may apply: nothing is held. */
+  | { readonly kind: 'outdated' }
 
 /** How a call ended and what it used. */
 export interface SettleRequest {
@@ -78,6 +82,8 @@ export interface SettleRequest {
  * its promise resolves, and leaves everything as it was when it throws.
  */
 export interface Counters {
+  /** True where other processes count in them too: a hold that this process does not know may be another's. */
+  readonly isShared: boolean
   /** @throws Failure store_unavailable: then nothing is held */
   readonly reserve: (request: ReserveRequest) => Promise<ReserveOutcome>
   /** Ends a call, once: a repeated or unknown call changes nothing and returns undefined. Never refused. */
@@ -91,17 +97,39 @@ export interface Counters {
   /** Leaves a call open though the provider has answered, until it is settled or that instant has come. */
   readonly defer: (call: CallId, job: string, expiresAt: EpochMs) => Promise<void>
   /** Calls in flight, oldest first. */
-  readonly holds: () => Iterable<OpenHold>
+  readonly holds: () => Promise<readonly OpenHold[]>
+  /** Calls whose holds have expired at that instant. */
+  readonly expired: (at: EpochMs) => Promise<readonly CallId[]>
   /** Accounts that are not closed. */
-  readonly standings: () => Iterable<Standing>
-  /** Opens an account that no call has touched yet, so that its period is closed even if none does. */
+  readonly standings: () => Promise<readonly Standing[]>
+  /** Those of them whose period has ended at that instant. */
+  readonly ended: (at: EpochMs) => Promise<readonly Standing[]>
+  /** Opens an account that no call has touched yet, so that its period is closed even if none does; not where it was closed. */
   readonly open: (account: AccountRef) => Promise<void>
-  /** Puts an edited budget in force in its accounts. */
-  readonly adopt: (budget: Budget) => void
   /** Ends an account early; calls in flight still settle in it. */
   readonly cut: (account: AccountKey, endsAt: EpochMs) => Promise<void>
-  /** Writes the close of an account that has ended and holds nothing, once. */
-  readonly close: (account: AccountKey, closedAt: EpochMs) => Promise<Close>
+  /** Writes the close of an account that has ended and in which no call is in flight. Undefined where another process did. */
+  readonly close: (account: AccountKey, closedAt: EpochMs) => Promise<Close | undefined>
+}
+
+/** What is in force for all processes, at one version. */
+export interface CatalogState {
+  readonly version: number
+  readonly budgets: readonly Budget[]
+  readonly keys: readonly KeyRow[]
+}
+
+/** The budgets and keys that all processes share. Every change raises the version, and is in the journal when it resolves. */
+export interface Catalog {
+  readonly version: () => Promise<number>
+  readonly read: () => Promise<CatalogState>
+  /**
+   * Puts edited budgets in force in their accounts and for every call from now on.
+   * @param edit the version that the edit was made from
+   * @returns the new version; undefined where another process was first: then nothing has changed
+   */
+  readonly putBudgets: (budgets: readonly Budget[], edit: { readonly at: EpochMs; readonly version: number }) => Promise<number | undefined>
+  readonly putKey: (key: KeyRow) => Promise<void>
 }
 
 /** Where records become durable: an append-only file, or a stream of the counter store. */

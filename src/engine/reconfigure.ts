@@ -1,16 +1,20 @@
 import type { Budget, BudgetDefinition } from '../domain/budget.ts'
 import type { BudgetId } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
+import type { AuditEntry } from '../domain/record.ts'
 import { openCurrent } from './close.ts'
 import type { BudgetBook } from './budget-book.ts'
-import type { Clock, Counters, Ids, Journal } from './ports.ts'
+import type { Catalog, Clock, Counters, Ids, Journal, Standing } from './ports.ts'
 
 export interface ReconfigureDeps {
   readonly book: BudgetBook
   readonly counters: Counters
+  readonly catalog: Catalog
   readonly clock: Clock
   readonly ids: Ids
   readonly journal: Journal
+  /** Takes over what other processes changed. */
+  readonly refresh: () => Promise<void>
 }
 
 /** Who wants a change, and why. */
@@ -30,45 +34,61 @@ export async function reconfigure(
   change: Change,
 ): Promise<readonly Budget[]> {
   const now = deps.clock.now()
-  const changed = deps.book.changedBy(definitions, (budget) => editedAt(deps.counters, budget, now))
-  for (const budget of changed) {
-    const before = deps.book.get(budget.id)
-    await putInForce(deps, budget, now)
-    const action = budget.archivedAt === undefined ? (before === undefined ? 'budget.create' : 'budget.update') : 'budget.archive'
-    await audit(deps, { ...change, action, target: budget.id, before: before ?? null, after: budget })
+  for (;;) {
+    const newest = newestStarts(await deps.counters.standings())
+    const changed = deps.book.changedBy(definitions, (budget) => Math.max(now, newest.get(budget) ?? 0))
+    const before = new Map(changed.map(({ id }) => [id, deps.book.get(id)]))
+    if (changed.length > 0 && !(await putInForce(deps, changed, now))) continue
+    for (const budget of changed) await audit(deps, { ...change, ...editOf(before.get(budget.id), budget) })
+    await cutContinued(deps)
+    await openCurrent(deps, now)
+    return changed
   }
-  await openCurrent(deps, now)
-  return changed
+}
+
+function editOf(before: Budget | undefined, after: Budget): Pick<AuditEntry, 'action' | 'target'> & { before: unknown; after: unknown } {
+  const action = after.archivedAt === undefined ? (before === undefined ? 'budget.create' : 'budget.update') : 'budget.archive'
+  return { action, target: after.id, before: before ?? null, after }
 }
 
 /** Ends the budget's current accounts and begins new ones at zero in the same period; the old ones are closed with their sums. Audited. */
 export async function reset(deps: ReconfigureDeps, budget: Budget, change: Change): Promise<Budget> {
   const now = deps.clock.now()
-  const restarted = deps.book.restarted(budget, editedAt(deps.counters, budget.id, now))
-  await putInForce(deps, restarted, now)
-  const used = [...deps.counters.standings()].filter((account) => account.budget.id === budget.id)
-  const before = used.map(({ each, used, period }) => ({ account: each, used, from: period.startsAt }))
-  await audit(deps, { ...change, action: 'budget.reset', target: budget.id, before, after: null })
-  await openCurrent(deps, deps.clock.now())
-  return restarted
-}
-
-/** Now, but not before the budget's newest account began: a clock that was set back must not let an edit reach into the past. */
-function editedAt(counters: Counters, budget: BudgetId, now: EpochMs): EpochMs {
-  let at = now
-  for (const account of counters.standings()) if (account.budget.id === budget) at = Math.max(at, account.period.startsAt)
-  return at
-}
-
-/** Accounts that the edited budget no longer continues are cut at its new start. */
-async function putInForce(deps: ReconfigureDeps, budget: Budget, now: EpochMs): Promise<void> {
-  const startsFrom = budget.startsFrom ?? 0
-  await deps.journal.append([{ kind: 'revised', budget, at: now }])
-  for (const { key, budget: owner, period } of deps.counters.standings()) {
-    if (owner.id === budget.id && period.startsAt < startsFrom && startsFrom < period.endsAt) await deps.counters.cut(key, startsFrom)
+  for (;;) {
+    const standings = await deps.counters.standings()
+    const current = deps.book.get(budget.id) ?? budget
+    const restarted = deps.book.restarted(current, Math.max(now, newestStarts(standings).get(budget.id) ?? 0))
+    if (!(await putInForce(deps, [restarted], now))) continue
+    const used = standings.filter((account) => account.budget.id === budget.id)
+    const before = used.map(({ each, used, period }) => ({ account: each, used, from: period.startsAt }))
+    await audit(deps, { ...change, action: 'budget.reset', target: budget.id, before, after: null })
+    await cutContinued(deps)
+    await openCurrent(deps, deps.clock.now())
+    return restarted
   }
-  deps.book.set(budget)
-  deps.counters.adopt(budget)
+}
+
+/** When each budget's newest account began: a clock that was set back must not let an edit reach behind it. */
+function newestStarts(standings: readonly Standing[]): ReadonlyMap<BudgetId, EpochMs> {
+  const newest = new Map<BudgetId, EpochMs>()
+  for (const { budget, period } of standings) newest.set(budget.id, Math.max(period.startsAt, newest.get(budget.id) ?? 0))
+  return newest
+}
+
+/** False where another process changed a budget first: then this edit has to be made from what it left. */
+async function putInForce(deps: ReconfigureDeps, budgets: readonly Budget[], now: EpochMs): Promise<boolean> {
+  const version = await deps.catalog.putBudgets(budgets, { at: now, version: deps.book.version })
+  if (version === undefined) await deps.refresh()
+  else deps.book.set(version, budgets)
+  return version !== undefined
+}
+
+/** Accounts that their edited budget no longer continues are cut at its new start; also those that a process which died left so. */
+export async function cutContinued({ book, counters }: Pick<ReconfigureDeps, 'book' | 'counters'>): Promise<void> {
+  for (const { key, budget, period } of await counters.standings()) {
+    const startsFrom = book.get(budget.id)?.startsFrom ?? 0
+    if (period.startsAt < startsFrom && startsFrom < period.endsAt) await counters.cut(key, startsFrom)
+  }
 }
 
 async function audit(

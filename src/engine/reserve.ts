@@ -1,10 +1,10 @@
 import type { CallBound } from '../domain/bound.ts'
 import { refusesUnpriced } from '../domain/budget.ts'
 import type { Call } from '../domain/call.ts'
-import type { CallId } from '../domain/ids.ts'
 import type { Attributes } from '../domain/scope.ts'
 import type { BudgetBook } from './budget-book.ts'
 import type { AccountRef, Clock, Counters, Ids, Prices, ReserveOutcome, Standing } from './ports.ts'
+import type { LiveCalls } from './sweep.ts'
 import type { WaitingLine } from './waiting-line.ts'
 
 /** What a caller wants to do. */
@@ -43,8 +43,9 @@ export interface ReserveDeps {
   readonly prices: Prices
   readonly line: WaitingLine
   readonly holdTtlMs: number
-  /** The calls in flight of this process. */
-  readonly live: Set<CallId>
+  readonly live: LiveCalls
+  /** Takes over what other processes changed. */
+  readonly refresh: () => Promise<void>
 }
 
 /**
@@ -64,8 +65,12 @@ export async function admit(deps: ReserveDeps, request: Request): Promise<Admitt
     const call: Call = { id, admittedAt: now, attributes, endpoint: request.endpoint, price }
     const outcome = await reserveOnce(deps, request, call)
     if (outcome.kind === 'held') {
-      deps.live.add(id)
+      deps.live.set(id, now + deps.holdTtlMs)
       return admitted(call, request.bound, outcome)
+    }
+    if (outcome.kind === 'outdated') {
+      await deps.refresh()
+      continue
     }
     const leftMs = arrivedAt + patienceMs(outcome) - now
     if (leftMs <= 0 || request.isAbandoned?.() === true) return { kind: 'refused', reason: 'budget_exceeded', standings: outcome.standings }
@@ -77,13 +82,14 @@ export async function admit(deps: ReserveDeps, request: Request): Promise<Admitt
 async function reserveOnce(deps: ReserveDeps, request: Request, call: Call): Promise<ReserveOutcome> {
   const { bound, refineInput } = request
   const accounts = deps.book.accountsOf(call.attributes, call.admittedAt)
+  const { version } = deps.book
   const expiresAt = call.admittedAt + deps.holdTtlMs
-  if (refineInput === undefined) return await deps.counters.reserve({ call, bound, accounts, expiresAt })
+  if (refineInput === undefined) return await deps.counters.reserve({ call, bound, accounts, version, expiresAt })
   const whole = { ...bound, outputMin: bound.outputExpected ?? bound.outputMax }
-  const outcome = await deps.counters.reserve({ call, bound: whole, accounts, expiresAt, isTrial: true })
-  if (outcome.kind === 'held') return outcome
+  const outcome = await deps.counters.reserve({ call, bound: whole, accounts, version, expiresAt, isTrial: true })
+  if (outcome.kind !== 'refused') return outcome
   const input = Math.min(bound.input, refineInput())
-  return await deps.counters.reserve({ call, bound: { ...bound, input }, accounts, expiresAt })
+  return await deps.counters.reserve({ call, bound: { ...bound, input }, accounts, version, expiresAt })
 }
 
 function admitted(call: Call, bound: CallBound, outcome: ReserveOutcome & { readonly kind: 'held' }): Admitted {

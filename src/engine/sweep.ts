@@ -3,6 +3,9 @@ import type { EpochMs } from '../domain/instant.ts'
 import type { EndedCall } from '../domain/call.ts'
 import type { Clock, Counters } from './ports.ts'
 
+/** The calls that this process serves, and when their holds expire unless they are renewed. */
+export type LiveCalls = Map<CallId, EpochMs>
+
 export interface SweepDeps {
   readonly counters: Counters
   readonly clock: Clock
@@ -13,17 +16,16 @@ export interface SweepDeps {
 /**
  * Renews the holds of calls that this process still serves, and ends those whose time is over: what they used is unknown,
  * so the hold is charged as an estimate, or given back where `on_lost` says so.
- * @param isLive true for a call that this process serves
  * @returns the calls that were lost
  */
-export async function sweep(deps: SweepDeps, isLive: (call: CallId) => boolean): Promise<readonly EndedCall[]> {
+export async function sweep(deps: SweepDeps & { readonly live: LiveCalls }): Promise<readonly EndedCall[]> {
   const now = deps.clock.now()
-  const lost: CallId[] = []
-  for (const { call, expiresAt } of deps.counters.holds()) {
-    if (isLive(call.id)) await renewInTime(deps, { id: call.id, expiresAt, now })
-    else if (expiresAt <= now) lost.push(call.id)
-  }
-  return endLost(deps, lost)
+  for (const [id, expiresAt] of deps.live) await renewInTime(deps, { id, expiresAt, now })
+  const expired = await deps.counters.expired(now)
+  return endLost(
+    deps,
+    expired.filter((id) => !deps.live.has(id)),
+  )
 }
 
 /** Ends calls of which nothing more will be heard, such as those of a process that died. */
@@ -34,7 +36,12 @@ export async function endLost(deps: SweepDeps, calls: readonly CallId[]): Promis
   return ended.flatMap((call) => call ?? [])
 }
 
-async function renewInTime(deps: SweepDeps, hold: { id: CallId; expiresAt: EpochMs; now: EpochMs }): Promise<void> {
-  const isDue = hold.expiresAt - hold.now < (deps.holdTtlMs * 2) / 3
-  if (isDue) await deps.counters.renew(hold.id, hold.now + deps.holdTtlMs)
+async function renewInTime(
+  deps: SweepDeps & { readonly live: LiveCalls },
+  hold: { id: CallId; expiresAt: EpochMs; now: EpochMs },
+): Promise<void> {
+  if (hold.expiresAt - hold.now >= (deps.holdTtlMs * 2) / 3) return
+  const expiresAt = hold.now + deps.holdTtlMs
+  if (deps.live.has(hold.id)) deps.live.set(hold.id, expiresAt)
+  await deps.counters.renew(hold.id, expiresAt)
 }

@@ -18,7 +18,7 @@ export interface JobPollerDeps {
   readonly log: (message: string, error?: unknown) => void
 }
 
-type Deferred = ReturnType<Engine['deferred']>[number]
+type Deferred = Awaited<ReturnType<Engine['deferred']>>[number]
 
 const FIRST_DELAY_MS = 1000
 const DELAY_FACTOR = 1.5
@@ -47,7 +47,7 @@ export class JobPoller {
     if (this.#isRunning) return
     this.#isRunning = true
     try {
-      const jobs = Map.groupBy(this.#deps.engine.deferred(), ({ call, job }) => `${call.attributes.provider}\n${job}`)
+      const jobs = Map.groupBy(await this.#deps.engine.deferred(), ({ call, job }) => `${call.attributes.provider}\n${job}`)
       for (const name of this.#next.keys()) if (!jobs.has(name)) this.#next.delete(name)
       await Promise.all([...jobs].map(([name, holds]) => this.#askInTime(name, holds)))
     } finally {

@@ -15,7 +15,7 @@ export interface Metrics {
 
 /** @param standings the open accounts, read when Prometheus asks */
 export function createMetrics(
-  standings: () => readonly Standing[],
+  standings: () => Promise<readonly Standing[]>,
   state: { callsInFlight: () => number; trouble: () => boolean },
 ): Metrics {
   const registry = new Registry()
@@ -100,7 +100,7 @@ function addCallCounters(registers: Registry[], tallies: ReadonlyMap<string, Tal
 /** Gauges come from the state that decides, and only of accounts without `each` values. */
 function addGauges(
   registers: Registry[],
-  standings: () => readonly Standing[],
+  standings: () => Promise<readonly Standing[]>,
   state: { callsInFlight: () => number; trouble: () => boolean },
 ): void {
   const gauge = (name: string, help: string, value: (standing: Standing) => number) =>
@@ -109,9 +109,10 @@ function addGauges(
       help,
       labelNames: ['budget', 'unit'],
       registers,
-      collect() {
+      async collect() {
+        const shown = (await standings()).filter(({ each }) => each === null)
         this.reset()
-        for (const standing of standings().filter(({ each }) => each === null)) {
+        for (const standing of shown) {
           this.set({ budget: standing.budget.id, unit: standing.budget.unit }, value(standing))
         }
       },

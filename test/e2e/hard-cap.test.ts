@@ -46,7 +46,7 @@ test('500 concurrent calls never pass a hard cap of 100,000 tokens, and used is 
   let mostHeld = 0
   const watch = (async () => {
     while (!load.isOver) {
-      for (const { budget, used, held } of bursar.engine.standings()) {
+      for (const { budget, used, held } of await bursar.engine.standings()) {
         if (budget.id === 'global') {
           mostSeen = Math.max(mostSeen, used + held)
           mostHeld = Math.max(mostHeld, held)

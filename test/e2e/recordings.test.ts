@@ -74,7 +74,7 @@ describe.skipIf(!hasRecordings)('recordings', () => {
       calls.set(recording.id, await replay(bursar.url, recording))
     }
     // What the provider still works on reports nothing yet, and is charged when it has ended.
-    const deferred = new Set<string | undefined>(bursar.engine.deferred().map(({ call }) => call.id))
+    const deferred = new Set<string | undefined>((await bursar.engine.deferred()).map(({ call }) => call.id))
     await bursar.close()
     const rows = readRows(dir)
     const wrong = recordings.flatMap((recording) => {

@@ -102,7 +102,7 @@ async function mostDuring(bursar: App, run: () => Promise<unknown>): Promise<num
   let most = 0
   const watch = (async () => {
     while (!load.isOver) {
-      for (const { used, held } of bursar.engine.standings()) most = Math.max(most, used + held)
+      for (const { used, held } of await bursar.engine.standings()) most = Math.max(most, used + held)
       await new Promise((resolve) => setImmediate(resolve))
     }
   })()

@@ -57,7 +57,7 @@ describe('a burst of 300 calls without a maximum against a hard cap that 40 aver
     let mostSeen = 0
     const watch = (async () => {
       while (!load.isOver) {
-        for (const { used, held } of bursar.engine.standings()) mostSeen = Math.max(mostSeen, used + held)
+        for (const { used, held } of await bursar.engine.standings()) mostSeen = Math.max(mostSeen, used + held)
         await new Promise((resolve) => setImmediate(resolve))
       }
     })()

@@ -7,7 +7,7 @@ import { toBudgetId, toCallId } from '../../src/domain/ids.ts'
 import type { LedgerRecord } from '../../src/domain/record.ts'
 import type { Attributes } from '../../src/domain/scope.ts'
 import { type Engine, startEngine } from '../../src/engine/engine.ts'
-import type { Counters } from '../../src/engine/ports.ts'
+import type { Catalog, Counters } from '../../src/engine/ports.ts'
 import { createMemoryCounters } from '../../src/stores/memory/counters.ts'
 import { createManualClock, type ManualClock } from './manual-clock.ts'
 import { createNaiveLedger, type NaiveLedger } from './naive-ledger.ts'
@@ -117,7 +117,7 @@ class Life {
   readonly ledger: NaiveLedger = createNaiveLedger()
   definitions: readonly BudgetDefinition[]
   engine!: Engine
-  counters!: Counters
+  counters!: Counters & Catalog
   open: { id: string; input: number; output: number }[] = []
   readonly #deferred = new Set<string>()
   #ids = 0
@@ -132,6 +132,7 @@ class Life {
     this.engine = await startEngine(
       {
         counters: this.counters,
+        catalog: this.counters,
         journal: this.ledger,
         clock: this.clock,
         ids: { callId: () => toCallId(`c${++this.#ids}`) },
@@ -139,12 +140,11 @@ class Life {
         holdTtlMs: 15 * 60_000,
         onLost: 'charge',
       },
-      state,
       this.definitions,
     )
     // What the provider works on is still open; the other calls ended with their process.
     this.open = this.open.filter(({ id }) => this.#deferred.has(id))
-    for (const { call } of this.engine.deferred()) check(this.#deferred.has(call.id), () => `${call.id} was deferred`)
+    for (const { call } of await this.engine.deferred()) check(this.#deferred.has(call.id), () => `${call.id} was deferred`)
   }
 
   async take(step: Step): Promise<void> {
@@ -194,20 +194,20 @@ class Life {
     const outputMin = Math.min(step.min, step.output)
     const expected = step.expected === undefined ? {} : { outputExpected: Math.max(outputMin, Math.min(step.expected, step.output)) }
     const bound: CallBound = { input: step.input, outputMax: step.output, outputMin, choices: 1, ...expected }
-    const before = this.#snapshot()
+    const before = await this.#snapshot()
     const attributes = CALLERS[step.caller]!
     const outcome = await this.engine
       .admit({ attributes, modelName: attributes.model, endpoint: 'test', bound })
       .catch(() => 'store_down' as const)
     if (outcome === 'store_down') {
       expect(this.ledger.trouble()).toBeDefined()
-      expect(this.#snapshot()).toEqual(before)
+      expect(await this.#snapshot()).toEqual(before)
       return
     }
     if (outcome.kind === 'refused') {
-      expect(this.#snapshot()).toEqual(before)
+      expect(await this.#snapshot()).toEqual(before)
       if (outcome.reason === 'budget_exceeded')
-        this.#expectTight(
+        await this.#expectTight(
           outcome.standings.map(({ key }) => key),
           bound,
         )
@@ -220,8 +220,8 @@ class Life {
     this.open.push({ id: outcome.call.id, input: bound.input, output: outcome.outputMax })
   }
 
-  #expectTight(keys: readonly string[], bound: CallBound): void {
-    const standing = [...this.counters.standings()].find(({ key }) => key === keys[0])!
+  async #expectTight(keys: readonly string[], bound: CallBound): Promise<void> {
+    const standing = (await this.counters.standings()).find(({ key }) => key === keys[0])!
     const least = {
       tokens: bound.input + bound.outputMin,
       requests: 1,
@@ -252,11 +252,11 @@ class Life {
   async #raise({ pick, by }: Step & { kind: 'raise' }): Promise<void> {
     const call = this.open[pick % this.open.length]
     if (call === undefined) return
-    const before = this.#snapshot()
-    const taken = new Map([...this.counters.standings()].map(({ key, used, held }) => [key, used + held]))
+    const before = await this.#snapshot()
+    const taken = new Map((await this.counters.standings()).map(({ key, used, held }) => [key, used + held]))
     const outputMax = await this.engine.raise(toCallId(call.id), call.output + by)
-    if (outputMax <= call.output) expect(this.#snapshot()).toEqual(before)
-    for (const { key, budget, used, held } of this.counters.standings()) {
+    if (outputMax <= call.output) expect(await this.#snapshot()).toEqual(before)
+    for (const { key, budget, used, held } of await this.counters.standings()) {
       const isRaised = used + held > (taken.get(key) ?? 0)
       check(!isRaised || !budget.isHardCap || used + held <= budget.limit, () => `${key} was raised past its limit`)
     }
@@ -267,13 +267,13 @@ class Life {
     const call = this.open[pick % this.open.length]
     if (call === undefined) return
     this.#deferred.add(call.id)
-    const before = this.#snapshot()
+    const before = await this.#snapshot()
     await this.engine.defer(toCallId(call.id), `job of ${call.id}`)
-    expect(this.#snapshot()).toEqual(before)
+    expect(await this.#snapshot()).toEqual(before)
   }
 
-  #snapshot(): unknown {
-    return [...this.counters.standings()]
+  async #snapshot(): Promise<unknown> {
+    return (await this.counters.standings())
       .filter(({ used, held }) => used + held > 0)
       .map(({ key, used, held, overrun }) => ({ key, used, held, overrun }))
   }
@@ -285,7 +285,7 @@ function check(holds: boolean, what: () => string): void {
 }
 
 /** The promises, from the records alone, by plain sums. */
-function checkPromises(records: readonly LedgerRecord[], life: Life): void {
+async function checkPromises(records: readonly LedgerRecord[], life: Life): Promise<void> {
   const used = new Map<string, number>()
   const holds = new Map<string, readonly string[]>()
   const ended = new Set<string>()
@@ -311,15 +311,15 @@ function checkPromises(records: readonly LedgerRecord[], life: Life): void {
     check(accounts !== undefined, () => `${call} was held before it ended`)
     for (const [i, account] of accounts!.entries()) used.set(account, (used.get(account) ?? 0) + (amounts[i] ?? 0))
   }
-  if (life.ledger.trouble() === undefined) checkCounters(life, used)
+  if (life.ledger.trouble() === undefined) await checkCounters(life, used)
   checkCloses(closes, used)
 }
 
-function checkCounters(life: Life, used: ReadonlyMap<string, number>): void {
+async function checkCounters(life: Life, used: ReadonlyMap<string, number>): Promise<void> {
   const held = new Map<string, number>()
-  for (const { charges } of life.counters.holds())
+  for (const { charges } of await life.counters.holds())
     for (const { account, amount } of charges) held.set(account, (held.get(account) ?? 0) + amount)
-  for (const standing of life.counters.standings()) {
+  for (const standing of await life.counters.standings()) {
     check(
       standing.used === (used.get(standing.key) ?? 0),
       () => `used of ${standing.key}: ${standing.used}, its calls: ${used.get(standing.key)}`,
@@ -356,7 +356,7 @@ test('the promises hold after every step of 1,000 random lives of 100 steps and 
       await life.start()
       for (const step of plan) {
         await life.take(step)
-        checkPromises(life.ledger.records, life)
+        await checkPromises(life.ledger.records, life)
         taken++
       }
     }),

@@ -19,11 +19,13 @@ import {
 import type { Close } from '../../domain/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
-import type { LedgerRecord } from '../../domain/record.ts'
+import type { KeyRow, LedgerRecord } from '../../domain/record.ts'
 import { crossByRefusal, crossThreshold } from '../../domain/threshold.ts'
 import { chargedTokens, type Usage } from '../../domain/usage.ts'
 import type {
   AccountRef,
+  Catalog,
+  CatalogState,
   Counters,
   Journal,
   OpenState,
@@ -67,18 +69,22 @@ export function createMemoryCounters(options: {
   /** Whether a call under a hard cap is refused or let in while its hold can't be made durable. */
   readonly onStoreDown: 'refuse' | 'admit'
   readonly state: OpenState
-}): Counters {
+}): Counters & Catalog {
   const counters = new MemoryCounters(options)
   counters.restore(options.state)
   return counters
 }
 
-class MemoryCounters implements Counters {
+class MemoryCounters implements Counters, Catalog {
+  readonly isShared = false
+  readonly #budgets = new Map<BudgetId, Budget>()
+  readonly #keys = new Map<string, KeyRow>()
   readonly #accounts = new Map<AccountKey, Account>()
   readonly #flights = new Map<CallId, FlightBox>()
   readonly #journal: Journal
   readonly #channelNames: readonly string[]
   readonly #onStoreDown: 'refuse' | 'admit'
+  #version = 0
 
   constructor(options: { journal: Journal; channelNames: readonly string[]; onStoreDown: 'refuse' | 'admit' }) {
     this.#journal = options.journal
@@ -87,11 +93,12 @@ class MemoryCounters implements Counters {
   }
 
   restore(state: OpenState): void {
-    const budgets = new Map<BudgetId, Budget>(state.budgets.map((budget) => [budget.id, budget]))
+    for (const budget of state.budgets) this.#budgets.set(budget.id, budget)
+    for (const key of state.keys) this.#keys.set(key.id, key)
     for (const { account: key, budget: id, ...sums } of state.accounts) {
-      const budget = budgets.get(id)
+      const budget = this.#budgets.get(id)
       assert(budget !== undefined, `the ledger knows the budget ${id} of its account`)
-      this.#accounts.set(key, restoreAccount({ ...sums, key, budget, held: 0 }))
+      this.#accounts.set(key, restoreAccount({ ...sums, key, budget, held: 0, callsInFlight: 0 }))
     }
     for (const hold of state.holds) this.#restoreHold(hold)
   }
@@ -156,22 +163,54 @@ class MemoryCounters implements Counters {
     await this.#journal.append([{ kind: 'deferred', call, job, expiresAt }])
   }
 
-  *holds(): Iterable<OpenHold> {
-    for (const { flight } of this.#flights.values()) if (flight !== undefined) yield flight.hold
+  async holds(): Promise<readonly OpenHold[]> {
+    return this.#openHolds()
   }
 
-  standings(): Iterable<Standing> {
-    return this.#accounts.values()
+  async expired(at: EpochMs): Promise<readonly CallId[]> {
+    return this.#openHolds()
+      .filter(({ expiresAt }) => expiresAt <= at)
+      .map(({ call }) => call.id)
+  }
+
+  async standings(): Promise<readonly Standing[]> {
+    return [...this.#accounts.values()]
+  }
+
+  async ended(at: EpochMs): Promise<readonly Standing[]> {
+    const ended: Standing[] = []
+    for (const account of this.#accounts.values()) if (account.period.endsAt <= at) ended.push(account)
+    return ended
   }
 
   async open(ref: AccountRef): Promise<void> {
     this.#accountOf(ref)
   }
 
-  adopt(budget: Budget): void {
+  async version(): Promise<number> {
+    return this.#version
+  }
+
+  async read(): Promise<CatalogState> {
+    return { version: this.#version, budgets: [...this.#budgets.values()], keys: [...this.#keys.values()] }
+  }
+
+  async putBudgets(budgets: readonly Budget[], { at }: { readonly at: EpochMs }): Promise<number> {
+    const changed = new Map(budgets.map((budget) => [budget.id, budget]))
+    for (const budget of budgets) this.#budgets.set(budget.id, budget)
     for (const account of this.#accounts.values()) {
-      if (account.budget.id === budget.id && account.budget.unit === budget.unit) adoptBudget(account, budget)
+      const budget = changed.get(account.budget.id)
+      if (budget !== undefined && account.budget.unit === budget.unit) adoptBudget(account, budget)
     }
+    const version = ++this.#version
+    await this.#journal.append(budgets.map((budget) => ({ kind: 'revised', budget, at })))
+    return version
+  }
+
+  async putKey(key: KeyRow): Promise<void> {
+    this.#keys.set(key.id, key)
+    this.#version++
+    await this.#journal.append([{ kind: 'key', key }])
   }
 
   async cut(key: AccountKey, endsAt: EpochMs): Promise<void> {
@@ -182,7 +221,7 @@ class MemoryCounters implements Counters {
 
   async close(key: AccountKey, closedAt: EpochMs): Promise<Close> {
     const account = this.#open(key)
-    assert(account.held === 0 && account.period.endsAt <= closedAt, `the account ${key} has ended and holds nothing`)
+    assert(account.callsInFlight === 0 && account.period.endsAt <= closedAt, `the account ${key} has ended and no call is in flight in it`)
     this.#accounts.delete(key)
     const { budget, each, period, granted, used, overrun } = account
     const close: Close = {
@@ -267,10 +306,19 @@ class MemoryCounters implements Counters {
     return overrun
   }
 
+  #openHolds(): readonly OpenHold[] {
+    const holds: OpenHold[] = []
+    for (const { flight } of this.#flights.values()) if (flight !== undefined) holds.push(flight.hold)
+    return holds
+  }
+
   #restoreHold(hold: OpenHold): void {
     const accounts = hold.charges.map(({ account }) => this.#open(account))
     const amounts = hold.charges.map(({ amount }) => amount)
-    for (const [i, account] of accounts.entries()) account.held += amounts[i] ?? 0
+    for (const [i, account] of accounts.entries()) {
+      account.held += amounts[i] ?? 0
+      account.callsInFlight++
+    }
     this.#flights.set(hold.call.id, { flight: { hold, accounts, amounts } })
   }
 

@@ -1,0 +1,32 @@
+import type { CallId } from '../domain/ids.ts'
+import type { LedgerRecord } from '../domain/record.ts'
+
+/** A place in the stream of records. Another epoch is another stream: the one before it was lost with its store. */
+export interface StreamPosition {
+  /** '' before the first stream. */
+  readonly epoch: string
+  /** The id of the last entry taken in, as `milliseconds-sequence`; `0-0` before the first. */
+  readonly id: string
+}
+
+/** Records in the order of the stream, from behind one place up to another. */
+export interface StreamBatch {
+  readonly records: readonly LedgerRecord[]
+  readonly from: StreamPosition
+  readonly next: StreamPosition
+}
+
+/**
+ * Derives a ledger's tables from the stream. The position stands in the ledger and moves in the transaction that applies a
+ * batch: each record is applied exactly once, whichever process does it, and however often one is killed.
+ */
+export interface StreamApplier {
+  readonly position: () => Promise<StreamPosition>
+  /**
+   * @returns how many alerts are new; undefined where the ledger is not at `from` (any more): then nothing was applied
+   * @throws Failure store_unavailable where the ledger can't be written
+   */
+  readonly apply: (batch: StreamBatch) => Promise<number | undefined>
+  /** Which of these calls the ledger has, in flight or ended. */
+  readonly known: (calls: readonly CallId[]) => Promise<ReadonlyMap<CallId, 'held' | 'ended'>>
+}
