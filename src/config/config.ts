@@ -28,10 +28,29 @@ interface ServerConfig {
 interface StoreConfig {
   /** Absolute. */
   readonly dataDir: string
+  /** Where the counters are that several processes share; absent: in this process, which is then the only one. */
+  readonly redis?: RedisConfig
+  /** The ledger's `postgres:` or `postgresql:` URL; absent: SQLite in `dataDir`. Never without `redis`. */
+  readonly database?: string
   readonly durability: 'process' | 'disk'
   readonly onStoreDown: 'refuse' | 'admit'
   readonly onLost: 'charge' | 'release'
   readonly holdTtlMs: number
+  /** How long calls stay in the ledger after they have ended; absent: for ever. */
+  readonly keepMs?: number
+}
+
+/** How a Redis or Valkey is found. */
+export interface RedisConfig {
+  readonly kind: 'single' | 'sentinel' | 'cluster'
+  /**
+   * `redis:` or `rediss:` URLs, with user and password percent-encoded: the server (and its database as the path), the Sentinels
+   * (each with its port, and the user and password of the Redis behind them), or some nodes of the Cluster (all with the same
+   * scheme, user and password). Never empty.
+   */
+  readonly urls: readonly string[]
+  /** What the Sentinels call the primary; only for `sentinel`. */
+  readonly masterName?: string
 }
 
 /** How a provider is told who calls; '' or absent: not at all. */

@@ -47,6 +47,7 @@ test('every field of a definition is compared', () => {
   const full: Required<BudgetDefinition> = {
     ...budget('a'),
     each: 'user',
+    enforcement: 'leased',
     unpriced: 'refuse',
     weights: { cachedInput: 100 },
     ownerEmail: 'a@example.com',

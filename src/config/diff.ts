@@ -26,6 +26,7 @@ const FIELDS: readonly (keyof BudgetDefinition)[] = [
   'isHardCap',
   'nearLimit',
   'waitMs',
+  'enforcement',
   'unpriced',
   'weights',
   'ownerEmail',

@@ -17,6 +17,8 @@ store:
   data_dir: ./data         # the ledger: back this directory up
   durability: process      # process: survives kill -9 | disk: survives a power cut too
   on_lost: charge          # charge | release: what becomes of the hold of a call whose process died
+  # redis: \${REDIS_URL:-}        # for several processes: redis://…, or the nodes of a Cluster
+  # database: \${DATABASE_URL:-}  # beside it, for several machines: postgres://…
 
 # Where calls go. Clients change their base URL and key, nothing else.
 providers:

@@ -13,6 +13,9 @@ export interface RuleFinding {
 /** Looks at a section as it was written, whether or not its values are right. */
 export type Rule = (section: Mapping) => readonly RuleFinding[]
 
+/** A hundred years. */
+const SPAN_DAYS_MAX = 36_525
+
 const keysOfSections = new Map<string, readonly string[]>()
 
 /** The keys of every section of the config by its name (`budgets[]`), as they are known to the schema. */
@@ -155,7 +158,10 @@ export const count = (bounds: { readonly min?: number; readonly max?: number } =
 export const nanoUsd = () => scalar(readNanoUsd, { expected: 'an amount in USD' })
 export const picoPerToken = () => scalar(readPicoPerToken, { expected: 'a price in USD per million tokens' })
 export const weight = () => scalar(readWeight, { expected: 'what a token counts' })
-export const duration = (minMs = 0) => scalar((value) => readDuration(value, minMs), { expected: 'a duration such as 2s or 15m' })
+export const duration = (minMs = 0) => scalar((value) => readDuration(value, { minMs }), { expected: 'a duration such as 2s or 15m' })
+/** A duration that no timer waits for. */
+export const span = (minMs: number) =>
+  scalar((value) => readDuration(value, { minMs, daysMax: SPAN_DAYS_MAX }), { expected: 'a duration such as 400d' })
 export const share = () => scalar(readShare, { expected: 'a share of the limit such as 0.8' })
 
 interface Refusal {

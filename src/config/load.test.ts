@@ -63,6 +63,7 @@ test.each<[string, string]>([
     'c.yaml:4:17  budgets[0].near_limit: found "downgrade", expected one of clamp, deny (downgrade is not available yet)',
   ],
   ['pace: { day: 0.25 }', 'c.yaml:4:5  budgets[0].pace: not available yet; leave it out'],
+  ['enforcement: lease', 'c.yaml:4:18  budgets[0].enforcement: found "lease", expected one of exact, leased; did you mean "leased"?'],
   ['rollover: 1', 'c.yaml:4:15  budgets[0].rollover: found 1, expected 0 (rollover is not available yet)'],
   ['wait: 2', 'c.yaml:4:11  budgets[0].wait: found 2, expected a duration such as 500ms, 2s, 15m, 1h or 1d; add a unit, such as 2s'],
   [
@@ -142,8 +143,56 @@ test.each<[string, string]>([
     'server: { admin_token: "${SHORT}" }',
     'c.yaml:1:24  server.admin_token: found a value that is not shown here, expected a secret of 20 characters or more',
   ],
-  ['store: { redis: "redis://x" }', 'c.yaml:1:10  store.redis: not available yet; leave it out'],
-  ['store: { database: "postgres://x" }', 'c.yaml:1:10  store.database: not available yet; leave it out'],
+  [
+    'store: { redis: "http://:hunter2@x" }',
+    'c.yaml:1:17  store.redis: found a value that is not shown here, expected redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/masterName, or a list of the URLs of cluster nodes',
+  ],
+  [
+    'store: { redis: "redis://x y" }',
+    'c.yaml:1:17  store.redis: found a value that is not shown here, expected redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/masterName, or a list of the URLs of cluster nodes',
+  ],
+  [
+    'store: { redis: "redis://:%zz@x" }',
+    'c.yaml:1:17  store.redis: found a value that is not shown here, expected redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/masterName, or a list of the URLs of cluster nodes',
+  ],
+  [
+    'store: { redis: "redis://x/one" }',
+    'c.yaml:1:17  store.redis: found a value that is not shown here, expected redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/masterName, or a list of the URLs of cluster nodes',
+  ],
+  [
+    'store: { redis: "redis+sentinel://:hunter2@x" }',
+    'c.yaml:1:17  store.redis: found a value that is not shown here, expected redis+sentinel://host:port,host:port/masterName',
+  ],
+  [
+    'store: { redis: "redis://x,redis://y/3" }',
+    'c.yaml:1:17  store.redis: found a value that is not shown here, expected the URL of a cluster node such as redis://host:port, in each part between commas',
+  ],
+  [
+    'store: { redis: "redis://x,rediss://y" }',
+    'c.yaml:1:17  store.redis: found a value that is not shown here, expected the same scheme, user and password in all nodes of a cluster',
+  ],
+  ['store: { redis: [] }', 'c.yaml:1:17  store.redis: found an empty list, expected at least one of URLs of cluster nodes'],
+  [
+    'store: { redis: ["redis://x", y] }',
+    'c.yaml:1:31  store.redis[1]: found a value that is not shown here, expected the URL of a cluster node such as redis://host:port',
+  ],
+  [
+    'store: { redis: ["redis://:hunter2@x", "redis://y"] }',
+    'c.yaml:1:17  store.redis: expected the same scheme, user and password in all nodes of a cluster',
+  ],
+  [
+    'store: { database: "postgres://:hunter2@x/y" }',
+    'c.yaml:1:10  store.database: expected redis beside it: several processes that share a ledger have to share their counters too; leave database out to keep the ledger in data_dir',
+  ],
+  [
+    'store: { redis: "redis://x", database: "mysql://:hunter2@x" }',
+    'c.yaml:1:40  store.database: found a value that is not shown here, expected a URL such as postgres://… or postgresql://…',
+  ],
+  ['store: { keep: 1h }', 'c.yaml:1:16  store.keep: found "1h", expected at least 1d'],
+  [
+    'store: { keep: 400 }',
+    'c.yaml:1:16  store.keep: found 400, expected a duration such as 500ms, 2s, 15m, 1h or 1d; add a unit, such as 400s',
+  ],
   ['store: { durability: dsk }', 'c.yaml:1:22  store.durability: found "dsk", expected one of process, disk; did you mean "disk"?'],
   ['store: { hold_ttl: 0s }', 'c.yaml:1:20  store.hold_ttl: found "0s", expected at least 1000ms'],
   ['routes: [{ match: a, use: b }]', 'c.yaml:1:1  routes: not available yet; leave it out'],
@@ -342,6 +391,10 @@ test('no message quotes a secret, wherever it was put', () => {
     `budgets: [{ id: global, period: "\${SHORT}", timezone: "\${SHORT}", alert_at: ["\${SHORT}"], limit: { tokens: "\${SHORT}" } }]`,
     `keys: [{ name: a, secret: "\${SHORT}" }, { name: "\${SHORT}", secret: "\${SHORT} \${NOT_SET}" }]`,
     `keys: [{ name: a, secret: "hunter2\${" }]`,
+    `store: { redis: "redis://:hunter2@x y", database: "postgres://:hunter2@x y" }`,
+    `store: { redis: [{ url: "redis://:hunter2@x" }, "redis://:hunter2@x/5", [hunter2]], database: [hunter2] }`,
+    `store: { redis: "redis://:hunter2@x,redis://:hunter3@y" }`,
+    `store: { redis: "redis+sentinel://:hunter2@x", database: "\${SHORT}" }`,
   ]
   for (const text of texts) {
     const errors = errorsOf(text)
@@ -566,6 +619,46 @@ prices: [{ model: m, input_per_mtok: 1, output_per_mtok: 2, cache_write_hour_per
 `)
   expect(config.budgets).toMatchObject([{ weights: { cachedInput: 100, output: 4000, reasoning: 0 } }, { unpriced: 'admit' }])
   expect(config.prices[0]?.price).toMatchObject({ cacheWriteHourPico: 3_000_000, audioOutputPico: 500_000 })
+})
+
+test.each<[string, unknown]>([
+  ['redis://u:p@h:6380/2', { kind: 'single', urls: ['redis://u:p@h:6380/2'] }],
+  ['rediss://h', { kind: 'single', urls: ['rediss://h'] }],
+  ['"redis://:p%2C@[::1]:6379"', { kind: 'single', urls: ['redis://:p%2C@[::1]:6379'] }],
+  ['"redis://a:1, redis://b:2"', { kind: 'cluster', urls: ['redis://a:1', 'redis://b:2'] }],
+  ['["rediss://u:p@a", "rediss://u:p@b"]', { kind: 'cluster', urls: ['rediss://u:p@a', 'rediss://u:p@b'] }],
+  ['[redis://a]', { kind: 'cluster', urls: ['redis://a'] }],
+  ['redis+sentinel://a/main', { kind: 'sentinel', urls: ['redis://a:26379'], masterName: 'main' }],
+  [
+    '"redis+sentinel://u:p@a:1,[::1]/my-main"',
+    { kind: 'sentinel', urls: ['redis://u:p@a:1', 'redis://u:p@[::1]:26379'], masterName: 'my-main' },
+  ],
+])('the Redis %s is found', (redis, expected) => {
+  expect(configOf(`store: { redis: ${redis} }`).store.redis).toEqual(expected)
+})
+
+test('a ledger in Postgres is kept as long as the config says, and a budget may be leased', () => {
+  const { store, budgets, warnings } = configOf(`
+store: { redis: "redis://h", database: "postgresql://u:p@h:5432/bursar?sslmode=require", keep: 400d }
+budgets:
+  - { id: global, limit: { tokens: 5 }, enforcement: leased }
+  - { id: "team:a", limit: { tokens: 5 }, enforcement: exact }
+`)
+  expect(store).toMatchObject({ database: 'postgresql://u:p@h:5432/bursar?sslmode=require', keepMs: 400 * 86_400_000 })
+  expect(budgets[0]?.enforcement).toBe('leased')
+  expect(budgets[1]).not.toHaveProperty('enforcement')
+  expect(warnings).toEqual(['providers: there are none, so no call can be answered'])
+})
+
+test('what only Redis or Postgres can do says so without them', () => {
+  const text = 'store: { redis: "", database: "${EMPTY}", keep: 30d }\nbudgets: [{ id: global, limit: { tokens: 5 }, enforcement: leased }]'
+  const { store, warnings } = configOf(text)
+  expect(store).not.toHaveProperty('redis')
+  expect(store).not.toHaveProperty('database')
+  expect(warnings.slice(1)).toEqual([
+    'budgets global: enforcement: leased makes no difference without store.redis: one process decides by itself',
+    'store.keep: makes no difference without store.database: the ledger in data_dir keeps all calls',
+  ])
 })
 
 test('a budget for one version of a model says that it counts them all', () => {

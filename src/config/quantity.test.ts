@@ -107,6 +107,15 @@ test.each([
 })
 
 test.each([
+  ['400d', 34_560_000_000],
+  ['36525d', 3_155_760_000_000],
+  ['36526d', 'refused'],
+  ['23h', 'refused'],
+])('the duration %s, of a day to a century, is %s ms', (text, expected) => {
+  expect(valueOf(readDuration(text, { minMs: 86_400_000, daysMax: 36_525 }))).toBe(expected)
+})
+
+test.each([
   ['0.8', 0.8],
   ['1', 1],
   ['0', 'refused'],

@@ -67,17 +67,23 @@ export function readWeight(text: string): Reading<number> {
   return isWeight ? { kind: 'ok', value: Number(milli) } : { kind: 'bad', expected }
 }
 
-/** A duration with its unit (`500ms`, `2s`, `15m`, `1.5h`, `1d`) in whole milliseconds, from `minMs` to 24 days. */
-export function readDuration(text: string, minMs = 0): Reading<number> {
+/** A duration with its unit (`500ms`, `2s`, `15m`, `1.5h`, `1d`) in whole milliseconds, from `minMs` to `daysMax` (24 days unless told). */
+export function readDuration(text: string, { minMs = 0, daysMax = DURATION_DAYS_MAX } = {}): Reading<number> {
   const expected = 'a duration such as 500ms, 2s, 15m, 1h or 1d'
   const { number, unit = 'ms' } = /^(?<number>\d+(?:\.\d+)?)\s?(?<unit>ms|s|m|h|d)?$/.exec(text)?.groups ?? {}
   if (number === undefined) return { kind: 'bad', expected }
   if (text === number && Number(number) !== 0) return { kind: 'bad', expected, hint: `add a unit, such as ${number}s` }
-  const durationMs = Number((Number(number) * (MS_PER_UNIT[unit] ?? 1)).toPrecision(12))
-  if (!Number.isInteger(durationMs)) return { kind: 'bad', expected: 'whole milliseconds' }
-  if (durationMs < minMs) return { kind: 'bad', expected: `at least ${minMs}ms` }
-  const isBounded = durationMs <= DURATION_DAYS_MAX * MS_PER_DAY
-  return isBounded ? { kind: 'ok', value: durationMs } : { kind: 'bad', expected: `at most ${DURATION_DAYS_MAX}d` }
+  const durationMs = Number((Number(number) * (MS_PER_UNIT[unit] ?? 1)).toPrecision(14))
+  return Number.isInteger(durationMs) ? withinSpan(durationMs, { minMs, daysMax }) : { kind: 'bad', expected: 'whole milliseconds' }
+}
+
+function withinSpan(durationMs: number, { minMs, daysMax }: { readonly minMs: number; readonly daysMax: number }): Reading<number> {
+  if (durationMs < minMs) return { kind: 'bad', expected: `at least ${inDays(minMs) ?? `${minMs}ms`}` }
+  return durationMs <= daysMax * MS_PER_DAY ? { kind: 'ok', value: durationMs } : { kind: 'bad', expected: `at most ${daysMax}d` }
+}
+
+function inDays(durationMs: number): string | undefined {
+  return durationMs % MS_PER_DAY === 0 ? `${durationMs / MS_PER_DAY}d` : undefined
 }
 
 /** A share of a limit, above 0 and at most 1. */

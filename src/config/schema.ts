@@ -12,11 +12,13 @@ import {
   unpricedIsForUsd,
   weightsAreForTokens,
 } from './budget-rules.ts'
-import type { CallerAttribute, ChannelType } from './config.ts'
+import type { CallerAttribute, ChannelType, RedisConfig } from './config.ts'
 import * as field from './field.ts'
 import { suggestion } from './nearest.ts'
 import { accessKeyHasSecret, awsIsForBedrock, serviceAccountIsForVertex } from './provider-rules.ts'
 import type { Reading } from './quantity.ts'
+import { NODE_EXPECTED, readClusterNode, readRedis, REDIS_EXPECTED } from './redis-address.ts'
+import { clusterHasOneAccess, databaseIsBesideRedis } from './store-rules.ts'
 import { isMapping, Scalar, textIn } from './tree.ts'
 
 const CALLER_ATTRIBUTES = ['team', 'project', 'user', 'tag.*']
@@ -26,6 +28,7 @@ const MAIL_ADDRESS = /^[^\s@<>,;]+@[^\s@<>,;]+$/
 const MAIL_SENDER = /^([^\s@<>,;]+@[^\s@<>,;]+|[^<>@]+ <[^\s@<>,;]+@[^\s@<>,;]+>)$/
 const SECRET_CHARACTERS_MIN = 20
 const BODY_BYTES_MAX = 1_073_741_824
+const KEEP_MS_MIN = 86_400_000
 
 const mail = () => field.text({ pattern: MAIL_ADDRESS, expected: 'a mail address' })
 const models = () =>
@@ -38,15 +41,30 @@ const server = field.section('server', {
   max_body_bytes: field.count({ min: 1, max: BODY_BYTES_MAX }).default(33_554_432),
 })
 
-const store = field.section('store', {
-  data_dir: field.text({ charactersMax: 4096 }).default('./data'),
-  redis: field.notYet(),
-  database: field.notYet(),
-  durability: field.choice(['process', 'disk']).default('process'),
-  on_store_down: field.choice(['refuse', 'admit']).default('refuse'),
-  on_lost: field.choice(['charge', 'release']).default('charge'),
-  hold_ttl: field.duration(1000).default(15 * 60_000),
-})
+const redisNodes = field
+  .list(field.scalar(readClusterNode, { isSecret: true, expected: NODE_EXPECTED }), { expected: 'URLs of cluster nodes', isFilled: true })
+  .transform((urls): RedisConfig => ({ kind: 'cluster', urls }))
+
+const redisAddress = field.scalar(readRedis, { isSecret: true, expected: REDIS_EXPECTED })
+
+const redis = z
+  .unknown()
+  .transform((input, ctx): RedisConfig => field.delegate<RedisConfig>(Array.isArray(input) ? redisNodes : redisAddress, { input, ctx }))
+
+const store = field.section(
+  'store',
+  {
+    data_dir: field.text({ charactersMax: 4096 }).default('./data'),
+    redis: field.emptyIsAbsent(redis),
+    database: field.emptyIsAbsent(field.url(['postgres:', 'postgresql:'])),
+    durability: field.choice(['process', 'disk']).default('process'),
+    on_store_down: field.choice(['refuse', 'admit']).default('refuse'),
+    on_lost: field.choice(['charge', 'release']).default('charge'),
+    hold_ttl: field.duration(1000).default(15 * 60_000),
+    keep: field.emptyIsAbsent(field.span(KEEP_MS_MIN)),
+  },
+  [databaseIsBesideRedis, clusterHasOneAccess],
+)
 
 const provider = field.section(
   'providers.NAME',
@@ -105,6 +123,7 @@ const budget = field.section(
     hard_cap: field.flag().default(false),
     near_limit: field.choice(['clamp', 'deny'], ['downgrade']).default('clamp'),
     wait: field.duration().default(0),
+    enforcement: field.choice(['exact', 'leased']).default('exact'),
     pace: field.notYet(),
     rollover: field.scalar(readRollover, { expected: '0' }).optional(),
     unpriced: field.choice(['refuse', 'admit']).optional(),

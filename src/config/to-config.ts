@@ -36,13 +36,7 @@ export function toConfig(input: ConfigInput, { path, env }: { readonly path: str
       bodyBytesMax: server.max_body_bytes,
       ...(server.admin_token === undefined ? {} : { adminToken: server.admin_token }),
     },
-    store: {
-      dataDir: resolve(dirname(path), store.data_dir),
-      durability: store.durability,
-      onStoreDown: store.on_store_down,
-      onLost: store.on_lost,
-      holdTtlMs: store.hold_ttl,
-    },
+    store: toStore(store, path),
     providers: input.providers.map((provider) => toProvider(provider, { path, env })),
     keys: input.keys.map(toKey),
     budgets: input.budgets.map(toBudget),
@@ -52,7 +46,21 @@ export function toConfig(input: ConfigInput, { path, env }: { readonly path: str
       ...(input.providers.length === 0 ? ['providers: there are none, so no call can be answered'] : []),
       ...channels.flatMap(warn),
       ...input.budgets.flatMap(warnOfVersions),
+      ...warnWithoutStores(input),
     ],
+  }
+}
+
+function toStore(store: ConfigInput['store'], path: string): Config['store'] {
+  return {
+    dataDir: resolve(dirname(path), store.data_dir),
+    ...(store.redis === undefined ? {} : { redis: store.redis }),
+    ...(store.database === undefined ? {} : { database: store.database }),
+    durability: store.durability,
+    onStoreDown: store.on_store_down,
+    onLost: store.on_lost,
+    holdTtlMs: store.hold_ttl,
+    ...(store.keep === undefined ? {} : { keepMs: store.keep }),
   }
 }
 
@@ -95,6 +103,8 @@ function toBudget(budget: BudgetInput): BudgetDefinition {
     isHardCap: budget.hard_cap,
     nearLimit: budget.near_limit,
     waitMs: budget.wait,
+    // What is the default, written out, is no edit.
+    ...(budget.enforcement === 'exact' ? {} : { enforcement: budget.enforcement }),
     ...(budget.unpriced === undefined ? {} : { unpriced: budget.unpriced }),
     ...(budget.weights === undefined ? {} : { weights: toWeights(budget.weights) }),
     ...toContacts(budget),
@@ -183,4 +193,14 @@ function warnOfVersions({ id, scope = [] }: BudgetInput): readonly string[] {
   const named = scope.find(([name]) => name === 'model')?.[1] ?? (id.startsWith('model:') ? id.slice('model:'.length) : undefined)
   if (named === undefined || modelId(named) === named.toLowerCase()) return []
   return [`budgets ${id}: counts all calls to ${modelId(named)}, whatever version or prefix they name`]
+}
+
+/** What only several processes, or only Postgres, can do. */
+function warnWithoutStores({ store, budgets }: ConfigInput): readonly string[] {
+  const leased = store.redis === undefined ? budgets.filter(({ enforcement }) => enforcement === 'leased') : []
+  const isKeptAnyway = store.keep !== undefined && store.database === undefined
+  return [
+    ...leased.map(({ id }) => `budgets ${id}: enforcement: leased makes no difference without store.redis: one process decides by itself`),
+    ...(isKeptAnyway ? ['store.keep: makes no difference without store.database: the ledger in data_dir keeps all calls'] : []),
+  ]
 }
