@@ -22,10 +22,7 @@ export interface BudgetDefinition {
   readonly nearLimit: 'clamp' | 'deny'
   /** How long a call may wait for other calls' holds to come free before it is refused; 0: not at all. */
   readonly waitMs: number
-  /**
-   * Who decides about a call where several processes count: the store, for each call; or each process, within a share of the
-   * room that the store has lent to it. Absent: `exact`.
-   */
+  /** Where several processes count, the store decides about each call (absent, too), or each process within room lent to it. */
   readonly enforcement?: 'exact' | 'leased'
   /** What happens to a call in a budget in USD whose model has no price; absent: a hard cap refuses it, others let it in. */
   readonly unpriced?: 'refuse' | 'admit'
