@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
-import { tempDir } from '../e2e/bursar.ts'
+import { remove, tempDir } from '../e2e/bursar.ts'
 import { findProgram, REDIS_CLI } from './programs.ts'
 import { startRedis } from './start-redis.ts'
 import { wantedServices } from './wanted-services.ts'
@@ -62,6 +62,7 @@ describe.skipIf(postgresUrl === undefined)('the PostgreSQL of the tests', () => 
 
 test('a service is wanted by what a test file, or a file it imports, injects', () => {
   const dir = tempDir()
+  onTestFinished(() => remove(dir))
   const write = (name: string, text: string) => {
     writeFileSync(join(dir, name), text)
     return join(dir, name)

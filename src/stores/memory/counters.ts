@@ -95,10 +95,11 @@ class MemoryCounters implements Counters, Catalog {
   restore(state: OpenState): void {
     for (const budget of state.budgets) this.#budgets.set(budget.id, budget)
     for (const key of state.keys) this.#keys.set(key.id, key)
-    for (const { account: key, budget: id, ...sums } of state.accounts) {
+    for (const { account: key, budget: id, unit, ...sums } of state.accounts) {
       const budget = this.#budgets.get(id)
       assert(budget !== undefined, `the ledger knows the budget ${id} of its account`)
-      this.#accounts.set(key, restoreAccount({ ...sums, key, budget, held: 0, callsInFlight: 0 }))
+      // An edit may have given the budget another unit since; what was used stays in the account's own.
+      this.#accounts.set(key, restoreAccount({ ...sums, key, budget: { ...budget, unit }, held: 0, callsInFlight: 0 }))
     }
     for (const hold of state.holds) this.#restoreHold(hold)
   }
