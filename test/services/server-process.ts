@@ -48,6 +48,7 @@ export async function startServer(command: ServerCommand): Promise<ServerProcess
     isRunning,
     end: async (signal) => {
       if (!isRunning()) return
+      child.ref()
       child.kill(signal)
       // A process that was stopped takes no other signal before it goes on.
       child.kill('SIGCONT')
