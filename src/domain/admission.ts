@@ -158,7 +158,7 @@ function refusal(claims: readonly Claim[], bound: CallBound): Admission {
   const exhausted = tight.filter((claim) => isTooTight(claim, bound, roomOf(claim.account) + claim.account.held))
   return {
     kind: 'refused',
-    accounts: tight.map(({ account }) => account).sort((a, b) => shareLeft(a) - shareLeft(b)),
+    accounts: tightestFirst(tight.map(({ account }) => account)),
     exhausted: exhausted.map(({ account }) => account),
     isBlockedByHolds: exhausted.length === 0,
   }
@@ -166,6 +166,11 @@ function refusal(claims: readonly Claim[], bound: CallBound): Admission {
 
 function isTooTight(claim: Claim, bound: CallBound, room: number): boolean {
   return claim.account.budget.isHardCap && outputThatFitsIn(claim, bound, room) < bound.outputMin
+}
+
+/** By the share of the limit that is left. */
+export function tightestFirst(accounts: readonly Account[]): readonly Account[] {
+  return accounts.toSorted((a, b) => shareLeft(a) - shareLeft(b))
 }
 
 function shareLeft(account: Account): number {

@@ -29,11 +29,10 @@ export async function closeEnded(deps: CloseDeps, known: ReadonlySet<AccountKey>
   if ((await deps.counters.ended(now)).some(({ key }) => !known.has(key))) await openCurrent(deps, now)
   const ended = (await deps.counters.ended(now)).toSorted((a, b) => a.period.endsAt - b.period.endsAt)
   const closed: Close[] = []
-  for (const { key } of ended.filter(({ callsInFlight }) => callsInFlight === 0)) {
-    const close = await deps.counters.close(key, now)
-    if (close === undefined) continue
-    closed.push(close)
-    await forbidReopening(deps, close)
+  for (const account of ended.filter(({ callsInFlight }) => callsInFlight === 0)) {
+    await forbidReopening(deps, account, now)
+    const close = await deps.counters.close(account.key, now)
+    if (close !== undefined) closed.push(close)
   }
   return { closed, waiting: ended.filter(({ callsInFlight }) => callsInFlight > 0) }
 }
@@ -55,13 +54,13 @@ export async function openCurrent(deps: Pick<CloseDeps, 'book' | 'counters'>, no
   }
 }
 
-/** From now on no account of the budget begins before this close's end, even if the clock is set back. */
-async function forbidReopening(deps: CloseDeps, close: Close): Promise<void> {
+/** From now on no account of the budget begins before this one's end, even if the clock is set back. */
+async function forbidReopening(deps: CloseDeps, { budget: { id }, period }: Standing, now: EpochMs): Promise<void> {
   for (;;) {
-    const budget = deps.book.get(close.budget)
-    if (budget === undefined || (budget.startsFrom ?? 0) >= close.period.endsAt) return
-    const revised = { ...budget, startsFrom: close.period.endsAt }
-    const version = await deps.catalog.putBudgets([revised], { at: close.closedAt, version: deps.book.version })
+    const budget = deps.book.get(id)
+    if (budget === undefined || (budget.startsFrom ?? 0) >= period.endsAt) return
+    const revised = { ...budget, startsFrom: period.endsAt }
+    const version = await deps.catalog.putBudgets([revised], { at: now, version: deps.book.version })
     if (version !== undefined) return deps.book.set(version, [revised])
     await deps.refresh()
   }

@@ -90,6 +90,7 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
     deferred: async () => (await counters.holds()).filter(isDeferred),
     tick: () =>
       serially(async () => {
+        await counters.tend()
         if ((await catalog.version()) !== book.version) await refresh()
         await sweep(all)
         return close()

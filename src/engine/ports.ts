@@ -110,6 +110,8 @@ export interface Counters {
   readonly cut: (account: AccountKey, endsAt: EpochMs) => Promise<void>
   /** Writes the close of an account that has ended and in which no call is in flight. Undefined where another process did. */
   readonly close: (account: AccountKey, closedAt: EpochMs) => Promise<Close | undefined>
+  /** Does what is to be done now and then; meant to run every second. @throws Failure store_unavailable */
+  readonly tend: () => Promise<void>
 }
 
 /** What is in force for all processes, at one version. */

@@ -5,23 +5,13 @@ import type { Amount } from '../../domain/amount.ts'
 import { assert } from '../../domain/defect.ts'
 import { amountFor, type CallBound, demandIn } from '../../domain/bound.ts'
 import type { Budget } from '../../domain/budget.ts'
-import {
-  type Call,
-  type Charge,
-  chargeIn,
-  costOf,
-  type EndedCall,
-  endedCall,
-  type Hold,
-  type OpenHold,
-  type Settlement,
-} from '../../domain/call.ts'
+import { type Call, type Charge, type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { KeyRow, LedgerRecord } from '../../domain/record.ts'
 import { crossByRefusal, crossThreshold } from '../../domain/threshold.ts'
-import { chargedTokens, type Usage } from '../../domain/usage.ts'
+import { billOf } from '../bill.ts'
 import type {
   AccountRef,
   Catalog,
@@ -127,7 +117,11 @@ class MemoryCounters implements Counters, Catalog {
     if (flight === undefined) return undefined
     const { endedAt, ending, status } = request
     const { hold, accounts } = flight
-    const bill = request.usage === 'held' ? billOfHold(flight) : billOfUsage(flight, request.usage)
+    const bill = billOf(
+      hold,
+      accounts.map(({ budget }) => budget),
+      request.usage,
+    )
     const overrun = this.#land(flight, bill.amounts)
     const alerts = this.#alertCrossings(accounts, endedAt)
     const settlement: Settlement = { call: hold.call.id, endedAt, ending, status, ...bill, overrun }
@@ -187,6 +181,9 @@ class MemoryCounters implements Counters, Catalog {
   async open(ref: AccountRef): Promise<void> {
     this.#accountOf(ref)
   }
+
+  /** Nothing: no other process counts here, and what is written is written at once. */
+  async tend(): Promise<void> {}
 
   async version(): Promise<number> {
     return this.#version
@@ -349,22 +346,6 @@ class MemoryCounters implements Counters, Catalog {
     assert(account !== undefined, `the account ${key} is open`)
     return account
   }
-}
-
-/** What a call is charged: its usage, the cost, and the amount in each of its accounts. */
-type Bill = Pick<Settlement, 'usage' | 'costNanoUsd' | 'amounts'>
-
-function billOfUsage({ hold, accounts }: Flight, usage: Usage): Bill {
-  const tokens = chargedTokens(usage)
-  const cost = costOf(usage, tokens, hold.call.price)
-  const amounts: Amount[] = []
-  for (const { budget } of accounts) amounts.push(chargeIn(budget, tokens, cost))
-  return { usage, costNanoUsd: cost, amounts }
-}
-
-function billOfHold({ hold, amounts }: Flight): Bill {
-  const usage: Usage = { kind: 'estimated', counts: { input: hold.input, output: hold.output }, why: 'what it used is unknown: its hold' }
-  return { usage, costNanoUsd: hold.costNanoUsd, amounts }
 }
 
 function costOfBound(call: Call, bound: CallBound, outputMax: number): Amount {

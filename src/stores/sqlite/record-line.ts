@@ -12,7 +12,8 @@ export function toLine(record: LedgerRecord): string {
   return `${checksum(text)} ${text}\n`
 }
 
-function textOfRecord(record: LedgerRecord): string {
+/** The record's JSON; those of every call are packed. */
+export function textOfRecord(record: LedgerRecord): string {
   if (record.kind === 'held') return packHeld(record)
   if (record.kind === 'ended') return packEnded(record)
   return JSON.stringify(record)
@@ -27,7 +28,14 @@ const HEAD_BYTES = 9
 export function fromLine(line: Buffer): LedgerRecord | undefined {
   const bytes = line.subarray(HEAD_BYTES)
   if (bytes.length === 0 || line.toString('latin1', 0, HEAD_BYTES) !== `${checksum(bytes)} `) return undefined
-  const text = bytes.toString('utf8')
+  return recordOfText(bytes.toString('utf8'))
+}
+
+/**
+ * The record of such a text.
+ * @throws Failure store_unavailable where a newer Bursar wrote it
+ */
+export function recordOfText(text: string): LedgerRecord {
   const record: unknown = text.startsWith('[') ? unpack(text) : JSON.parse(text)
   if (!isRecord(record)) throw new Failure('store_unavailable', 'the journal holds a record of a newer Bursar: start that version again')
   return record

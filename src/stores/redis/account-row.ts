@@ -1,0 +1,65 @@
+import { type Account, restoreAccount } from '../../domain/account.ts'
+import type { Amount, Unit } from '../../domain/amount.ts'
+import type { Budget } from '../../domain/budget.ts'
+import { assert } from '../../domain/defect.ts'
+import type { AccountKey, BudgetId } from '../../domain/ids.ts'
+import type { Period } from '../../domain/period.ts'
+import { EXHAUSTED } from '../../domain/threshold.ts'
+import type { AccountRef } from '../../engine/ports.ts'
+import { fromJson, hasFields } from '../sqlite/row.ts'
+import type { RedisReply } from './redis-client.ts'
+
+/** What an account is, beside its sums. */
+export interface AccountFace {
+  readonly budget: BudgetId
+  readonly each: string | null
+  readonly unit: Unit
+  /** The budget's when it was opened: what an account shows once its budget counts in another unit. */
+  readonly limit: Amount
+  readonly period: Period
+}
+
+export function toFace({ budget, each, period }: Pick<AccountRef, 'budget' | 'each' | 'period'>): string {
+  const face: AccountFace = { budget: budget.id, each, unit: budget.unit, limit: budget.limit, period }
+  return JSON.stringify(face)
+}
+
+const isFace = hasFields<AccountFace>('budget', 'each', 'unit', 'limit', 'period')
+
+export function fromFace(json: RedisReply): AccountFace {
+  assert(typeof json === 'string', 'an open account has a face')
+  return fromJson(json, isFace)
+}
+
+/** The fields of an account's hash, in the order in which the scripts reply with them. */
+export const SUM_FIELDS = ['u', 'h', 'n', 'g', 'o', 'a'] as const
+
+/** @param sums six values, from `at` on */
+export function toAccount(ref: Pick<AccountRef, 'key' | 'budget' | 'each' | 'period'>, sums: readonly RedisReply[], at = 0): Account {
+  const [used = 0, held = 0, callsInFlight = 0, granted = 0, overrun = 0, alertedAt = 0] = sums
+    .slice(at, at + SUM_FIELDS.length)
+    .map(Number)
+  return restoreAccount({
+    key: ref.key,
+    each: ref.each,
+    budget: ref.budget,
+    period: ref.period,
+    used,
+    held,
+    callsInFlight,
+    granted,
+    overrun,
+    alertedAt,
+  })
+}
+
+/** The parts of an account's key. */
+export function partsOf(key: AccountKey): { readonly budget: string; readonly each: string; readonly startsAt: number } {
+  const [budget = '', each = '', startsAt = '0'] = key.split('\n')
+  return { budget, each, startsAt: Number(startsAt) }
+}
+
+/** Ascending, joined by blanks; exhaustion is always one of them. */
+export function sharesOf({ alertAt }: Budget): string {
+  return [...alertAt.filter((share) => share < EXHAUSTED), EXHAUSTED].join(' ')
+}

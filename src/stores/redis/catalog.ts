@@ -1,0 +1,102 @@
+import type { Budget } from '../../domain/budget.ts'
+import type { BudgetId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
+import type { KeyRow, LedgerRecord } from '../../domain/record.ts'
+import type { Catalog, CatalogState } from '../../engine/ports.ts'
+import { fromJson, hasFields } from '../sqlite/row.ts'
+import type { KeyNames } from './key-names.ts'
+import { textsOf } from './redis-client.ts'
+import { SCRIPTS } from './script.ts'
+import type { Session } from './session.ts'
+import { toEntryText } from './stream-entry.ts'
+import type { Unconfirmed } from './unconfirmed.ts'
+
+/** Budgets of one script: few enough that other steps get in between. */
+const CHUNK = 200
+
+/** The budgets and keys in Redis, and what this process read of them last. */
+export class RedisCatalog implements Catalog {
+  readonly #session: Session
+  readonly #names: KeyNames
+  readonly #unconfirmed: Unconfirmed
+  #budgets: ReadonlyMap<string, Budget> = new Map()
+  #lastRead = 0
+
+  constructor({ session, names, unconfirmed }: { session: Session; names: KeyNames; unconfirmed: Unconfirmed }) {
+    this.#session = session
+    this.#names = names
+    this.#unconfirmed = unconfirmed
+  }
+
+  /** The version of what this process read last. */
+  get lastRead(): number {
+    return this.#lastRead
+  }
+
+  async version(): Promise<number> {
+    return Number(await this.#session.ask('HGET', this.#names.meta, 'version'))
+  }
+
+  /** The version is read first: what is read after it is at least as new, so nothing that changed stays unseen. */
+  async read(): Promise<CatalogState> {
+    const version = await this.version()
+    const [budgets, keys] = await Promise.all([
+      this.#session.ask('HVALS', this.#names.budgets).then((rows) => textsOf(rows).map((json) => fromJson(json, isBudget))),
+      this.#session.ask('HVALS', this.#names.keys).then((rows) => textsOf(rows).map((json) => fromJson(json, isKey))),
+    ])
+    const sorted = budgets.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    this.#budgets = new Map(sorted.map((budget) => [budget.id, budget]))
+    this.#lastRead = version
+    return { version, budgets: sorted, keys }
+  }
+
+  /** The budget of that id as this process read it last. */
+  known(id: BudgetId): Budget | undefined {
+    return this.#budgets.get(id)
+  }
+
+  /** The budget of that id as this process read it last, or reads it now; archived ones too. */
+  async budget(id: BudgetId): Promise<Budget | undefined> {
+    const known = this.#budgets.get(id)
+    if (known === undefined) await this.read()
+    return this.#budgets.get(id)
+  }
+
+  async putBudgets(budgets: readonly Budget[], edit: { readonly at: EpochMs; readonly version: number }): Promise<number | undefined> {
+    let { version } = edit
+    for (let i = 0; i < budgets.length; i += CHUNK) {
+      const rows = budgets.slice(i, i + CHUNK).map((budget) => ({ row: budget, record: { kind: 'revised', budget, at: edit.at } as const }))
+      const next = await this.#put(this.#names.budgets, rows, String(version))
+      if (next === undefined) return undefined
+      version = next
+    }
+    this.#budgets = new Map([...this.#budgets, ...budgets.map((budget) => [budget.id, budget] as const)])
+    this.#lastRead = version
+    return version
+  }
+
+  async putKey(key: KeyRow): Promise<void> {
+    await this.#put(this.#names.keys, [{ row: key, record: { kind: 'key', key } }], '')
+  }
+
+  /** Puts back what a store that was made anew has lost; what is newer there stays as it is put. */
+  async putBack(record: Extract<LedgerRecord, { kind: 'revised' | 'key' }>): Promise<void> {
+    const row = record.kind === 'key' ? record.key : record.budget
+    await this.#put(record.kind === 'key' ? this.#names.keys : this.#names.budgets, [{ row, record }], '')
+  }
+
+  async #put(
+    hash: string,
+    rows: readonly { readonly row: { readonly id: string }; readonly record: LedgerRecord }[],
+    version: string,
+  ): Promise<number | undefined> {
+    const args = rows.flatMap(({ row, record }) => [row.id, JSON.stringify(row), toEntryText(record)])
+    const [kind, , next, id] = await this.#session.step(SCRIPTS.put, [hash, this.#names.stream], [version, ...args])
+    if (kind === 'outdated') return undefined
+    for (const { record } of rows) this.#unconfirmed.add(String(id), { kind: 'record', record })
+    return Number(next)
+  }
+}
+
+const isBudget = hasFields<Budget>('id', 'unit', 'limit', 'period')
+const isKey = hasFields<KeyRow>('id', 'hash', 'attributes')

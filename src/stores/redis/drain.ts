@@ -1,0 +1,124 @@
+import type { CallId } from '../../domain/ids.ts'
+import { Failure } from '../../engine/failure.ts'
+import type { Clock } from '../../engine/ports.ts'
+import type { StreamApplier, StreamPosition } from '../stream-applier.ts'
+import type { KeyNames } from './key-names.ts'
+import type { RedisClient } from './redis-client.ts'
+import { READ } from './script.ts'
+import { fromEntry } from './stream-entry.ts'
+import type { Turn } from './turn.ts'
+
+export interface DrainDeps {
+  /** A connection of its own: a large reply must not stand in a call's way. */
+  readonly client: RedisClient
+  readonly names: KeyNames
+  readonly clock: Clock
+  readonly applier: StreamApplier
+  /** One process drains at a time; where two do, the ledger lets one of them apply each batch. */
+  readonly turn: Turn
+  readonly onAlerts: () => void
+  readonly onTrouble: (message: string) => void
+}
+
+const BATCH = 2000
+const PAUSE_MS = 50
+const OTHERS_MS = 1000
+const RETRY_MAX_MS = 5000
+
+/**
+ * Brings the stream into the ledger, in order. The ledger itself knows how far it is, so it does not matter which process
+ * drains, how many do, or when one dies. (Consumer groups would hand entries to several processes at once, out of order.)
+ */
+export class Drain {
+  readonly #deps: DrainDeps
+  #position: StreamPosition | undefined
+  #cancel: () => void = () => undefined
+  #isStopped = false
+  #working: Promise<void> = Promise.resolve()
+  #retryMs = PAUSE_MS
+  #trouble: string | undefined
+
+  constructor(deps: DrainDeps) {
+    this.#deps = deps
+  }
+
+  start(): void {
+    this.#later(0)
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#cancel()
+    await this.#working
+  }
+
+  /** What keeps the ledger from following; undefined: nothing. */
+  trouble(): string | undefined {
+    return this.#trouble
+  }
+
+  /**
+   * Resolves once the ledger has all that the stream had when it was called.
+   * @param from `start`: also what the ledger should have, of a stream whose end was lost
+   * @throws Failure store_unavailable
+   */
+  async catchUp(from: 'position' | 'start' = 'position'): Promise<void> {
+    if (from === 'start') await this.#apply('start')
+    while (await this.#apply('position'));
+  }
+
+  /** Which of these calls the ledger has, once it has caught up. */
+  async known(calls: readonly CallId[]): Promise<ReadonlyMap<CallId, 'held' | 'ended'>> {
+    await this.catchUp()
+    return this.#deps.applier.known(calls)
+  }
+
+  #later(delayMs: number): void {
+    if (this.#isStopped) return
+    this.#cancel = this.#deps.clock.after(delayMs, () => {
+      this.#working = this.#work()
+    })
+  }
+
+  async #work(): Promise<void> {
+    try {
+      const isMine = await this.#deps.turn.isMine()
+      if (isMine) while (!this.#isStopped && (await this.#apply('position')));
+      this.#trouble = undefined
+      this.#retryMs = PAUSE_MS
+      this.#later(isMine ? PAUSE_MS : OTHERS_MS)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    const message = `the ledger does not follow the stream: ${error instanceof Error ? error.message : String(error)}`
+    if (message !== this.#trouble) this.#deps.onTrouble(message)
+    this.#trouble = message
+    this.#position = undefined
+    this.#later(this.#retryMs)
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS)
+  }
+
+  /** Applies a batch. False where there was nothing to apply. */
+  async #apply(start: 'position' | 'start'): Promise<boolean> {
+    const { client, names, applier, onAlerts } = this.#deps
+    const from = (this.#position ??= await applier.position())
+    const place = start === 'start' ? ['', ''] : [from.epoch, from.id]
+    const reply = await client.run(READ, [names.meta, names.stream], [...place, BATCH])
+    const [epoch, rows] = Array.isArray(reply) ? reply : []
+    if (typeof epoch !== 'string' || !Array.isArray(rows)) throw new Failure('store_unavailable', 'the stream can not be read')
+    const entries = rows.map(fromEntry)
+    const last = entries.at(-1)
+    if (last === undefined) return false
+    const next = { epoch, id: last.id }
+    const alerts = await applier.apply({ records: entries.map(({ record }) => record), from, next })
+    this.#position = alerts === undefined ? undefined : next
+    if (alerts === undefined) return true
+    if (alerts > 0) onAlerts()
+    await client.call('HSET', names.meta, 'drained', next.id)
+    await client.call('XTRIM', names.stream, 'MINID', next.id)
+    return true
+  }
+}

@@ -1,0 +1,55 @@
+import type { AccountKey } from '../../domain/ids.ts'
+
+/**
+ * Where what stands. All names have one hash tag, so that a transition over any accounts is one script in one slot, on one
+ * server and on a Cluster alike.
+ */
+export interface KeyNames {
+  /** Hash: epoch, state, version; openAt while it is rebuilt; drained, the id up to which the ledger has the stream. */
+  readonly meta: string
+  /** Hash: how many steps of each node were counted. */
+  readonly nodes: string
+  /** Hash: every call's hold. */
+  readonly holds: string
+  /** Sorted set: when each hold expires. */
+  readonly expiry: string
+  /** Hash: the provider's job of each deferred call. */
+  readonly jobs: string
+  /** Sorted set: when the period of each open account ends. */
+  readonly accounts: string
+  /** Hash: thresholds that were crossed and whose alerts are not in the stream yet. */
+  readonly crossed: string
+  /** Sorted set: calls that were charged without a hold, by when. */
+  readonly charged: string
+  readonly budgets: string
+  readonly keys: string
+  /** Stream: the ledger's records in their order. */
+  readonly stream: string
+  /** Strings that expire: who rebuilds, who drains, and whose turn it is. */
+  readonly lock: (name: string) => string
+  /** Hash: one account's sums. */
+  readonly account: (key: AccountKey) => string
+  /** The account key in such a name. */
+  readonly accountIn: (name: string) => string
+}
+
+/** @param prefix with a hash tag, such as `{bursar}` */
+export function createKeyNames(prefix: string): KeyNames {
+  const ofAccount = `${prefix}:a:`
+  return {
+    meta: `${prefix}:meta`,
+    nodes: `${prefix}:nodes`,
+    holds: `${prefix}:holds`,
+    expiry: `${prefix}:expiry`,
+    jobs: `${prefix}:jobs`,
+    accounts: `${prefix}:accounts`,
+    crossed: `${prefix}:crossed`,
+    charged: `${prefix}:charged`,
+    budgets: `${prefix}:budgets`,
+    keys: `${prefix}:keys`,
+    stream: `${prefix}:stream`,
+    lock: (name) => `${prefix}:lock:${name}`,
+    account: (key) => ofAccount + key,
+    accountIn: (name) => name.slice(ofAccount.length),
+  }
+}

@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import { Failure } from '../../engine/failure.ts'
+import type { Catalog, Clock, Counters, Journal, Ledger } from '../../engine/ports.ts'
+import type { StreamApplier } from '../stream-applier.ts'
+import { RedisCatalog } from './catalog.ts'
+import { type RedisAddress, connectRedis } from './connect-redis.ts'
+import { RedisCounters } from './counters.ts'
+import { Crossings } from './crossings.ts'
+import { Drain } from './drain.ts'
+import { RedisJournal } from './journal.ts'
+import { createKeyNames, type KeyNames } from './key-names.ts'
+import { Rebuild } from './rebuild.ts'
+import { Recount } from './recount.ts'
+import type { RedisClient } from './redis-client.ts'
+import { Session } from './session.ts'
+import { openSpool, type Spool } from './spool.ts'
+import { openStoreClock } from './store-clock.ts'
+import { createTurn, type Turn } from './turn.ts'
+import { Unconfirmed } from './unconfirmed.ts'
+
+export interface RedisStoreOptions {
+  readonly address: RedisAddress
+  /** With a hash tag; `{bursar}` unless told. */
+  readonly prefix?: string
+  /** Where what could not be counted is kept. */
+  readonly dataDir: string
+  readonly ledger: Ledger
+  readonly applier: StreamApplier
+  readonly channelNames: readonly string[]
+  readonly onStoreDown: 'refuse' | 'admit'
+  /** Absent: the store's clock. */
+  readonly clock?: Clock
+  readonly base: Clock
+  readonly onAlerts: () => void
+  readonly onTrouble: (message: string) => void
+}
+
+export interface RedisStore {
+  readonly clock: Clock
+  readonly counters: Counters
+  readonly catalog: Catalog
+  readonly journal: Journal
+  /** Its answers include all that was appended before the question. */
+  readonly ledger: Ledger
+  /** Whose turn it is to do what one process does for all. */
+  readonly turn: Turn
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Counters in Redis, which many processes share; the ledger follows their stream.
+ * @throws Failure store_unavailable
+ */
+export async function openRedisStore(options: RedisStoreOptions): Promise<RedisStore> {
+  const names = createKeyNames(options.prefix ?? '{bursar}')
+  const [client, drainClient] = await Promise.all([connectRedis(options.address), connectRedis(options.address)])
+  try {
+    const storeClock = await openStoreClock(client, names, options.base, () => performance.now())
+    const node = randomBytes(8).toString('hex')
+    const spool = openSpool(options.dataDir, { pid: process.pid, node }, isAlive)
+    const parts = await startRedisCounters({ ...options, client, drainClient, names, node, spool, clock: options.clock ?? storeClock })
+    const syncing = setInterval(() => void storeClock.sync().catch(() => undefined), SYNC_MS)
+    syncing.unref()
+    return {
+      ...parts,
+      close: async () => {
+        clearInterval(syncing)
+        await parts.close()
+        await Promise.all([client.close(), drainClient.close()])
+      },
+    }
+  } catch (error) {
+    await Promise.all([client.close(), drainClient.close()])
+    throw error
+  }
+}
+
+const SYNC_MS = 1000
+
+export interface RedisPartsOptions extends Pick<
+  RedisStoreOptions,
+  'ledger' | 'applier' | 'channelNames' | 'onStoreDown' | 'onAlerts' | 'onTrouble'
+> {
+  readonly client: RedisClient
+  readonly drainClient: RedisClient
+  readonly names: KeyNames
+  readonly clock: Clock
+  readonly node: string
+  readonly spool: Spool
+}
+
+/** The parts of a store over connections that are there. @throws Failure store_unavailable */
+export async function startRedisCounters(options: RedisPartsOptions): Promise<RedisStore> {
+  const { client, drainClient, names, clock, node, applier, channelNames, onStoreDown, onAlerts, onTrouble, spool } = options
+  const unconfirmed = new Unconfirmed()
+  const turn = createTurn(drainClient, names.lock('drain'), node)
+  const drain = new Drain({ client: drainClient, names, clock, applier, turn, onAlerts, onTrouble })
+  const openState = async () => {
+    await drain.catchUp('start')
+    return options.ledger.openState()
+  }
+  const rebuildTurn = createTurn(client, names.lock('rebuild'), node)
+  const rebuild = new Rebuild({ client, names, clock, node, turn: rebuildTurn, openState, onTrouble })
+  const session: Session = new Session({
+    client,
+    names,
+    clock,
+    node,
+    onTrouble,
+    rejoin: (known) => rebuild.rejoin(known),
+    reopen: () => rebuild.reopen(),
+    putBack: () => putBack(),
+  })
+  const catalog = new RedisCatalog({ session, names, unconfirmed })
+  const crossings = new Crossings({ session, names, catalog, clock, channelNames })
+  const known: Recount['known'] = (calls) => drain.known(calls)
+  const recount = new Recount({ session, names, catalog, crossings, clock, unconfirmed, spool, known, onTrouble })
+  const journal = new RedisJournal({ session, names, unconfirmed, ledgerTrouble: () => drain.trouble() })
+  const counters = new RedisCounters({ session, names, catalog, crossings, recount, unconfirmed, clock, onStoreDown })
+  /** What this process wrote or has in flight, and a store that was made anew may not have. */
+  const putBack = async () => {
+    const entries = unconfirmed.take()
+    await catalog.read()
+    for (const entry of entries) {
+      if (entry.kind === 'call') continue
+      if (entry.record.kind === 'revised' || entry.record.kind === 'key') await catalog.putBack(entry.record)
+      else await journal.append([entry.record])
+    }
+    await counters.assertHolds()
+    await recount.count(entries.flatMap((entry) => (entry.kind === 'call' ? [entry.counted] : [])))
+  }
+  await session.start()
+  await catalog.read()
+  drain.start()
+  return {
+    clock,
+    counters,
+    catalog,
+    journal,
+    ledger: caughtUp(options.ledger, drain),
+    turn,
+    close: () => close({ session, drain, turn, recount, journal }),
+  }
+}
+
+/** Every answer waits for the ledger to have what the stream has. */
+function caughtUp(ledger: Ledger, drain: Drain): Ledger {
+  const after =
+    <A extends unknown[], R>(ask: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      await drain.catchUp()
+      return ask(...args)
+    }
+  return {
+    openState: after(ledger.openState),
+    usage: after(ledger.usage),
+    closes: after(ledger.closes),
+    alerts: after(ledger.alerts),
+    dueDeliveries: after(ledger.dueDeliveries),
+    audit: after(ledger.audit),
+    differences: after(ledger.differences),
+    bounds: after(ledger.bounds),
+    unpriced: after(ledger.unpriced),
+    sums: after(ledger.sums),
+  }
+}
+
+async function close(parts: {
+  readonly session: Session
+  readonly drain: Drain
+  readonly turn: Turn
+  readonly recount: Recount
+  readonly journal: RedisJournal
+}): Promise<void> {
+  const { session, drain, turn, recount, journal } = parts
+  try {
+    await recount.replay()
+    await journal.flush()
+    await drain.stop()
+    await drain.catchUp()
+    await turn.pass()
+  } catch (error) {
+    // What is left stands in the stream or in the spool, for whoever runs next.
+    if (!(error instanceof Failure)) throw error
+  } finally {
+    await drain.stop()
+    session.close()
+  }
+}
+
+/** Whether a process of that id runs on this machine. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

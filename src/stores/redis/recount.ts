@@ -1,0 +1,147 @@
+import { accountPeriod, type Budget } from '../../domain/budget.ts'
+import type { Hold } from '../../domain/call.ts'
+import { assert } from '../../domain/defect.ts'
+import { type CallId, toAccountKey, toBudgetId } from '../../domain/ids.ts'
+import type { AccountRef, Clock } from '../../engine/ports.ts'
+import { packEnded } from '../sqlite/packed-record.ts'
+import { partsOf, toFace } from './account-row.ts'
+import { fromStored, storedHold, toHold, toStored } from './hold-text.ts'
+import { SCRIPTS } from './script.ts'
+import { settleStep, type SettleStepDeps } from './settle-step.ts'
+import type { Spool } from './spool.ts'
+import { toEntryText } from './stream-entry.ts'
+import type { CountedCall, Unconfirmed } from './unconfirmed.ts'
+
+export interface RecountDeps extends SettleStepDeps {
+  readonly clock: Clock
+  readonly unconfirmed: Unconfirmed
+  readonly spool: Spool
+  /** Which of these calls the ledger has, once it has all that the stream has. */
+  readonly known: (calls: readonly CallId[]) => Promise<ReadonlyMap<CallId, 'held' | 'ended'>>
+  readonly onTrouble: (message: string) => void
+}
+
+const AT_ONCE = 500
+
+/**
+ * Counts calls of which it is unknown whether the store has counted them: those that were answered while it was away, and
+ * those that it lost. What has a hold is settled; of the rest the ledger says whether it was counted, and what was not is charged.
+ */
+export class Recount {
+  readonly #deps: RecountDeps
+  readonly #waiting: CountedCall[]
+  #isReplaying = false
+
+  constructor(deps: RecountDeps) {
+    this.#deps = deps
+    this.#waiting = [...deps.spool.left()]
+  }
+
+  /** Which of these calls the ledger has. @throws Failure store_unavailable */
+  known(calls: readonly CallId[]): Promise<ReadonlyMap<CallId, 'held' | 'ended'>> {
+    return this.#deps.known(calls)
+  }
+
+  /** Resolves once it is on the disk, or known that it can't be: then it is kept in memory. */
+  async later(counted: CountedCall): Promise<void> {
+    this.#waiting.push(counted)
+    try {
+      this.#deps.spool.append(counted)
+    } catch (error) {
+      this.#deps.onTrouble(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  /** @throws Failure store_unavailable: what is not counted by then is counted another time */
+  async replay(): Promise<void> {
+    if (this.#waiting.length === 0 || this.#isReplaying) return
+    this.#isReplaying = true
+    try {
+      while (this.#waiting.length > 0) {
+        const batch = this.#waiting.slice(0, AT_ONCE)
+        await this.count(batch)
+        this.#waiting.splice(0, batch.length)
+      }
+      this.#deps.spool.clear()
+    } finally {
+      this.#isReplaying = false
+    }
+  }
+
+  /** @throws Failure store_unavailable: repeated, it counts what is left */
+  async count(calls: readonly CountedCall[]): Promise<void> {
+    const unheld: CountedCall[] = []
+    for (const counted of calls) if (!(await this.#settle(counted))) unheld.push(counted)
+    if (unheld.length === 0) return
+    const known = await this.#deps.known(unheld.map(({ settlement }) => settlement.call))
+    for (const counted of unheld) if (known.get(counted.settlement.call) !== 'ended') await this.#charge(counted)
+  }
+
+  /** False where the store has no hold of it. */
+  async #settle({ hold: text, expiresAt, settlement }: CountedCall): Promise<boolean> {
+    const { session, names, unconfirmed } = this.#deps
+    const now = await session.ask('HGET', names.holds, settlement.call)
+    if (typeof now !== 'string') return false
+    const stored = fromStored(now)
+    const hold = toHold(stored, expiresAt)
+    const reply = await settleStep(this.#deps, { hold, stored }, { budgets: await this.#budgetsOf(hold), settlement })
+    if (reply[0] === 'changed') return this.#settle({ hold: text, expiresAt, settlement })
+    if (reply[0] === 'ended') unconfirmed.add(String(reply[2]), { kind: 'call', counted: { hold: text, expiresAt, settlement } })
+    return reply[0] === 'ended'
+  }
+
+  async #charge(counted: CountedCall): Promise<void> {
+    const { session, names, clock, unconfirmed } = this.#deps
+    const { expiresAt, settlement } = counted
+    const before = toHold(fromStored(counted.hold), expiresAt)
+    for (;;) {
+      const refs = await this.#refsOf(before)
+      const hold = { ...before, charges: before.charges.map(({ account, amount }, i) => ({ account: refs[i]?.key ?? account, amount })) }
+      const stored = toStored(storedHold(hold))
+      const keys = [names.holds, names.charged, names.stream, ...refs.map(({ key }) => names.account(key))]
+      const own = [settlement.call, clock.now(), stored, expiresAt, packEnded({ kind: 'ended', settlement, alerts: [] })]
+      const perAccount = hold.charges.flatMap(({ amount }, i) => [amount, settlement.amounts[i] ?? 0])
+      const reply = await session.step(SCRIPTS.charge, keys, [...own, ...perAccount])
+      const unopened = reply[0] === 'unopened' ? refs[Number(reply[2])] : undefined
+      if (unopened !== undefined) {
+        await this.#open(unopened)
+        continue
+      }
+      if (reply[0] === 'ended') unconfirmed.add(String(reply[2]), { kind: 'call', counted: { hold: stored, expiresAt, settlement } })
+      this.#deps.crossings.judgeSoon(hold.charges.map(({ account }) => account))
+      return
+    }
+  }
+
+  /** The accounts that are charged: where one was closed meanwhile, the open one of its budget. */
+  async #refsOf(hold: Hold): Promise<readonly AccountRef[]> {
+    const budgets = await this.#budgetsOf(hold)
+    return hold.charges.map(({ account }, i) => {
+      const budget = budgets[i]
+      assert(budget !== undefined, 'a budget for each account')
+      const { each, startsAt } = partsOf(account)
+      const period = accountPeriod(budget, startsAt)
+      const value = each === '' ? null : each
+      return { key: toAccountKey(budget.id, value, period.startsAt), budget, each: value, period }
+    })
+  }
+
+  async #open(ref: AccountRef): Promise<void> {
+    const { session, names, catalog } = this.#deps
+    const { version } = await catalog.read()
+    const { key, budget, each, period } = ref
+    const text = toEntryText({ kind: 'opened', account: key, budget: budget.id, each, unit: budget.unit, period })
+    const keys = [names.accounts, names.stream, names.account(key)]
+    await session.step(SCRIPTS.open, keys, [version, period.endsAt, toFace(ref), text])
+  }
+
+  async #budgetsOf({ charges }: Hold): Promise<readonly Budget[]> {
+    const budgets: Budget[] = []
+    for (const { account } of charges) {
+      const budget = await this.#deps.catalog.budget(toBudgetId(partsOf(account).budget))
+      assert(budget !== undefined, `the budget of the account ${account} is known`)
+      budgets.push(budget)
+    }
+    return budgets
+  }
+}

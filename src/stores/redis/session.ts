@@ -1,0 +1,157 @@
+import { Failure } from '../../engine/failure.ts'
+import type { Clock } from '../../engine/ports.ts'
+import type { KeyNames } from './key-names.ts'
+import type { RedisClient, RedisReply, RedisScript } from './redis-client.ts'
+
+/** A script's reply: what came of it, the number of the step, and more. */
+export type StepReply = readonly [kind: string, step: number, ...rest: RedisReply[]]
+
+export interface SessionDeps {
+  readonly client: RedisClient
+  readonly names: KeyNames
+  readonly clock: Clock
+  /** This process, of all that were ever started. */
+  readonly node: string
+  /** Makes the store whole again, or waits for whoever does; returns its epoch. */
+  readonly rejoin: (known: Known) => Promise<string>
+  /** Lets hard caps admit again once all processes had the time to put back what they have. */
+  readonly reopen: () => Promise<void>
+  /** Puts back what this process has and a store that was made anew does not. */
+  readonly putBack: () => Promise<void>
+  readonly onTrouble: (message: string) => void
+}
+
+/** What a process knows of the store that it worked with. */
+export interface Known {
+  /** Undefined at the start. */
+  readonly epoch: string | undefined
+  /** The last of its own steps that was answered. */
+  readonly step: number
+}
+
+const RETRY_MIN_MS = 50
+const RETRY_MAX_MS = 1000
+
+/**
+ * This process's standing with the counter store. Once a request fails, or the store is not the one that it was, nothing more
+ * is asked of it until it was looked at: calls fail at once, and do not queue up behind a store that is slow or gone.
+ */
+export class Session {
+  readonly #deps: SessionDeps
+  #epoch: string | undefined
+  #known: Known = { epoch: undefined, step: 0 }
+  #away: Failure = new Failure('store_unavailable', 'the counters are not there yet: Bursar is starting')
+  #retryMs = RETRY_MIN_MS
+  #isJoining = false
+  #isClosed = false
+
+  constructor(deps: SessionDeps) {
+    this.#deps = deps
+  }
+
+  get node(): string {
+    return this.#deps.node
+  }
+
+  /** The first time. @throws Failure store_unavailable */
+  async start(): Promise<void> {
+    await this.#join()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#leave(new Failure('store_unavailable', 'the counters are closed: Bursar is shutting down'))
+  }
+
+  /** What keeps it from the store; undefined: nothing. */
+  trouble(): string | undefined {
+    return this.#epoch === undefined ? this.#away.message : undefined
+  }
+
+  /**
+   * Runs a transition.
+   * @throws Failure store_unavailable: whether it was done is unknown, unless the store was away before
+   */
+  async step(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<StepReply> {
+    const epoch = this.#epoch
+    if (epoch === undefined) throw this.#away
+    const { client, names, node } = this.#deps
+    let reply: RedisReply
+    try {
+      reply = await client.run(script, [names.meta, names.nodes, ...keys], [epoch, node, this.#known.step, ...args])
+    } catch (error) {
+      throw this.#leave(asFailure(error), epoch)
+    }
+    if (!isStepReply(reply)) throw this.#leave(lost(reply), epoch)
+    // An answer that comes after the store was made anew says nothing about the new one.
+    if (this.#known.epoch === epoch && reply[1] > this.#known.step) this.#known = { epoch, step: reply[1] }
+    return reply
+  }
+
+  /** A question that changes nothing. @throws Failure store_unavailable */
+  async ask(command: string, ...args: readonly (string | number)[]): Promise<RedisReply> {
+    const epoch = this.#epoch
+    if (epoch === undefined) throw this.#away
+    try {
+      return await this.#deps.client.call(command, ...args)
+    } catch (error) {
+      throw this.#leave(asFailure(error), epoch)
+    }
+  }
+
+  /** See {@link SessionDeps}. */
+  reopen(): Promise<void> {
+    return this.#deps.reopen()
+  }
+
+  #leave(failure: Failure, epoch: string | undefined = this.#epoch): Failure {
+    // An answer that was late: the store was looked at since.
+    if (epoch !== this.#epoch) return failure
+    if (this.#epoch !== undefined && !this.#isClosed) this.#deps.onTrouble(failure.message)
+    this.#epoch = undefined
+    this.#away = failure
+    this.#retryLater()
+    return failure
+  }
+
+  #retryLater(): void {
+    if (this.#isClosed || this.#isJoining) return
+    this.#isJoining = true
+    this.#deps.clock.after(this.#retryMs, () => void this.#retry())
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS)
+  }
+
+  async #retry(): Promise<void> {
+    try {
+      if (!this.#isClosed) await this.#join()
+      this.#isJoining = false
+    } catch (error) {
+      this.#away = asFailure(error)
+      this.#isJoining = false
+      this.#retryLater()
+    }
+  }
+
+  async #join(): Promise<void> {
+    const before = this.#known.epoch
+    const epoch = await this.#deps.rejoin(this.#known)
+    if (epoch !== before) this.#known = { epoch, step: 0 }
+    this.#epoch = epoch
+    if (before !== undefined && epoch !== before) await this.#deps.putBack()
+    this.#retryMs = RETRY_MIN_MS
+  }
+}
+
+function isStepReply(reply: RedisReply): reply is StepReply {
+  return Array.isArray(reply) && typeof reply[0] === 'string' && typeof reply[1] === 'number'
+}
+
+function lost(reply: RedisReply): Failure {
+  const [kind] = Array.isArray(reply) ? reply : [reply]
+  const what = kind === 'behind' ? 'has lost its last changes' : 'is not the one that it was: it came back empty, or was made anew'
+  return new Failure('store_unavailable', `the counter store ${what}; the counters are made again from the ledger`)
+}
+
+function asFailure(error: unknown): Failure {
+  return error instanceof Failure ? error : new Failure('store_unavailable', 'the counter store failed unexpectedly', error)
+}
