@@ -31,14 +31,10 @@ export function fromFace(json: RedisReply): AccountFace {
   return fromJson(json, isFace)
 }
 
-/** The fields of an account's hash, in the order in which the scripts reply with them. */
-export const SUM_FIELDS = ['u', 'h', 'n', 'g', 'o', 'a'] as const
-
-/** @param sums six values, from `at` on */
-export function toAccount(ref: Pick<AccountRef, 'key' | 'budget' | 'each' | 'period'>, sums: readonly RedisReply[], at = 0): Account {
-  const [used = 0, held = 0, callsInFlight = 0, granted = 0, overrun = 0, alertedAt = 0] = sums
-    .slice(at, at + SUM_FIELDS.length)
-    .map(Number)
+/** @param sums as the scripts reply with them: used, held, calls in flight, granted, overrun, the share alerted */
+export function toAccount(ref: Pick<AccountRef, 'key' | 'budget' | 'each' | 'period'>, sums: RedisReply | undefined): Account {
+  const numbers = Array.isArray(sums) ? sums.map(Number) : []
+  const [used = 0, held = 0, callsInFlight = 0, granted = 0, overrun = 0, alertedAt = 0] = numbers
   return restoreAccount({
     key: ref.key,
     each: ref.each,

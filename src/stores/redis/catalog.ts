@@ -20,7 +20,6 @@ export class RedisCatalog implements Catalog {
   readonly #names: KeyNames
   readonly #unconfirmed: Unconfirmed
   #budgets: ReadonlyMap<string, Budget> = new Map()
-  #lastRead = 0
 
   constructor({ session, names, unconfirmed }: { session: Session; names: KeyNames; unconfirmed: Unconfirmed }) {
     this.#session = session
@@ -28,13 +27,9 @@ export class RedisCatalog implements Catalog {
     this.#unconfirmed = unconfirmed
   }
 
-  /** The version of what this process read last. */
-  get lastRead(): number {
-    return this.#lastRead
-  }
-
   async version(): Promise<number> {
-    return Number(await this.#session.ask('HGET', this.#names.meta, 'version'))
+    const meta = await this.#session.ask('GET', this.#names.meta)
+    return Number(String(meta).split(' ')[1])
   }
 
   /** The version is read first: what is read after it is at least as new, so nothing that changed stays unseen. */
@@ -46,7 +41,7 @@ export class RedisCatalog implements Catalog {
     ])
     const sorted = budgets.toSorted((a, b) => (a.id < b.id ? -1 : 1))
     this.#budgets = new Map(sorted.map((budget) => [budget.id, budget]))
-    this.#lastRead = version
+    this.#session.version = version
     return { version, budgets: sorted, keys }
   }
 
@@ -66,32 +61,35 @@ export class RedisCatalog implements Catalog {
     let { version } = edit
     for (let i = 0; i < budgets.length; i += CHUNK) {
       const rows = budgets.slice(i, i + CHUNK).map((budget) => ({ row: budget, record: { kind: 'revised', budget, at: edit.at } as const }))
-      const next = await this.#put(this.#names.budgets, rows, String(version))
+      const next = await this.#put(this.#names.budgets, rows, version)
       if (next === undefined) return undefined
       version = next
     }
     this.#budgets = new Map([...this.#budgets, ...budgets.map((budget) => [budget.id, budget] as const)])
-    this.#lastRead = version
+    this.#session.version = version
     return version
   }
 
   async putKey(key: KeyRow): Promise<void> {
-    await this.#put(this.#names.keys, [{ row: key, record: { kind: 'key', key } }], '')
+    await this.#put(this.#names.keys, [{ row: key, record: { kind: 'key', key } }])
   }
 
   /** Puts back what a store that was made anew has lost; what is newer there stays as it is put. */
   async putBack(record: Extract<LedgerRecord, { kind: 'revised' | 'key' }>): Promise<void> {
     const row = record.kind === 'key' ? record.key : record.budget
-    await this.#put(record.kind === 'key' ? this.#names.keys : this.#names.budgets, [{ row, record }], '')
+    await this.#put(record.kind === 'key' ? this.#names.keys : this.#names.budgets, [{ row, record }])
   }
 
   async #put(
     hash: string,
     rows: readonly { readonly row: { readonly id: string }; readonly record: LedgerRecord }[],
-    version: string,
+    version?: number,
   ): Promise<number | undefined> {
-    const args = rows.flatMap(({ row, record }) => [row.id, JSON.stringify(row), toEntryText(record)])
-    const [kind, , next, id] = await this.#session.step(SCRIPTS.put, [hash, this.#names.stream], [version, ...args])
+    const texts = rows.flatMap(({ row, record }) => [row.id, JSON.stringify(row), toEntryText(record)])
+    const [kind, , next, id] = await this.#session.step(SCRIPTS.put, [hash, this.#names.stream], {
+      texts: [version === undefined ? '' : '1', ...texts],
+      ...(version === undefined ? {} : { version }),
+    })
     if (kind === 'outdated') return undefined
     for (const { record } of rows) this.#unconfirmed.add(String(id), { kind: 'record', record })
     return Number(next)

@@ -89,7 +89,7 @@ class IoRedisClient implements RedisClient {
     this.#address = address
   }
 
-  async run({ sha, source }: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<RedisReply> {
+  async run({ sha, source }: RedisScript, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<RedisReply> {
     try {
       return toReply(await this.#redis.evalsha(sha, keys.length, ...keys, ...args))
     } catch (error) {

@@ -5,34 +5,45 @@ import type { Budget } from '../../domain/budget.ts'
 import { type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import { assert } from '../../domain/defect.ts'
-import { type AccountKey, type CallId, parseAccountKey, toBudgetId, toCallId } from '../../domain/ids.ts'
+import { type AccountKey, type CallId, toBudgetId, toCallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { AccountRef, Clock, Counters, ReserveOutcome, ReserveRequest, SettleRequest, Standing } from '../../engine/ports.ts'
 import { billOf, overrunOf } from '../bill.ts'
-import { fromFace, partsOf, SUM_FIELDS, toAccount, toFace } from './account-row.ts'
+import { partsOf, toAccount } from './account-row.ts'
+import type { RedisAccounts } from './accounts.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { Crossings } from './crossings.ts'
-import { costLine, fromStored, holdText, type StoredHold, toHold, toStored } from './hold-text.ts'
+import { costLine, fromStored, holdOf, holdText, type StoredHold, toHold, toStored } from './hold-text.ts'
 import type { KeyNames } from './key-names.ts'
 import type { Recount } from './recount.ts'
 import { pairsOf, type RedisReply, textsOf } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
-import { type KnownHold, settleStep } from './settle-step.ts'
-import type { Session, StepReply } from './session.ts'
+import { causeOf, type Reservations, type Reserved } from './reservations.ts'
+import type { Ended, Ending, Settlements } from './settlements.ts'
+import type { Session } from './session.ts'
 import { toEntryText } from './stream-entry.ts'
-import type { Unconfirmed } from './unconfirmed.ts'
+import type { CountedCall, Unconfirmed } from './unconfirmed.ts'
 
 export interface RedisCountersDeps {
   readonly session: Session
   readonly names: KeyNames
   readonly catalog: RedisCatalog
+  readonly accounts: RedisAccounts
+  readonly reservations: Reservations
+  readonly settlements: Settlements
   readonly crossings: Crossings
   readonly recount: Recount
   readonly unconfirmed: Unconfirmed
   readonly clock: Clock
   /** Whether a call under a hard cap is refused or let in while the store is away. */
   readonly onStoreDown: 'refuse' | 'admit'
+}
+
+/** A hold, and how it is stored. */
+interface KnownHold {
+  readonly hold: Hold
+  readonly stored: StoredHold
 }
 
 /** A call of this process that is in flight. */
@@ -46,15 +57,7 @@ interface Flight {
   readonly isUncounted: boolean
 }
 
-/** How a call ends. */
-interface Ending {
-  readonly budgets: readonly Budget[]
-  readonly settlement: Settlement
-  readonly isUncounted: boolean
-}
-
-/** What a refusal's reply has for each account: tight or exhausted, alerted now, the sums. */
-const REFUSED_FIELDS = 2 + SUM_FIELDS.length
+const SCANNED_AT_ONCE = 200
 
 /** Counters that many processes share: every transition is one script over all accounts of the call, in one round trip. */
 export class RedisCounters implements Counters {
@@ -63,6 +66,7 @@ export class RedisCounters implements Counters {
   readonly #flights = new Map<CallId, Flight>()
   /** Calls of which it is unknown whether they hold something: refused, so they must not. */
   readonly #doubtful = new Set<CallId>()
+  #scanned = '0'
 
   constructor(deps: RedisCountersDeps) {
     this.#deps = deps
@@ -87,7 +91,8 @@ export class RedisCounters implements Counters {
       const bill = billOf(hold, budgets, request.usage)
       const { call, endedAt, ending, status } = request
       const settlement: Settlement = { call, endedAt, ending, status, ...bill, overrun: overrunOf(hold, bill.amounts) }
-      const outcome = await this.#end(known, { budgets, settlement, isUncounted: flight?.isUncounted === true })
+      const end = { hold, stored: known.stored, budgets, settlement, mayHaveJob: flight === undefined }
+      const outcome = flight?.isUncounted === true ? await this.#countLater(end) : await this.#end(end)
       if (outcome === 'ended') return endedCall(hold, settlement)
       // Other amounts are held than this process knows: an answer to a raise was lost.
       known = outcome === 'changed' ? await this.#storedHold(call) : undefined
@@ -102,14 +107,13 @@ export class RedisCounters implements Counters {
     const { bound, refs, stored, hold } = flight
     const { names, session } = this.#deps
     const cost = costLine(hold.call, bound)
-    const reply = await session.step(
-      SCRIPTS.raise,
-      [names.holds, names.stream, ...this.#keysOf(refs)],
-      [call, outputMax, bound.choices, cost.fixed, cost.perOutput, cost.scale, ...claimArgs(refs, bound, hold.call.price)],
-    )
+    const reply = await session.step(SCRIPTS.raise, [names.holds, names.stream, ...this.#keysOf(refs)], {
+      numbers: [outputMax, bound.choices, cost.fixed, cost.perOutput, cost.scale, ...demandsOf(refs, bound, hold.call.price)],
+      texts: [call],
+    })
     if (reply[0] !== 'raised') return reply[0] === 'unknown' ? 0 : stored.outputMax
     flight.stored = { ...stored, outputMax: Number(reply[2]), amounts: amountsOf(String(reply[3])) }
-    flight.hold = toHold(flight.stored, hold.expiresAt)
+    flight.hold = holdOf(flight.stored, hold.expiresAt)
     return flight.stored.outputMax
   }
 
@@ -126,71 +130,51 @@ export class RedisCounters implements Counters {
 
   async holds(): Promise<readonly OpenHold[]> {
     const { session, names } = this.#deps
-    const [stored, expiries, jobs] = await Promise.all([
+    const [stored, jobs] = await Promise.all([
       session.ask('HGETALL', names.holds).then(pairsOf),
-      session.ask('ZRANGE', names.expiry, 0, -1, 'WITHSCORES').then(pairsOf),
       session.ask('HGETALL', names.jobs).then(pairsOf),
     ])
     const holds = [...stored].map(([call, text]): OpenHold => {
-      const hold = toHold(fromStored(text), Number(expiries.get(call) ?? 0))
       const job = jobs.get(call)
-      return job === undefined ? hold : { ...hold, job }
+      return job === undefined ? toHold(text) : { ...toHold(text), job }
     })
     return holds.toSorted((a, b) => a.call.admittedAt - b.call.admittedAt)
   }
 
+  /** Looks at some of the holds each time, so that many in flight cost no more; all have their turn. */
   async expired(at: EpochMs): Promise<readonly CallId[]> {
     const { session, names } = this.#deps
-    return textsOf(await session.ask('ZRANGE', names.expiry, '-inf', at, 'BYSCORE', 'LIMIT', 0, EXPIRED_MAX)).map(toCallId)
+    const reply = await session.ask('HSCAN', names.holds, this.#scanned, 'COUNT', SCANNED_AT_ONCE)
+    const [cursor, pairs]: readonly RedisReply[] = Array.isArray(reply) ? reply : []
+    this.#scanned = String(cursor ?? 0)
+    return [...pairsOf(pairs ?? [])].filter(([, text]) => fromStored(text).expiresAt <= at).map(([call]) => toCallId(call))
   }
 
-  async standings(): Promise<readonly Standing[]> {
-    const { session, names } = this.#deps
-    return this.#standingsOf(textsOf(await session.ask('ZRANGE', names.accounts, 0, -1)))
+  standings(): Promise<readonly Standing[]> {
+    return this.#deps.accounts.standings()
   }
 
-  async ended(at: EpochMs): Promise<readonly Standing[]> {
-    const { session, names } = this.#deps
-    return this.#standingsOf(textsOf(await session.ask('ZRANGE', names.accounts, '-inf', at, 'BYSCORE')))
+  ended(at: EpochMs): Promise<readonly Standing[]> {
+    return this.#deps.accounts.ended(at)
   }
 
-  async open(ref: AccountRef): Promise<void> {
-    const version = await this.#deps.catalog.version()
-    await this.#open(ref, version)
+  open(ref: AccountRef): Promise<void> {
+    return this.#deps.accounts.open(ref)
   }
 
-  async cut(key: AccountKey, endsAt: EpochMs): Promise<void> {
-    const { session, names } = this.#deps
-    const name = names.account(key)
-    const json = await session.ask('HGET', name, 's')
-    if (json === null) return
-    const face = fromFace(json)
-    const cut = JSON.stringify({ ...face, period: { ...face.period, endsAt } })
-    const text = toEntryText({ kind: 'cut', account: key, endsAt })
-    await session.step(SCRIPTS.cut, [names.accounts, names.stream, name], [endsAt, cut, text])
+  cut(key: AccountKey, endsAt: EpochMs): Promise<void> {
+    return this.#deps.accounts.cut(key, endsAt)
   }
 
-  async close(key: AccountKey, closedAt: EpochMs): Promise<Close | undefined> {
-    const { session, names } = this.#deps
-    for (;;) {
-      const [standing] = await this.#standingsOf([names.account(key)])
-      if (standing === undefined || standing.callsInFlight > 0) return undefined
-      const close = closeOf(standing, closedAt)
-      const reply = await session.step(
-        SCRIPTS.close,
-        [names.accounts, names.stream, names.account(key)],
-        [close.used, close.granted, close.overrun, toEntryText({ kind: 'closed', close })],
-      )
-      if (reply[0] === 'closed') return close
-      if (reply[0] === 'unknown') return undefined
-    }
+  close(key: AccountKey, closedAt: EpochMs): Promise<Close | undefined> {
+    return this.#deps.accounts.close(key, closedAt)
   }
 
   async tend(): Promise<void> {
     const { session, recount, crossings, names, unconfirmed } = this.#deps
-    const [drained, state, openAt] = textsOf(await session.ask('HMGET', names.meta, 'drained', 'state', 'openAt'))
+    const [drained, openAt] = textsOf(await session.ask('HMGET', names.about, 'drained', 'openAt'))
     if (drained !== undefined && drained !== '') unconfirmed.confirm(drained)
-    if (state !== 'open' && Number(openAt) <= this.#deps.clock.now()) await session.reopen()
+    if (Number(openAt) > 0 && Number(openAt) <= this.#deps.clock.now()) await session.reopen()
     await crossings.tell()
     await recount.replay()
     for (const call of this.#doubtful) {
@@ -208,9 +192,12 @@ export class RedisCounters implements Counters {
 
   async #assertHold(call: CallId, { stored, hold, refs }: Flight): Promise<void> {
     const { session, names } = this.#deps
-    const keys = [names.holds, names.expiry, names.stream, ...this.#keysOf(refs)]
+    const keys = [names.holds, names.stream, ...this.#keysOf(refs)]
     for (;;) {
-      const reply = await session.step(SCRIPTS.assert, keys, [call, toStored(stored), hold.expiresAt, ...stored.amounts])
+      const reply = await session.step(SCRIPTS.assert, keys, {
+        numbers: stored.amounts,
+        texts: [call, toStored(stored, hold.expiresAt)],
+      })
       const unopened = unopenedOf(reply, refs)
       if (unopened === undefined) return
       await this.open(unopened)
@@ -218,41 +205,36 @@ export class RedisCounters implements Counters {
   }
 
   async #reserve(request: ReserveRequest): Promise<ReserveOutcome> {
-    const { call, bound, accounts, version, expiresAt } = request
-    const { names, clock } = this.#deps
-    const keys = [names.holds, names.expiry, names.stream, names.crossed, ...this.#keysOf(accounts)]
+    const { accounts, version } = request
     const text = textOf(request)
-    const { outputMax, outputMin, outputExpected = outputMax } = bound
-    const own = [version, call.id, expiresAt, text, outputMax, outputMin, outputExpected, request.isTrial === true ? '0' : '1', clock.now()]
-    const args = [...own, ...claimArgs(accounts, bound, call.price)]
     for (;;) {
-      const reply = await this.#stepOrDoubt(call.id, keys, args)
+      const reply = await this.#reserveOrDoubt(request, text)
       if (reply[0] === 'held') return this.#held(request, text, reply)
       if (reply[0] === 'refused') return this.#refused(request, reply)
       if (reply[0] === 'outdated') return { kind: 'outdated' }
       if (reply[0] === 'closed') throw new Failure('store_unavailable', 'the counters are being made again from the ledger: retry')
       const unopened = unopenedOf(reply, accounts)
       assert(unopened !== undefined, 'a bound is an amount')
-      if (!(await this.#open(unopened, version))) return { kind: 'outdated' }
+      if (!(await this.#deps.accounts.tryOpen(unopened, version))) return { kind: 'outdated' }
     }
   }
 
   /** Where the answer is lost, what the call may hold is given back as soon as the store is there again. */
-  async #stepOrDoubt(call: CallId, keys: readonly string[], args: readonly (string | number)[]): Promise<StepReply> {
+  async #reserveOrDoubt(request: ReserveRequest, text: string): Promise<Reserved> {
     const wasAway = this.#deps.session.trouble() !== undefined
     try {
-      return await this.#deps.session.step(SCRIPTS.reserve, keys, args)
+      return await this.#deps.reservations.reserve(request, text)
     } catch (error) {
-      if (!wasAway) this.#doubtful.add(call)
+      if (!wasAway) this.#doubtful.add(request.call.id)
       throw error
     }
   }
 
-  #held(request: ReserveRequest, text: string, reply: StepReply): ReserveOutcome {
-    const outputMax = Number(reply[2])
-    const outputRoom = Number(reply[3])
+  #held(request: ReserveRequest, text: string, reply: Reserved): ReserveOutcome {
+    const outputMax = Number(reply[1])
+    const outputRoom = Number(reply[2])
     this.#takeOff(request, { outputMax, outputRoom, text, isUncounted: false })
-    const standings = request.accounts.map((ref, i) => toAccount(ref, reply, 4 + i * SUM_FIELDS.length))
+    const standings = request.accounts.map((ref, i) => toAccount(ref, reply[3 + i]))
     return { kind: 'held', outputMax, outputRoom, standings }
   }
 
@@ -275,11 +257,10 @@ export class RedisCounters implements Counters {
     this.#flights.set(call.id, { hold, stored: { ...decided, amounts }, refs: accounts, ...raisable, isUncounted })
   }
 
-  #refused({ accounts }: ReserveRequest, reply: StepReply): ReserveOutcome {
-    const at = (i: number) => 3 + i * REFUSED_FIELDS
-    const tight = accounts.flatMap((ref, i) => (Number(reply[at(i)]) > 0 ? [toAccount(ref, reply, at(i) + 2)] : []))
-    if (accounts.some((_, i) => Number(reply[at(i) + 1]) === 1)) this.#deps.crossings.tellSoon()
-    return { kind: 'refused', standings: tightestFirst(tight), isBlockedByHolds: Number(reply[2]) === 1 }
+  #refused({ accounts }: ReserveRequest, [, isBlockedByHolds, ...facts]: Reserved): ReserveOutcome {
+    const tight = accounts.flatMap((ref, i) => (Number(facts[i * 3]) > 0 ? [toAccount(ref, facts[i * 3 + 2])] : []))
+    if (accounts.some((_, i) => Number(facts[i * 3 + 1]) === 1)) this.#deps.crossings.tellSoon()
+    return { kind: 'refused', standings: tightestFirst(tight), isBlockedByHolds: isBlockedByHolds === 1 }
   }
 
   #mustBeCounted({ accounts }: ReserveRequest): boolean {
@@ -291,33 +272,30 @@ export class RedisCounters implements Counters {
     this.#doubtful.delete(call.id)
     const { outputMax } = bound
     this.#takeOff(request, { outputMax, outputRoom: outputMax, text: textOf(request), isUncounted: true })
-    return { kind: 'held', outputMax, outputRoom: outputMax, standings: accounts.map((ref) => toAccount(ref, [])) }
+    return { kind: 'held', outputMax, outputRoom: outputMax, standings: accounts.map((ref) => toAccount(ref, undefined)) }
   }
 
-  async #end({ hold, stored }: KnownHold, ending: Ending): Promise<'ended' | 'unknown' | 'changed'> {
-    const counted = { hold: toStored(stored), expiresAt: hold.expiresAt, settlement: ending.settlement }
-    if (ending.isUncounted) {
-      await this.#deps.recount.later(counted)
-      return 'ended'
-    }
+  async #end(ending: Ending): Promise<Ended['kind']> {
     try {
-      const reply = await settleStep(this.#deps, { hold, stored }, ending)
-      if (reply[0] === 'ended') this.#deps.unconfirmed.add(String(reply[2]), { kind: 'call', counted })
-      return reply[0] === 'ended' || reply[0] === 'changed' ? reply[0] : 'unknown'
+      const ended = await this.#deps.settlements.end(ending)
+      if (ended.kind === 'ended') this.#deps.unconfirmed.add(ended.id, { kind: 'call', counted: countedOf(ending) })
+      return ended.kind
     } catch (error) {
       if (!isAway(error)) throw error
       // Whether it was done is unknown: it is looked up before it is done again.
-      await this.#deps.recount.later(counted)
-      return 'ended'
+      return this.#countLater(ending)
     }
+  }
+
+  async #countLater(ending: Ending): Promise<'ended'> {
+    await this.#deps.recount.later(countedOf(ending))
+    return 'ended'
   }
 
   async #storedHold(call: CallId): Promise<KnownHold | undefined> {
     const { session, names } = this.#deps
-    const [text, expiresAt] = await Promise.all([session.ask('HGET', names.holds, call), session.ask('ZSCORE', names.expiry, call)])
-    if (typeof text !== 'string') return undefined
-    const stored = fromStored(text)
-    return { stored, hold: toHold(stored, Number(expiresAt)) }
+    const text = await session.ask('HGET', names.holds, call)
+    return typeof text === 'string' ? { stored: fromStored(text), hold: toHold(text) } : undefined
   }
 
   /** As they are now; as they were at the reserve where they count in another unit now. */
@@ -337,40 +315,7 @@ export class RedisCounters implements Counters {
 
   async #moveExpiry(call: CallId, { expiresAt, job, text }: { expiresAt: EpochMs; job: string; text: string }): Promise<void> {
     const { session, names } = this.#deps
-    await session.step(SCRIPTS.renew, [names.expiry, names.jobs, names.stream], [call, expiresAt, text, job])
-  }
-
-  /** False where by newer budgets it may not exist. */
-  async #open(ref: AccountRef, version: number): Promise<boolean> {
-    const { session, names } = this.#deps
-    const { key, budget, each, period } = ref
-    const text = toEntryText({ kind: 'opened', account: key, budget: budget.id, each, unit: budget.unit, period })
-    const keys = [names.accounts, names.stream, names.account(key)]
-    const [kind] = await session.step(SCRIPTS.open, keys, [version, period.endsAt, toFace(ref), text])
-    return kind === 'open'
-  }
-
-  async #standingsOf(accounts: readonly string[]): Promise<readonly Standing[]> {
-    const { session, names } = this.#deps
-    const standings: Standing[] = []
-    for (let i = 0; i < accounts.length; i += ROWS_AT_ONCE) {
-      const chunk = accounts.slice(i, i + ROWS_AT_ONCE)
-      const rows = await Promise.all(chunk.map((name) => session.ask('HMGET', name, ...SUM_FIELDS, 's')))
-      for (const [at, row] of rows.entries()) {
-        const standing = await this.#standingOf(parseAccountKey(names.accountIn(chunk[at] ?? '')), row)
-        if (standing !== undefined) standings.push(standing)
-      }
-    }
-    return standings
-  }
-
-  async #standingOf(key: AccountKey, row: RedisReply): Promise<Standing | undefined> {
-    const face = Array.isArray(row) ? (row[SUM_FIELDS.length] ?? null) : null
-    if (!Array.isArray(row) || face === null) return undefined
-    const { budget: id, each, unit, limit, period } = fromFace(face)
-    const budget = await this.#deps.catalog.budget(id)
-    assert(budget !== undefined, `the budget ${id} of an open account is known`)
-    return toAccount({ key, budget: budget.unit === unit ? budget : { ...budget, unit, limit }, each, period }, row)
+    await session.step(SCRIPTS.renew, [names.holds, names.jobs, names.stream], { numbers: [expiresAt], texts: [call, text, job] })
   }
 
   #keysOf(refs: readonly AccountRef[]): readonly string[] {
@@ -380,22 +325,22 @@ export class RedisCounters implements Counters {
   }
 }
 
-const EXPIRED_MAX = 1000
-const ROWS_AT_ONCE = 1000
-
 function isAway(error: unknown): error is Failure {
   return error instanceof Failure && error.code === 'store_unavailable'
 }
 
-/** For each account: limit, what a hard cap may do, and the demand. */
-function claimArgs(refs: readonly AccountRef[], bound: CallBound, price: ReserveRequest['call']['price']): readonly (string | number)[] {
-  const args: (string | number)[] = []
+/** Of each account: limit, fixed, perOutput, scale, and what it may do to a call. */
+function demandsOf(refs: readonly AccountRef[], bound: CallBound, price: ReserveRequest['call']['price']): readonly number[] {
+  const numbers: number[] = []
   for (const { budget } of refs) {
     const { fixed, perOutput, scale } = demandIn(budget, bound, price)
-    const cap = budget.isHardCap ? (budget.nearLimit === 'clamp' ? 'hard,clamp' : 'hard') : ''
-    args.push(budget.limit, cap, fixed, perOutput, scale)
+    numbers.push(budget.limit, fixed, perOutput, scale, causeOf(budget))
   }
-  return args
+  return numbers
+}
+
+function countedOf({ hold, stored, settlement }: Ending): CountedCall {
+  return { hold: toStored(stored, hold.expiresAt), settlement }
 }
 
 function textOf({ call, bound, accounts }: ReserveRequest): string {
@@ -408,11 +353,6 @@ function amountsOf(joined: string): readonly Amount[] {
   return joined === '' ? [] : joined.split(',').map(Number)
 }
 
-function unopenedOf(reply: StepReply, refs: readonly AccountRef[]): AccountRef | undefined {
-  return reply[0] === 'unopened' ? refs[Number(reply[2])] : undefined
-}
-
-function closeOf({ key, budget, each, period, granted, used, overrun }: Standing, closedAt: EpochMs): Close {
-  const { id, name, unit, limit } = budget
-  return { account: key, budget: id, name, each, unit, period, limit, granted, used, overrun, closedAt }
+function unopenedOf(reply: readonly RedisReply[], refs: readonly AccountRef[]): AccountRef | undefined {
+  return reply[0] === 'unopened' ? refs[Number(reply.at(-1))] : undefined
 }

@@ -25,7 +25,7 @@ export interface CrossingsDeps {
 export class Crossings {
   readonly #deps: CrossingsDeps
   readonly #unjudged = new Set<AccountKey>()
-  #telling: Promise<void> | undefined
+  #isTelling = false
 
   constructor(deps: CrossingsDeps) {
     this.#deps = deps
@@ -33,10 +33,12 @@ export class Crossings {
 
   /** Tells what there is, in the background: what fails now is told by the next {@link tell}. */
   tellSoon(): void {
-    this.#telling ??= this.tell()
+    if (this.#isTelling) return
+    this.#isTelling = true
+    void this.tell()
       .catch(() => undefined)
       .finally(() => {
-        this.#telling = undefined
+        this.#isTelling = false
       })
   }
 
@@ -58,14 +60,17 @@ export class Crossings {
     if (this.#unjudged.size === 0) return
     const { session, names, catalog, clock } = this.#deps
     const { version } = await catalog.read()
-    const accounts = [...this.#unjudged]
-    const args = accounts.flatMap((account) => {
+    const accounts = [...this.#unjudged].flatMap((account) => {
       const budget = catalog.known(toBudgetId(partsOf(account).budget))
-      return budget === undefined ? [0, '1'] : [budget.limit, sharesOf(budget)]
+      return budget === undefined ? [] : [{ account, limit: budget.limit, shares: sharesOf(budget) }]
     })
-    const keys = [names.crossed, ...accounts.map((account) => names.account(account))]
-    const [kind] = await session.step(SCRIPTS.judge, keys, [version, clock.now(), ...args])
-    if (kind === 'judged') for (const account of accounts) this.#unjudged.delete(account)
+    const keys = [names.crossed, ...accounts.map(({ account }) => names.account(account))]
+    const [kind] = await session.step(SCRIPTS.judge, keys, {
+      numbers: [clock.now(), ...accounts.map(({ limit }) => limit)],
+      texts: accounts.map(({ shares }) => shares),
+      version,
+    })
+    if (kind === 'judged') for (const { account } of accounts) this.#unjudged.delete(account)
   }
 
   async #tellOne(crossing: string, facts: string): Promise<void> {
@@ -76,10 +81,10 @@ export class Crossings {
     const { budget: id, each, startsAt } = partsOf(key)
     const budget = await catalog.budget(toBudgetId(id))
     if (budget === undefined) return
-    const face = await session.ask('HGET', account, 's')
+    const face = await session.ask('HGET', names.faces, account)
     const period = face === null ? accountPeriod(budget, startsAt) : fromFace(face).period
-    const standing = toAccount({ key, budget, each: each === '' ? null : each, period }, [])
+    const standing = toAccount({ key, budget, each: each === '' ? null : each, period }, undefined)
     const alert = alertOf(standing, { account: key, threshold: Number(share), used, limit }, at, channelNames)
-    await session.step(SCRIPTS.alert, [names.crossed, names.stream], [crossing, toEntryText({ kind: 'alerted', alert })])
+    await session.step(SCRIPTS.alert, [names.crossed, names.stream], { texts: [crossing, toEntryText({ kind: 'alerted', alert })] })
   }
 }

@@ -106,7 +106,7 @@ export class Drain {
     const { client, names, applier, onAlerts } = this.#deps
     const from = (this.#position ??= await applier.position())
     const place = start === 'start' ? ['', ''] : [from.epoch, from.id]
-    const reply = await client.run(READ, [names.meta, names.stream], [...place, BATCH])
+    const reply = await client.run(READ, [names.about, names.stream], [...place, BATCH])
     const [epoch, rows] = Array.isArray(reply) ? reply : []
     if (typeof epoch !== 'string' || !Array.isArray(rows)) throw new Failure('store_unavailable', 'the stream can not be read')
     const entries = rows.map(fromEntry)
@@ -117,7 +117,7 @@ export class Drain {
     this.#position = alerts === undefined ? undefined : next
     if (alerts === undefined) return true
     if (alerts > 0) onAlerts()
-    await client.call('HSET', names.meta, 'drained', next.id)
+    await client.call('HSET', names.about, 'drained', next.id)
     await client.call('XTRIM', names.stream, 'MINID', next.id)
     return true
   }

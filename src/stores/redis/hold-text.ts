@@ -10,7 +10,7 @@ import { hasFields } from '../sqlite/row.ts'
 import { textOf } from '../sqlite/packed-record.ts'
 
 /**
- * A hold as the scripts store it: `outputMax|outputRoom|amount,amount…|text`. What stands before the text they decide; in the
+ * A hold as the scripts store it: `outputMax|outputRoom|amount,amount…|expiresAt|text`. What stands before the text they decide; in the
  * text is what a process knows beforehand: of its bound's cost, that is a line in the output that is decided only then.
  */
 export interface StoredHold {
@@ -54,24 +54,38 @@ export function storedHold(hold: Hold): StoredHold {
   return { outputMax: output, outputRoom: output, amounts: charges.map(({ amount }) => amount), text }
 }
 
-export function toStored({ outputMax, outputRoom, amounts, text }: StoredHold): string {
-  return `${outputMax}|${outputRoom}|${amounts.join(',')}|${text}`
+export function toStored(hold: StoredHold, expiresAt: EpochMs): string {
+  return `${headOf(hold)}${expiresAt}|${hold.text}`
+}
+
+/** What of a stored hold was decided by the store. */
+export function headOf({ outputMax, outputRoom, amounts }: StoredHold): string {
+  return `${outputMax}|${outputRoom}|${amounts.join(',')}|`
 }
 
 /** @throws Defect where it is no stored hold */
-export function fromStored(stored: string): StoredHold {
-  const [, outputMax, outputRoom, amounts = '', text = ''] = /^(\d+)\|(\d+)\|([\d,]*)\|([\s\S]*)$/.exec(stored) ?? []
+export function fromStored(stored: string): StoredHold & { readonly expiresAt: EpochMs } {
+  const [, outputMax, outputRoom, amounts = '', expiresAt, text = ''] = STORED.exec(stored) ?? []
   assert(text !== '', 'a stored hold has a text')
   return {
     outputMax: Number(outputMax),
     outputRoom: Number(outputRoom),
     amounts: amounts === '' ? [] : amounts.split(',').map(Number),
+    expiresAt: Number(expiresAt),
     text,
   }
 }
 
+const STORED = /^(\d+)\|(\d+)\|([\d,]*)\|(\d+)\|([\s\S]*)$/
+
 /** The hold that is stored so. */
-export function toHold({ outputMax, outputRoom, amounts, text }: StoredHold, expiresAt: EpochMs): Hold {
+export function toHold(stored: string): Hold {
+  const { expiresAt, ...decided } = fromStored(stored)
+  return holdOf(decided, expiresAt)
+}
+
+/** The hold of what was decided. */
+export function holdOf({ outputMax, outputRoom, amounts, text }: StoredHold, expiresAt: EpochMs): Hold {
   const { call, accounts, input, choices, cost, outputAsked } = fromText(text)
   return {
     call,

@@ -60,7 +60,7 @@ export class RedisJournal implements Journal {
 
   async #write(records: readonly LedgerRecord[]): Promise<void> {
     const { session, names, unconfirmed } = this.#deps
-    const [, , id] = await session.step(SCRIPTS.append, [names.stream], records.map(toEntryText))
+    const [, , id] = await session.step(SCRIPTS.append, [names.stream], { texts: records.map(toEntryText) })
     // A try to deliver counts each time that it is written.
     for (const record of records) if (record.kind !== 'delivery') unconfirmed.add(String(id), { kind: 'record', record })
   }

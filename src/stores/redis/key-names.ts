@@ -5,14 +5,14 @@ import type { AccountKey } from '../../domain/ids.ts'
  * server and on a Cluster alike.
  */
 export interface KeyNames {
-  /** Hash: epoch, state, version; openAt while it is rebuilt; drained, the id up to which the ledger has the stream. */
+  /** `epoch version state`: which store it is, of which budgets, and whether hard caps admit (`open`, `rebuilding`, `lost`). */
   readonly meta: string
-  /** Hash: how many steps of each node were counted. */
-  readonly nodes: string
+  /** Hash: run, the server's; stream, the epoch of the stream; drained, the id up to which the ledger has it; openAt. */
+  readonly about: string
+  /** How many steps of a node were counted. */
+  readonly node: (node: string) => string
   /** Hash: every call's hold. */
   readonly holds: string
-  /** Sorted set: when each hold expires. */
-  readonly expiry: string
   /** Hash: the provider's job of each deferred call. */
   readonly jobs: string
   /** Sorted set: when the period of each open account ends. */
@@ -27,7 +27,9 @@ export interface KeyNames {
   readonly stream: string
   /** Strings that expire: who rebuilds, who drains, and whose turn it is. */
   readonly lock: (name: string) => string
-  /** Hash: one account's sums. */
+  /** Hash: what each open account is. */
+  readonly faces: string
+  /** One account's sums. */
   readonly account: (key: AccountKey) => string
   /** The account key in such a name. */
   readonly accountIn: (name: string) => string
@@ -38,9 +40,10 @@ export function createKeyNames(prefix: string): KeyNames {
   const ofAccount = `${prefix}:a:`
   return {
     meta: `${prefix}:meta`,
-    nodes: `${prefix}:nodes`,
+    about: `${prefix}:about`,
+    node: (node) => `${prefix}:node:${node}`,
+    faces: `${prefix}:faces`,
     holds: `${prefix}:holds`,
-    expiry: `${prefix}:expiry`,
     jobs: `${prefix}:jobs`,
     accounts: `${prefix}:accounts`,
     crossed: `${prefix}:crossed`,

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { Failure } from '../../engine/failure.ts'
 import type { Catalog, Clock, Counters, Journal, Ledger } from '../../engine/ports.ts'
 import type { StreamApplier } from '../stream-applier.ts'
+import { RedisAccounts } from './accounts.ts'
 import { RedisCatalog } from './catalog.ts'
 import { type RedisAddress, connectRedis } from './connect-redis.ts'
 import { RedisCounters } from './counters.ts'
@@ -13,7 +14,9 @@ import { createKeyNames, type KeyNames } from './key-names.ts'
 import { Rebuild } from './rebuild.ts'
 import { Recount } from './recount.ts'
 import type { RedisClient } from './redis-client.ts'
+import { Reservations } from './reservations.ts'
 import { Session } from './session.ts'
+import { Settlements } from './settlements.ts'
 import { openSpool, type Spool } from './spool.ts'
 import { openStoreClock } from './store-clock.ts'
 import { createTurn, type Turn } from './turn.ts'
@@ -59,7 +62,16 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<RedisS
     const storeClock = await openStoreClock(client, names, options.base, () => performance.now())
     const node = randomBytes(8).toString('hex')
     const spool = openSpool(options.dataDir, { pid: process.pid, node }, isAlive)
-    const parts = await startRedisCounters({ ...options, client, drainClient, names, node, spool, clock: options.clock ?? storeClock })
+    const parts = await startRedisCounters({
+      ...options,
+      client,
+      drainClient,
+      names,
+      node,
+      spool,
+      clock: options.clock ?? storeClock,
+      atTurnEnd: setImmediate,
+    })
     const syncing = setInterval(() => void storeClock.sync().catch(() => undefined), SYNC_MS)
     syncing.unref()
     return {
@@ -88,11 +100,13 @@ export interface RedisPartsOptions extends Pick<
   readonly clock: Clock
   readonly node: string
   readonly spool: Spool
+  /** Runs that at the end of this turn of the event loop. */
+  readonly atTurnEnd: (run: () => void) => void
 }
 
 /** The parts of a store over connections that are there. @throws Failure store_unavailable */
 export async function startRedisCounters(options: RedisPartsOptions): Promise<RedisStore> {
-  const { client, drainClient, names, clock, node, applier, channelNames, onStoreDown, onAlerts, onTrouble, spool } = options
+  const { client, drainClient, names, clock, node, applier, channelNames, onStoreDown, onAlerts, onTrouble, spool, atTurnEnd } = options
   const unconfirmed = new Unconfirmed()
   const turn = createTurn(drainClient, names.lock('drain'), node)
   const drain = new Drain({ client: drainClient, names, clock, applier, turn, onAlerts, onTrouble })
@@ -113,11 +127,26 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
     putBack: () => putBack(),
   })
   const catalog = new RedisCatalog({ session, names, unconfirmed })
+  const accounts = new RedisAccounts({ session, names, catalog })
   const crossings = new Crossings({ session, names, catalog, clock, channelNames })
+  const reservations = new Reservations({ session, names, clock, atTurnEnd })
+  const settlements = new Settlements({ session, names, crossings, atTurnEnd })
   const known: Recount['known'] = (calls) => drain.known(calls)
-  const recount = new Recount({ session, names, catalog, crossings, clock, unconfirmed, spool, known, onTrouble })
+  const recount = new Recount({ session, names, catalog, crossings, settlements, clock, unconfirmed, spool, known, onTrouble })
   const journal = new RedisJournal({ session, names, unconfirmed, ledgerTrouble: () => drain.trouble() })
-  const counters = new RedisCounters({ session, names, catalog, crossings, recount, unconfirmed, clock, onStoreDown })
+  const counters = new RedisCounters({
+    session,
+    names,
+    catalog,
+    accounts,
+    reservations,
+    settlements,
+    crossings,
+    recount,
+    unconfirmed,
+    clock,
+    onStoreDown,
+  })
   /** What this process wrote or has in flight, and a store that was made anew may not have. */
   const putBack = async () => {
     const entries = unconfirmed.take()

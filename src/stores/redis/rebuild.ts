@@ -1,12 +1,13 @@
 import type { OpenHold } from '../../domain/call.ts'
-import type { AccountKey } from '../../domain/ids.ts'
+import type { Budget } from '../../domain/budget.ts'
+import type { AccountKey, BudgetId } from '../../domain/ids.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { Clock, OpenState } from '../../engine/ports.ts'
 import { toFace } from './account-row.ts'
 import { storedHold, toStored } from './hold-text.ts'
 import type { KeyNames } from './key-names.ts'
-import { type RedisClient, type RedisReply, textsOf } from './redis-client.ts'
-import { WHOAMI } from './script.ts'
+import { type RedisClient, textsOf, toDoubles } from './redis-client.ts'
+import { REOPEN, RESTORE, WHOAMI } from './script.ts'
 import type { Known } from './session.ts'
 import type { Turn } from './turn.ts'
 
@@ -52,8 +53,11 @@ export class Rebuild {
   /** Hard caps admit again. */
   async reopen(): Promise<void> {
     const { client, names, clock } = this.#deps
-    const [state, openAt] = textsOf(await client.call('HMGET', names.meta, 'state', 'openAt'))
-    if (state === 'rebuilding' && Number(openAt) <= clock.now()) await client.call('HSET', names.meta, 'state', 'open')
+    const meta = await this.#meta()
+    const openAt = Number(await client.call('HGET', names.about, 'openAt'))
+    if (meta === undefined || openAt > clock.now()) return
+    if (meta.state === 'rebuilding') await client.run(REOPEN, [names.meta], [meta.epoch])
+    await client.call('HSET', names.about, 'openAt', 0)
   }
 
   async #inTurn(known: Known): Promise<string> {
@@ -67,11 +71,18 @@ export class Rebuild {
   /** The epoch, where the store has all that it ever counted. */
   async #usable(known: Known): Promise<string | undefined> {
     const { client, names, node } = this.#deps
-    const reply = await client.call('HMGET', names.meta, 'epoch', 'state', 'run')
-    const [epoch, state, run]: readonly RedisReply[] = Array.isArray(reply) ? reply : []
-    if (typeof epoch !== 'string' || (state !== 'open' && state !== 'rebuilding') || run !== (await this.#run())) return undefined
+    const meta = await this.#meta()
+    if (meta === undefined || (meta.state !== 'open' && meta.state !== 'rebuilding')) return undefined
+    if ((await client.call('HGET', names.about, 'run')) !== (await this.#run())) return undefined
+    const { epoch } = meta
     if (epoch !== known.epoch) return epoch
-    return Number((await client.call('HGET', names.nodes, node)) ?? 0) >= known.step ? epoch : undefined
+    return Number((await client.call('GET', names.node(node))) ?? 0) >= known.step ? epoch : undefined
+  }
+
+  async #meta(): Promise<{ readonly epoch: string; readonly state: string } | undefined> {
+    const meta = await this.#deps.client.call('GET', this.#deps.names.meta)
+    const [epoch, , state] = typeof meta === 'string' ? meta.split(' ') : []
+    return epoch === undefined || state === undefined ? undefined : { epoch, state }
   }
 
   /** A server that was started again, or another one that took its place, may have lost what it was told last. */
@@ -83,52 +94,71 @@ export class Rebuild {
   async #rebuild(): Promise<string> {
     const { client, names, clock, node, openState, onTrouble } = this.#deps
     const run = await this.#run()
-    const hasCounted = (await client.call('HGET', names.meta, 'epoch')) !== null
+    const hasCounted = (await this.#meta()) !== undefined
     // From here on no step of any process passes.
-    await client.call('HSET', names.meta, 'epoch', `none-${node}-${clock.now()}`, 'state', 'lost')
+    await client.call('SET', names.meta, `none-${node}-${clock.now()} 0 lost`)
     const state = await openState()
     await this.#clear()
     await this.#write(state)
     const isFresh = !hasCounted && state.accounts.length === 0
-    if (!isFresh)
+    if (!isFresh) {
       onTrouble(`the counters were made again from the ledger: ${state.accounts.length} accounts, ${state.holds.length} calls in flight`)
+    }
     const epoch = `${node}-${clock.now()}`
-    const openAt = clock.now() + (isFresh ? 0 : GRACE_MS)
-    const fields = { epoch, stream: epoch, run, version: clock.now(), state: isFresh ? 'open' : 'rebuilding', openAt, drained: '' }
-    await client.call('HSET', names.meta, ...Object.entries(fields).flat())
+    const openAt = isFresh ? 0 : clock.now() + GRACE_MS
+    await client.call('HSET', names.about, 'run', run, 'stream', epoch, 'drained', '', 'openAt', openAt)
+    await client.call('SET', names.meta, `${epoch} ${clock.now()} ${isFresh ? 'open' : 'rebuilding'}`)
     return epoch
   }
 
   async #clear(): Promise<void> {
     const { client, names } = this.#deps
     for (const account of textsOf(await client.call('ZRANGE', names.accounts, 0, -1))) await client.call('DEL', account)
-    const { nodes, holds, expiry, jobs, accounts, crossed, charged, budgets, keys, stream } = names
-    for (const key of [nodes, holds, expiry, jobs, accounts, crossed, charged, budgets, keys, stream]) await client.call('DEL', key)
+    const { about, holds, jobs, accounts, faces, crossed, charged, budgets, keys, stream } = names
+    for (const key of [about, holds, jobs, accounts, faces, crossed, charged, budgets, keys, stream]) await client.call('DEL', key)
   }
 
   async #write({ budgets, keys, accounts, holds }: OpenState): Promise<void> {
     const { client, names } = this.#deps
     for (const budget of budgets) await client.call('HSET', names.budgets, budget.id, JSON.stringify(budget))
     for (const key of keys) await client.call('HSET', names.keys, key.id, JSON.stringify(key))
+    const owners = new Map(budgets.map((budget) => [budget.id, budget]))
     const held = heldIn(holds)
-    for (const { account, budget: id, each, unit, period, used, overrun, granted, alertedAt } of accounts) {
-      const budget = budgets.find((one) => one.id === id)
-      if (budget === undefined) throw new Failure('store_unavailable', `the ledger does not know the budget ${id} of its account`)
-      const face = toFace({ budget: { ...budget, unit }, each, period })
-      const { amount, calls } = held.get(account) ?? { amount: 0, calls: 0 }
-      const sums = { u: used, h: amount, n: calls, g: granted, o: overrun, a: alertedAt, s: face }
-      await client.call('HSET', names.account(account), ...Object.entries(sums).flat())
-      await client.call('ZADD', names.accounts, period.endsAt, names.account(account))
+    for (let i = 0; i < accounts.length; i += AT_ONCE) {
+      const rows = accounts.slice(i, i + AT_ONCE).map((account) => restoredRow(account, owners, held))
+      const sums = Buffer.concat(rows.map(({ sums }) => sums))
+      const keys = rows.map(({ account }) => names.account(account))
+      await client.run(RESTORE, [names.accounts, names.faces, ...keys], [sums, ...rows.map(({ face }) => face)])
     }
     for (const hold of holds) await this.#writeHold(hold)
   }
 
   async #writeHold(hold: OpenHold): Promise<void> {
     const { client, names } = this.#deps
-    await client.call('HSET', names.holds, hold.call.id, toStored(storedHold(hold)))
-    await client.call('ZADD', names.expiry, hold.expiresAt, hold.call.id)
+    await client.call('HSET', names.holds, hold.call.id, toStored(storedHold(hold), hold.expiresAt))
     if (hold.job !== undefined) await client.call('HSET', names.jobs, hold.call.id, hold.job)
   }
+}
+
+const AT_ONCE = 500
+
+interface RestoredRow {
+  readonly account: AccountKey
+  readonly face: string
+  /** When it ends, and its sums, as the scripts keep them. */
+  readonly sums: Buffer
+}
+
+function restoredRow(
+  { account, budget: id, each, unit, period, used, overrun, granted, alertedAt }: OpenState['accounts'][number],
+  owners: ReadonlyMap<BudgetId, Budget>,
+  held: ReturnType<typeof heldIn>,
+): RestoredRow {
+  const budget = owners.get(id)
+  if (budget === undefined) throw new Failure('store_unavailable', `the ledger does not know the budget ${id} of its account`)
+  const { amount, calls } = held.get(account) ?? { amount: 0, calls: 0 }
+  const face = toFace({ budget: { ...budget, unit }, each, period })
+  return { account, face, sums: toDoubles([period.endsAt, used, amount, calls, granted, overrun, alertedAt]) }
 }
 
 function heldIn(holds: readonly OpenHold[]): ReadonlyMap<AccountKey, { amount: number; calls: number }> {

@@ -6,13 +6,22 @@ import type { AccountRef, Clock } from '../../engine/ports.ts'
 import { packEnded } from '../sqlite/packed-record.ts'
 import { partsOf, toFace } from './account-row.ts'
 import { fromStored, storedHold, toHold, toStored } from './hold-text.ts'
+import type { RedisCatalog } from './catalog.ts'
+import type { Crossings } from './crossings.ts'
+import type { KeyNames } from './key-names.ts'
 import { SCRIPTS } from './script.ts'
-import { settleStep, type SettleStepDeps } from './settle-step.ts'
+import type { Session } from './session.ts'
+import type { Settlements } from './settlements.ts'
 import type { Spool } from './spool.ts'
 import { toEntryText } from './stream-entry.ts'
 import type { CountedCall, Unconfirmed } from './unconfirmed.ts'
 
-export interface RecountDeps extends SettleStepDeps {
+export interface RecountDeps {
+  readonly session: Session
+  readonly names: KeyNames
+  readonly catalog: RedisCatalog
+  readonly crossings: Crossings
+  readonly settlements: Settlements
   readonly clock: Clock
   readonly unconfirmed: Unconfirmed
   readonly spool: Spool
@@ -78,37 +87,44 @@ export class Recount {
   }
 
   /** False where the store has no hold of it. */
-  async #settle({ hold: text, expiresAt, settlement }: CountedCall): Promise<boolean> {
-    const { session, names, unconfirmed } = this.#deps
-    const now = await session.ask('HGET', names.holds, settlement.call)
-    if (typeof now !== 'string') return false
-    const stored = fromStored(now)
-    const hold = toHold(stored, expiresAt)
-    const reply = await settleStep(this.#deps, { hold, stored }, { budgets: await this.#budgetsOf(hold), settlement })
-    if (reply[0] === 'changed') return this.#settle({ hold: text, expiresAt, settlement })
-    if (reply[0] === 'ended') unconfirmed.add(String(reply[2]), { kind: 'call', counted: { hold: text, expiresAt, settlement } })
-    return reply[0] === 'ended'
+  async #settle({ settlement }: CountedCall): Promise<boolean> {
+    const { session, names, unconfirmed, settlements } = this.#deps
+    for (;;) {
+      const text = await session.ask('HGET', names.holds, settlement.call)
+      if (typeof text !== 'string') return false
+      const hold = toHold(text)
+      const ended = await settlements.end({
+        hold,
+        stored: fromStored(text),
+        budgets: await this.#budgetsOf(hold),
+        settlement,
+        mayHaveJob: true,
+      })
+      if (ended.kind === 'unknown') return false
+      if (ended.kind !== 'ended') continue
+      unconfirmed.add(ended.id, { kind: 'call', counted: { hold: text, settlement } })
+      return true
+    }
   }
 
-  async #charge(counted: CountedCall): Promise<void> {
-    const { session, names, clock, unconfirmed } = this.#deps
-    const { expiresAt, settlement } = counted
-    const before = toHold(fromStored(counted.hold), expiresAt)
+  async #charge({ hold: text, settlement }: CountedCall): Promise<void> {
+    const { session, names, clock, unconfirmed, crossings } = this.#deps
+    const before = toHold(text)
     for (;;) {
       const refs = await this.#refsOf(before)
       const hold = { ...before, charges: before.charges.map(({ account, amount }, i) => ({ account: refs[i]?.key ?? account, amount })) }
-      const stored = toStored(storedHold(hold))
+      const stored = toStored(storedHold(hold), hold.expiresAt)
       const keys = [names.holds, names.charged, names.stream, ...refs.map(({ key }) => names.account(key))]
-      const own = [settlement.call, clock.now(), stored, expiresAt, packEnded({ kind: 'ended', settlement, alerts: [] })]
+      const texts = [settlement.call, stored, packEnded({ kind: 'ended', settlement, alerts: [] })]
       const perAccount = hold.charges.flatMap(({ amount }, i) => [amount, settlement.amounts[i] ?? 0])
-      const reply = await session.step(SCRIPTS.charge, keys, [...own, ...perAccount])
+      const reply = await session.step(SCRIPTS.charge, keys, { numbers: [clock.now(), ...perAccount], texts })
       const unopened = reply[0] === 'unopened' ? refs[Number(reply[2])] : undefined
       if (unopened !== undefined) {
         await this.#open(unopened)
         continue
       }
-      if (reply[0] === 'ended') unconfirmed.add(String(reply[2]), { kind: 'call', counted: { hold: stored, expiresAt, settlement } })
-      this.#deps.crossings.judgeSoon(hold.charges.map(({ account }) => account))
+      if (reply[0] === 'ended') unconfirmed.add(String(reply[2]), { kind: 'call', counted: { hold: stored, settlement } })
+      crossings.judgeSoon(hold.charges.map(({ account }) => account))
       return
     }
   }
@@ -131,8 +147,8 @@ export class Recount {
     const { version } = await catalog.read()
     const { key, budget, each, period } = ref
     const text = toEntryText({ kind: 'opened', account: key, budget: budget.id, each, unit: budget.unit, period })
-    const keys = [names.accounts, names.stream, names.account(key)]
-    await session.step(SCRIPTS.open, keys, [version, period.endsAt, toFace(ref), text])
+    const keys = [names.accounts, names.faces, names.stream, names.account(key)]
+    await session.step(SCRIPTS.open, keys, { numbers: [period.endsAt], texts: [toFace(ref), text], version })
   }
 
   async #budgetsOf({ charges }: Hold): Promise<readonly Budget[]> {

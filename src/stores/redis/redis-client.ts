@@ -20,7 +20,7 @@ export interface RedisClient {
    * @param keys all of one slot
    * @throws Failure store_unavailable where there is no connection or no answer in time; RedisError where Redis refuses
    */
-  readonly run: (script: RedisScript, keys: readonly string[], args: readonly (string | number)[]) => Promise<RedisReply>
+  readonly run: (script: RedisScript, keys: readonly string[], args: readonly (string | number | Buffer)[]) => Promise<RedisReply>
   /** One command, such as `HGETALL`; its first argument is its key. Throws as `run` does. */
   readonly call: (command: string, ...args: readonly (string | number)[]) => Promise<RedisReply>
   /** Ends the connection; what waits for an answer fails. */
@@ -38,4 +38,11 @@ export function pairsOf(reply: RedisReply): ReadonlyMap<string, string> {
   const pairs = new Map<string, string>()
   for (let i = 0; i < texts.length; i += 2) pairs.set(texts[i] ?? '', texts[i + 1] ?? '')
   return pairs
+}
+
+/** As the scripts read them: little-endian, whatever this machine is. */
+export function toDoubles(numbers: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(numbers.length * 8)
+  for (let i = 0; i < numbers.length; i++) bytes.writeDoubleLE(numbers[i] ?? 0, i * 8)
+  return bytes
 }

@@ -32,3 +32,7 @@ export const SCRIPTS = {
 /** What asks, and changes nothing. */
 export const READ = readScript('read', [])
 export const WHOAMI = readScript('whoami', [])
+export const ACCOUNTS = readScript('accounts', ['account'])
+/** What a rebuild writes. */
+export const RESTORE = readScript('restore', [])
+export const REOPEN = readScript('reopen', [])

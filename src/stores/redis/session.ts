@@ -1,7 +1,7 @@
 import { Failure } from '../../engine/failure.ts'
 import type { Clock } from '../../engine/ports.ts'
 import type { KeyNames } from './key-names.ts'
-import type { RedisClient, RedisReply, RedisScript } from './redis-client.ts'
+import { type RedisClient, type RedisReply, type RedisScript, toDoubles } from './redis-client.ts'
 
 /** A script's reply: what came of it, the number of the step, and more. */
 export type StepReply = readonly [kind: string, step: number, ...rest: RedisReply[]]
@@ -19,6 +19,14 @@ export interface SessionDeps {
   /** Puts back what this process has and a store that was made anew does not. */
   readonly putBack: () => Promise<void>
   readonly onTrouble: (message: string) => void
+}
+
+/** What a script is given beside its keys; numbers are exact up to 2^53. */
+export interface StepArguments {
+  readonly numbers?: readonly number[]
+  readonly texts?: readonly string[]
+  /** The version of the budgets that it is asked by; absent: of those that this process read last. */
+  readonly version?: number
 }
 
 /** What a process knows of the store that it worked with. */
@@ -44,9 +52,13 @@ export class Session {
   #retryMs = RETRY_MIN_MS
   #isJoining = false
   #isClosed = false
+  readonly #nodeKey: string
+  /** Of the budgets that this process read last; what a step takes for the newest unless it is told another. */
+  version = 0
 
   constructor(deps: SessionDeps) {
     this.#deps = deps
+    this.#nodeKey = deps.names.node(deps.node)
   }
 
   get node(): string {
@@ -72,13 +84,18 @@ export class Session {
    * Runs a transition.
    * @throws Failure store_unavailable: whether it was done is unknown, unless the store was away before
    */
-  async step(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<StepReply> {
+  async step(script: RedisScript, keys: readonly string[], { numbers = [], texts = [], version }: StepArguments): Promise<StepReply> {
     const epoch = this.#epoch
     if (epoch === undefined) throw this.#away
-    const { client, names, node } = this.#deps
+    const { client, names } = this.#deps
+    const expected = `${epoch} ${version ?? this.version} open`
     let reply: RedisReply
     try {
-      reply = await client.run(script, [names.meta, names.nodes, ...keys], [epoch, node, this.#known.step, ...args])
+      reply = await client.run(
+        script,
+        [names.meta, this.#nodeKey, ...keys],
+        [expected, toDoubles([this.#known.step, ...numbers]), ...texts],
+      )
     } catch (error) {
       throw this.#leave(asFailure(error), epoch)
     }
@@ -102,6 +119,18 @@ export class Session {
   /** See {@link SessionDeps}. */
   reopen(): Promise<void> {
     return this.#deps.reopen()
+  }
+
+  /** As {@link ask}, by a script that changes nothing. */
+  async query(script: RedisScript, keys: readonly string[]): Promise<readonly RedisReply[]> {
+    const epoch = this.#epoch
+    if (epoch === undefined) throw this.#away
+    try {
+      const reply = await this.#deps.client.run(script, keys, [])
+      return Array.isArray(reply) ? reply : []
+    } catch (error) {
+      throw this.#leave(asFailure(error), epoch)
+    }
   }
 
   #leave(failure: Failure, epoch: string | undefined = this.#epoch): Failure {

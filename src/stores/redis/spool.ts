@@ -50,7 +50,7 @@ function linesOf(text: string): readonly CountedCall[] {
 }
 
 const isSettlement = hasFields<Settlement>('call', 'usage', 'amounts')
-const isRecord = hasFields<CountedCall>('hold', 'expiresAt', 'settlement')
+const isRecord = hasFields<CountedCall>('hold', 'settlement')
 
 function isCounted(value: unknown): value is CountedCall {
   return isRecord(value) && isSettlement(value.settlement)

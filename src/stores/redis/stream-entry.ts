@@ -2,7 +2,7 @@ import { assert } from '../../domain/defect.ts'
 import { toCallId } from '../../domain/ids.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { textOfRecord, recordOfText } from '../sqlite/record-line.ts'
-import { fromStored, toHold } from './hold-text.ts'
+import { toHold } from './hold-text.ts'
 import type { RedisReply } from './redis-client.ts'
 
 /** The text of a record that no script decides anything of. */
@@ -25,12 +25,12 @@ export function fromEntry(entry: RedisReply): StreamEntry {
 }
 
 /**
- * What the scripts write: `h` a hold and `x` when it expires; `e` a settlement; `r` a raised call, `o` its output, `c` its
+ * What the scripts write: `h` a hold; `e` a settlement; `r` a raised call, `o` its output, `c` its
  * cost, `m` its amounts; `l` any other record's text.
  */
 function recordOf(fields: ReadonlyMap<string, string>): LedgerRecord {
   const field = (name: string) => fields.get(name) ?? ''
-  if (fields.has('h')) return { kind: 'held', hold: toHold(fromStored(field('h')), Number(field('x'))) }
+  if (fields.has('h')) return { kind: 'held', hold: toHold(field('h')) }
   if (fields.has('r')) {
     const amounts = field('m') === '' ? [] : field('m').split(',').map(Number)
     return { kind: 'raised', call: toCallId(field('r')), output: Number(field('o')), costNanoUsd: Number(field('c')), amounts }

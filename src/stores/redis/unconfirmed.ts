@@ -1,12 +1,10 @@
 import type { Settlement } from '../../domain/call.ts'
-import type { EpochMs } from '../../domain/instant.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 
 /** A call that ended, with all that is needed to count it again. */
 export interface CountedCall {
   /** Its hold, as it is stored. */
   readonly hold: string
-  readonly expiresAt: EpochMs
   readonly settlement: Settlement
 }
 

@@ -1,30 +1,43 @@
 -- What the transitions share: an account as it is stored, and the thresholds that it crosses.
-
+--
+-- An account is six little-endian doubles, which are exact up to 2^53: used, held, calls in flight, granted, overrun, and the
+-- share at which an alert fired last. Text would cost more than all the rest: Lua's own conversion keeps 14 digits.
+local ACCOUNT = '<dddddd'
 local AMOUNT_MAX = 9007199254740991
 
--- Lua's own conversion keeps 14 digits.
+local function account(packed)
+  local used, held, calls, granted, overrun, alerted = struct.unpack(ACCOUNT, packed)
+  return {used = used, held = held, calls = calls, granted = granted, overrun = overrun, alerted = alerted}
+end
+
+local function packed(it)
+  return struct.pack(ACCOUNT, it.used, it.held, it.calls, it.granted, it.overrun, it.alerted)
+end
+
 local function text(amount)
   return string.format('%.0f', amount)
 end
 
--- An account's used, held, calls in flight, granted, overrun, and the share at which an alert fired last; nil where it is not open.
-local function account(key)
-  local row = redis.call('HMGET', key, 'u', 'h', 'n', 'g', 'o', 'a')
-  if not row[1] then return nil end
-  return {
-    used = tonumber(row[1]), held = tonumber(row[2]), calls = tonumber(row[3]),
-    granted = tonumber(row[4]), overrun = tonumber(row[5]), alerted = row[6],
-  }
+-- As a reply has it: integers as such, since a fraction would be cut.
+local function sums(it)
+  return {it.used, it.held, it.calls, it.granted, it.overrun, it.alerted == 0 and 0 or string.format('%.17g', it.alerted)}
 end
 
-local function push(reply, it)
-  local n = #reply
-  reply[n + 1] = it.used
-  reply[n + 2] = it.held
-  reply[n + 3] = it.calls
-  reply[n + 4] = it.granted
-  reply[n + 5] = it.overrun
-  reply[n + 6] = it.alerted
+-- All accounts that keys name, by their place; false where one is not open. rows: meta, the node's steps, the accounts.
+local function accountsIn(rows)
+  local accounts = {}
+  for i = 3, #rows do accounts[i - 2] = rows[i] and account(rows[i]) end
+  return accounts
+end
+
+-- Writes this step and the accounts that it changed. first: where the accounts begin in KEYS.
+local function write(step, accounts, changed, first)
+  local args, n = {KEYS[2], step}, 2
+  for i in pairs(changed) do
+    args[n + 1], args[n + 2] = KEYS[first + i - 1], packed(accounts[i])
+    n = n + 2
+  end
+  redis.call('MSET', unpack(args))
 end
 
 -- As in domain/threshold.ts: 15 digits first, since 0.07 * 100 is 7.000000000000001.
@@ -37,17 +50,13 @@ end
 -- the store until its alert is in the stream.
 -- shares: ascending, joined by blanks. Returns the share, or nil.
 local function cross(key, it, limit, shares, crossed, at)
-  local cap, alerted = limit + it.granted, tonumber(it.alerted)
-  local lowest = tonumber(string.match(shares, '^[^ ]+'))
-  if alerted >= 1 or it.used + 1 < lowest * cap then return nil end
-  local reached = nil
+  local cap, reached, name = limit + it.granted, nil, nil
   for share in string.gmatch(shares, '[^ ]+') do
     local value = tonumber(share)
-    if value > alerted and it.used >= amountAt(value, cap) then reached = share end
+    if value > it.alerted and it.used >= amountAt(value, cap) then reached, name = value, share end
   end
-  if reached then
-    redis.call('HSET', key, 'a', reached)
-    redis.call('HSET', crossed, key .. '\n' .. reached, text(it.used) .. ' ' .. text(cap) .. ' ' .. at)
-  end
-  return reached
+  if not reached then return nil end
+  it.alerted = reached
+  redis.call('HSET', crossed, key .. '\n' .. name, text(it.used) .. ' ' .. text(cap) .. ' ' .. text(at))
+  return name
 end

@@ -1,23 +1,23 @@
 -- Puts back the hold of a call in flight that the store lost.
 --
--- KEYS[3] holds, KEYS[4] expiry, KEYS[5] stream, KEYS[6…] the accounts, all of them open
--- ARGV[4] call, ARGV[5] the hold as it is stored, ARGV[6] expiresAt; then for each account: held
+-- KEYS[3] holds, KEYS[4] stream, KEYS[5…] the accounts
+-- ARGV[3] call, ARGV[4] the hold as it is stored
+-- numbers: step; then of each account: held
 --
 -- Replies {'held', step}; {'unopened', step, index}.
-local stop, _, _, step = guard()
+local FIRST = 5
+local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
+local stop, step = guard(rows[1], rows[2])
 if stop then return stop end
-
-local FIRST_KEY, FIRST_ARG = 6, 7
-if redis.call('HEXISTS', KEYS[3], ARGV[4]) == 1 then return {'held', step} end
-local accounts = {}
-for i = 1, #KEYS - FIRST_KEY + 1 do
-  accounts[i] = account(KEYS[FIRST_KEY + i - 1])
-  if not accounts[i] then return {'unopened', step, i - 1} end
+if redis.call('HEXISTS', KEYS[3], ARGV[3]) == 1 then return {'held', step - 1} end
+local changes = {KEYS[2], step}
+for i = 1, #KEYS - FIRST + 1 do
+  if not rows[i + 2] then return {'unopened', step - 1, i - 1} end
+  local it = account(rows[i + 2])
+  it.held, it.calls = it.held + numbers[1 + i], it.calls + 1
+  changes[i * 2 + 1], changes[i * 2 + 2] = KEYS[FIRST + i - 1], packed(it)
 end
-for i, it in ipairs(accounts) do
-  redis.call('HSET', KEYS[FIRST_KEY + i - 1], 'h', text(it.held + tonumber(ARGV[FIRST_ARG + i - 1])), 'n', text(it.calls + 1))
-end
-redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])
-redis.call('ZADD', KEYS[4], ARGV[6], ARGV[4])
-redis.call('XADD', KEYS[5], '*', 'h', ARGV[5], 'x', ARGV[6])
+redis.call('MSET', unpack(changes))
+redis.call('HSET', KEYS[3], ARGV[3], ARGV[4])
+redis.call('XADD', KEYS[4], '*', 'h', ARGV[4])
 return {'held', step}

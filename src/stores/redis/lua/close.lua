@@ -1,15 +1,19 @@
 -- Removes an account that has ended and in which no call is in flight, with the record of its close.
 --
--- KEYS[3] accounts, KEYS[4] stream, KEYS[5] the account
--- ARGV[4] used, ARGV[5] granted, ARGV[6] overrun: its sums as the record has them, ARGV[7] the record's text
+-- KEYS[3] accounts, KEYS[4] faces, KEYS[5] stream, KEYS[6] the account
+-- ARGV[3] the record's text
+-- numbers: step, used, granted, overrun: its sums as the record has them
 --
 -- Replies {'closed', step}; {'unknown', step} where it was closed; {'changed', step} where its sums are others or calls are in flight.
-local stop, _, _, step = guard()
+local rows = redis.call('MGET', KEYS[1], KEYS[2], KEYS[6])
+local stop, step = guard(rows[1], rows[2])
 if stop then return stop end
-local it = account(KEYS[5])
-if not it then return {'unknown', step} end
-if it.calls > 0 or text(it.used) ~= ARGV[4] or text(it.granted) ~= ARGV[5] or text(it.overrun) ~= ARGV[6] then return {'changed', step} end
-redis.call('DEL', KEYS[5])
-redis.call('ZREM', KEYS[3], KEYS[5])
-redis.call('XADD', KEYS[4], '*', 'l', ARGV[7])
+if not rows[3] then return {'unknown', step - 1} end
+local it = account(rows[3])
+if it.calls > 0 or it.used ~= numbers[2] or it.granted ~= numbers[3] or it.overrun ~= numbers[4] then return {'changed', step - 1} end
+redis.call('SET', KEYS[2], step)
+redis.call('DEL', KEYS[6])
+redis.call('ZREM', KEYS[3], KEYS[6])
+redis.call('HDEL', KEYS[4], KEYS[6])
+redis.call('XADD', KEYS[5], '*', 'l', ARGV[3])
 return {'closed', step}

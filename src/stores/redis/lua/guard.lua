@@ -1,18 +1,30 @@
 -- Stands before every transition: says whether this store is the one that the process knows.
 --
--- KEYS[1] meta, KEYS[2] nodes
--- ARGV[1] epoch, ARGV[2] node, ARGV[3] the last of that node's steps that was answered
+-- KEYS[1] meta: "epoch version state"; KEYS[2] how many steps of this node were counted; ARGV[1] meta as the process expects
+-- it; ARGV[2] numbers, as little-endian doubles: the first is the last of the node's steps that was answered
 --
 -- A store that came back empty has no epoch. One that came back without its last writes (a replica that lagged, a restored
 -- file) has counted fewer steps of some node than that node was answered: then it is marked as lost, for all.
--- Returns a reply that ends the script, or nil, the state, the version and the number of this step.
-local function guard()
-  local meta = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'version')
-  if meta[1] ~= ARGV[1] then return {'epoch'} end
-  local step = redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
-  if step <= tonumber(ARGV[3]) then
-    redis.call('HSET', KEYS[1], 'state', 'lost')
+
+-- Fails, where a number does not fit; else the numbers of ARGV[2], the first being the step.
+local numbers = {struct.unpack('<' .. string.rep('d', #ARGV[2] / 8), ARGV[2])}
+
+-- Returns a reply that ends the script, or nil, the number of this step, whether budgets and state are as the process expects
+-- them, the version, the state.
+local function guard(meta, counted)
+  local isExpected = meta == ARGV[1]
+  if not meta then return {'epoch'} end
+  local epoch, version, state
+  if not isExpected then
+    epoch, version, state = string.match(meta, '^(%S+) (%S+) (%S+)$')
+    local expected, known = string.match(ARGV[1], '^(%S+) (%S+)')
+    if epoch ~= expected then return {'epoch'} end
+    if version == known then version = nil end
+  end
+  local step = tonumber(counted or '0')
+  if step < numbers[1] then
+    redis.call('SET', KEYS[1], (string.gsub(meta, '%S+$', 'lost')))
     return {'behind'}
   end
-  return nil, meta[2], meta[3], step
+  return nil, step + 1, isExpected, version == nil, state or 'open'
 end

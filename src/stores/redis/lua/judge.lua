@@ -1,15 +1,19 @@
 -- Latches what accounts have crossed, where a settlement could not judge it by the newest budgets.
 --
 -- KEYS[3] crossed, KEYS[4…] the accounts
--- ARGV[4] version, ARGV[5] now; then for each account: limit, the shares that alert (ascending, joined by blanks)
+-- ARGV[3…] of each account the shares that alert (ascending, joined by blanks)
+-- numbers: step, now; then of each account: limit
 --
 -- Replies {'judged', step}; {'outdated', step}.
-local stop, _, version, step = guard()
+local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, 4))
+local stop, step, _, isNewest = guard(rows[1], rows[2])
 if stop then return stop end
-if version ~= ARGV[4] then return {'outdated', step} end
+if not isNewest then return {'outdated', step - 1} end
+redis.call('SET', KEYS[2], step)
 for i = 4, #KEYS do
-  local it = account(KEYS[i])
-  local at = 6 + (i - 4) * 2
-  if it then cross(KEYS[i], it, tonumber(ARGV[at]), ARGV[at + 1], KEYS[3], ARGV[5]) end
+  if rows[i - 1] then
+    local it = account(rows[i - 1])
+    if cross(KEYS[i], it, numbers[i - 1], ARGV[i - 1], KEYS[3], numbers[2]) then redis.call('SET', KEYS[i], packed(it)) end
+  end
 end
 return {'judged', step}

@@ -1,14 +1,17 @@
 -- Opens an account at zero, where it is not open.
 --
--- KEYS[3] accounts, KEYS[4] stream, KEYS[5] the account
--- ARGV[4] version, ARGV[5] endsAt, ARGV[6] what the account is, ARGV[7] the record's text
+-- KEYS[3] accounts, KEYS[4] faces, KEYS[5] stream, KEYS[6] the account
+-- ARGV[3] what the account is, ARGV[4] the record's text
+-- numbers: step, endsAt
 --
 -- Replies {'open', step}; {'outdated', step}: by the newest budgets, which know what was closed, it may not exist.
-local stop, _, version, step = guard()
+local rows = redis.call('MGET', KEYS[1], KEYS[2], KEYS[6])
+local stop, step, _, isNewest = guard(rows[1], rows[2])
 if stop then return stop end
-if version ~= ARGV[4] then return {'outdated', step} end
-if redis.call('EXISTS', KEYS[5]) == 1 then return {'open', step} end
-redis.call('HSET', KEYS[5], 'u', '0', 'h', '0', 'n', '0', 'g', '0', 'o', '0', 'a', '0', 's', ARGV[6])
-redis.call('ZADD', KEYS[3], ARGV[5], KEYS[5])
-redis.call('XADD', KEYS[4], '*', 'l', ARGV[7])
+if not isNewest then return {'outdated', step - 1} end
+if rows[3] then return {'open', step - 1} end
+redis.call('MSET', KEYS[2], step, KEYS[6], struct.pack(ACCOUNT, 0, 0, 0, 0, 0, 0))
+redis.call('ZADD', KEYS[3], numbers[2], KEYS[6])
+redis.call('HSET', KEYS[4], KEYS[6], ARGV[3])
+redis.call('XADD', KEYS[5], '*', 'l', ARGV[4])
 return {'open', step}

@@ -1,16 +1,21 @@
 -- Puts budgets or keys in force for all processes, under a new version.
 --
 -- KEYS[3] the hash that they stand in, KEYS[4] stream
--- ARGV[4] the version that the edit was made from, or '' where it replaces whatever is there;
--- then for each: its id, its JSON, the record's text
+-- ARGV[3] '1' where it is put only if the version is the one that the process expects;
+-- then of each: its id, its JSON, the record's text
+-- numbers: step
 --
 -- Replies {'put', step, the new version, the last record's id in the stream}; {'outdated', step}: then nothing has changed.
-local stop, _, version, step = guard()
+local rows = redis.call('MGET', KEYS[1], KEYS[2])
+local stop, step, _, isNewest = guard(rows[1], rows[2])
 if stop then return stop end
-if ARGV[4] ~= '' and version ~= ARGV[4] then return {'outdated', step} end
+if ARGV[3] == '1' and not isNewest then return {'outdated', step - 1} end
 local id = ''
-for i = 5, #ARGV, 3 do
+for i = 4, #ARGV, 3 do
   redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
   id = redis.call('XADD', KEYS[4], '*', 'l', ARGV[i + 2])
 end
-return {'put', step, redis.call('HINCRBY', KEYS[1], 'version', 1), id}
+local epoch, version, state = string.match(rows[1], '^(%S+) (%S+) (%S+)$')
+version = tonumber(version) + 1
+redis.call('MSET', KEYS[2], step, KEYS[1], epoch .. ' ' .. text(version) .. ' ' .. state)
+return {'put', step, version, id}

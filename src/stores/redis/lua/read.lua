@@ -1,7 +1,7 @@
 -- What stands in the stream behind a place, with the stream's epoch: both at one instant, since a store that is made anew
 -- begins another stream.
 --
--- KEYS[1] meta, KEYS[2] stream; ARGV[1] the epoch of the place, ARGV[2] its id, ARGV[3] how many entries at most
+-- KEYS[1] about, KEYS[2] stream; ARGV[1] the epoch of the place, ARGV[2] its id, ARGV[3] how many entries at most
 --
 -- Replies {the epoch, or '' where there is none, the entries}.
 local epoch = redis.call('HGET', KEYS[1], 'stream')

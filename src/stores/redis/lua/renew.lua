@@ -1,13 +1,17 @@
 -- Moves the instant at which a hold expires, and leaves the call to a job of its provider where one is named.
 --
--- KEYS[3] expiry, KEYS[4] jobs, KEYS[5] stream
--- ARGV[4] call, ARGV[5] expiresAt, ARGV[6] the record's text, ARGV[7] the job, or ''
+-- KEYS[3] holds, KEYS[4] jobs, KEYS[5] stream
+-- ARGV[3] call, ARGV[4] the record's text, ARGV[5] the job, or ''
+-- numbers: step, expiresAt
 --
 -- Replies {'renewed', step}; {'unknown', step} where the call had ended.
-local stop, _, _, step = guard()
+local stop, step = guard(unpack(redis.call('MGET', KEYS[1], KEYS[2])))
 if stop then return stop end
-if not redis.call('ZSCORE', KEYS[3], ARGV[4]) then return {'unknown', step} end
-redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
-if ARGV[7] ~= '' then redis.call('HSET', KEYS[4], ARGV[4], ARGV[7]) end
-redis.call('XADD', KEYS[5], '*', 'l', ARGV[6])
+local hold = redis.call('HGET', KEYS[3], ARGV[3])
+if not hold then return {'unknown', step - 1} end
+local head, rest = string.match(hold, '^([^|]*|[^|]*|[^|]*|)[^|]*(|.*)$')
+redis.call('SET', KEYS[2], step)
+redis.call('HSET', KEYS[3], ARGV[3], head .. text(numbers[2]) .. rest)
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[4], ARGV[3], ARGV[5]) end
+redis.call('XADD', KEYS[5], '*', 'l', ARGV[4])
 return {'renewed', step}

@@ -1,113 +1,117 @@
--- Sets a call's bound aside in every account, or in none: domain/admission.ts `reserve`, with the record of the hold.
+-- Sets the bound of each call aside in all of its accounts, or in none: domain/admission.ts `reserve`, with the records of the
+-- holds. The calls are those that came in one turn of a process, decided one after the other.
 --
--- KEYS[3] holds, KEYS[4] expiry, KEYS[5] stream, KEYS[6] crossed, KEYS[7…] the accounts
--- ARGV[4] version, ARGV[5] call, ARGV[6] expiresAt, ARGV[7] the hold's text, ARGV[8] outputMax, ARGV[9] outputMin,
--- ARGV[10] outputExpected, ARGV[11] '1' where a refusal alerts, ARGV[12] now;
--- then for each account: limit, 'hard' | 'hard,clamp' | '', fixed, perOutput, scale
+-- KEYS[3] holds, KEYS[4] stream, KEYS[5] crossed, KEYS[6…] the accounts
+-- ARGV[3…] of each call: its id, the hold's text
+-- numbers: step, now; then of each call: how many accounts, expiresAt, outputMax, outputMin, outputExpected, 1 where a refusal
+-- alerts, and of each account: its place, limit, fixed, perOutput, scale, 0 no hard cap | 1 hard | 2 hard and may clamp
 --
--- Replies {'held', step, outputMax, outputRoom, six numbers an account}; {'refused', step, 1 where holds alone are in the way,
--- then for each account: 1 tight | 2 exhausted | 0, 1 where an alert fired, six numbers}; {'outdated', step};
--- {'unopened', step, index}; {'closed', step} where hard caps do not admit now; {'defect', step}.
+-- Replies {'reserved', step, then for each call one of}: {'held', outputMax, outputRoom, sums of each account};
+-- {'refused', 1 where holds alone are in the way, then of each account: 1 tight, 2 exhausted or 0, 1 where an alert fired, sums};
+-- {'unopened', index}; {'closed'} where hard caps do not admit now; {'defect'}. Or {'outdated', step} for all.
 -- Invariant: used + held <= limit + granted in every account of a hard cap that it touched.
-local stop, state, version, step = guard()
+local FIRST = 6
+local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
+local stop, step, isExpected, isNewest = guard(rows[1], rows[2])
 if stop then return stop end
-if version ~= ARGV[4] then return {'outdated', step} end
+if not isNewest then return {'outdated', step - 1} end
 
-local FIRST_KEY, FIRST_ARG = 7, 13
-local outputMax, outputMin, expected = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local infinite = math.huge
+local accounts, changed, now = accountsIn(rows), {}, numbers[2]
+local min, max, floor, ceil, huge = math.min, math.max, math.floor, math.ceil, math.huge
 
-local function outputThatFits(claim, room)
-  local forOutput = math.min(room * claim.scale, AMOUNT_MAX) - claim.fixed
-  if claim.perOutput == 0 then
-    if forOutput >= 0 then return infinite end
-    return -infinite
-  end
-  return math.floor(forOutput / claim.perOutput)
+-- A call's claims, one column for each fact.
+local places, caps, fixeds, perOutputs, scales, causes = {}, {}, {}, {}, {}, {}
+local outputMax, outputMin, expected
+
+local function outputThatFits(i, room)
+  local forOutput = min(room * scales[i], AMOUNT_MAX) - fixeds[i]
+  if perOutputs[i] == 0 then return forOutput >= 0 and huge or -huge end
+  return floor(forOutput / perOutputs[i])
 end
 
-local function outputWanted(claim, room)
-  if expected >= outputMax then return outputMax end
-  return math.min(outputMax, math.max(expected, outputThatFits(claim, math.floor(room * 0.1))))
-end
-
-local function outputThatFitsIn(claim, room)
-  if claim.cap == 0 then return -1 end
-  local fits = outputThatFits(claim, room)
-  local wanted = outputWanted(claim, room)
+local function outputThatFitsIn(i, room)
+  if caps[i] == 0 then return -1 end
+  local fits, wanted = outputThatFits(i, room), outputMax
+  if expected < outputMax then wanted = min(outputMax, max(expected, outputThatFits(i, floor(room * 0.1)))) end
   if fits >= wanted then return wanted end
-  if claim.clamps and fits >= outputMin then return fits end
+  if causes[i] == 2 and fits >= outputMin then return fits end
   return -1
 end
 
-local claims = {}
-for i = 1, #KEYS - FIRST_KEY + 1 do
-  local it = account(KEYS[FIRST_KEY + i - 1])
-  if not it then return {'unopened', step, i - 1} end
-  local at = FIRST_ARG + (i - 1) * 5
-  it.cap = tonumber(ARGV[at]) + it.granted
-  it.hard = ARGV[at + 1] ~= ''
-  it.clamps = ARGV[at + 1] == 'hard,clamp'
-  it.fixed, it.perOutput, it.scale = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
-  it.room = it.cap - it.used - it.held
-  if it.hard and state ~= 'open' then return {'closed', step} end
-  claims[i] = it
+local function roomOf(i)
+  local it = accounts[places[i]]
+  return caps[i] - it.used - it.held
 end
 
-local allowed = outputMax
-for _, claim in ipairs(claims) do
-  if claim.hard then allowed = math.min(allowed, outputThatFitsIn(claim, claim.room)) end
-end
-
-if allowed < outputMin then
-  local reply = {'refused', step, 1}
-  for i, claim in ipairs(claims) do
-    local tight, fired = 0, 0
-    if claim.hard and outputThatFitsIn(claim, claim.room) < outputMin then
+local function refusal(count, alerts)
+  local reply, n = {'refused', 1}, 2
+  for i = 1, count do
+    local it, room, tight, fired = accounts[places[i]], roomOf(i), 0, 0
+    if causes[i] > 0 and outputThatFitsIn(i, room) < outputMin then
       tight = 1
-      if outputThatFitsIn(claim, claim.room + claim.held) < outputMin then
-        tight = 2
-        reply[3] = 0
-        if ARGV[11] == '1' and tonumber(claim.alerted) < 1 then
-          local key = KEYS[FIRST_KEY + i - 1]
-          claim.alerted = '1'
-          fired = 1
-          redis.call('HSET', key, 'a', '1')
-          redis.call('HSET', KEYS[6], key .. '\n1', text(claim.used) .. ' ' .. text(claim.cap) .. ' ' .. ARGV[12])
+      if outputThatFitsIn(i, room + it.held) < outputMin then
+        tight, reply[2] = 2, 0
+        if alerts and it.alerted < 1 then
+          it.alerted, fired, changed[places[i]] = 1, 1, true
+          local key = KEYS[FIRST + places[i] - 1]
+          redis.call('HSET', KEYS[5], key .. '\n1', text(it.used) .. ' ' .. text(caps[i]) .. ' ' .. text(now))
         end
       end
     end
-    reply[#reply + 1] = tight
-    reply[#reply + 1] = fired
-    push(reply, claim)
+    reply[n + 1], reply[n + 2], reply[n + 3] = tight, fired, sums(it)
+    n = n + 3
   end
   return reply
 end
 
-local roomiest = allowed
-if allowed < outputMax then
-  roomiest = outputMax
-  for _, claim in ipairs(claims) do
-    if claim.hard then roomiest = math.min(roomiest, outputThatFits(claim, claim.room)) end
+local holds, h = {KEYS[3]}, 1
+
+local function reserve(count, expiresAt, alerts, at, id, holdText)
+  local allowed = outputMax
+  for i = 1, count do
+    local c = at + (i - 1) * 6
+    local it = accounts[numbers[c]]
+    if not it then return {'unopened', i - 1} end
+    places[i], fixeds[i], perOutputs[i], scales[i], causes[i] = numbers[c], numbers[c + 2], numbers[c + 3], numbers[c + 4], numbers[c + 5]
+    caps[i] = numbers[c + 1] + it.granted
+    if causes[i] > 0 then
+      if not isExpected then return {'closed'} end
+      allowed = min(allowed, outputThatFitsIn(i, roomOf(i)))
+    end
   end
+  if allowed < outputMin then return refusal(count, alerts) end
+  local roomiest, amounts = allowed, {}
+  if allowed < outputMax then
+    roomiest = outputMax
+    for i = 1, count do
+      if causes[i] > 0 then roomiest = min(roomiest, outputThatFits(i, roomOf(i))) end
+    end
+  end
+  for i = 1, count do
+    local amount = ceil((fixeds[i] + perOutputs[i] * allowed) / scales[i])
+    if amount < 0 or accounts[places[i]].held + amount > AMOUNT_MAX then return {'defect'} end
+    amounts[i] = amount
+  end
+  local reply = {'held', allowed, roomiest}
+  for i = 1, count do
+    local it = accounts[places[i]]
+    it.held, it.calls, changed[places[i]] = it.held + amounts[i], it.calls + 1, true
+    amounts[i] = text(amounts[i])
+    reply[i + 3] = sums(it)
+  end
+  holds[h + 1], holds[h + 2] = id, text(allowed) .. '|' .. text(roomiest) .. '|' .. table.concat(amounts, ',') .. '|' .. text(expiresAt) .. '|' .. holdText
+  h = h + 2
+  return reply
 end
 
-local amounts = {}
-for i, claim in ipairs(claims) do
-  local amount = math.ceil((claim.fixed + claim.perOutput * allowed) / claim.scale)
-  if amount < 0 or claim.held + amount > AMOUNT_MAX then return {'defect', step} end
-  claim.held = claim.held + amount
-  claim.calls = claim.calls + 1
-  amounts[i] = text(amount)
+local replies, at, arg = {'reserved', step}, 3, 3
+while at < #numbers do
+  local count, expiresAt, alerts
+  count, expiresAt, outputMax, outputMin, expected, alerts = unpack(numbers, at, at + 5)
+  replies[#replies + 1] = reserve(count, expiresAt, alerts == 1, at + 6, ARGV[arg], ARGV[arg + 1])
+  at, arg = at + 6 + count * 6, arg + 2
 end
-
-local reply = {'held', step, allowed, roomiest}
-for i, claim in ipairs(claims) do
-  redis.call('HSET', KEYS[FIRST_KEY + i - 1], 'h', text(claim.held), 'n', text(claim.calls))
-  push(reply, claim)
-end
-local hold = text(allowed) .. '|' .. text(roomiest) .. '|' .. table.concat(amounts, ',') .. '|' .. ARGV[7]
-redis.call('HSET', KEYS[3], ARGV[5], hold)
-redis.call('ZADD', KEYS[4], ARGV[6], ARGV[5])
-redis.call('XADD', KEYS[5], '*', 'h', hold, 'x', ARGV[6])
-return reply
+write(step, accounts, changed, FIRST)
+if h > 1 then redis.call('HSET', unpack(holds)) end
+for i = 3, h, 2 do redis.call('XADD', KEYS[4], '*', 'h', holds[i]) end
+return replies

@@ -1,41 +1,57 @@
--- Ends a call: gives its holds back and charges what it used, once; never refused. domain/admission.ts `settle` and
--- domain/threshold.ts `crossThreshold`, with the call's record.
+-- Ends calls: gives their holds back and charges what they used, each once; never refused. domain/admission.ts `settle` and
+-- domain/threshold.ts `crossThreshold`, with the calls' records. The calls are those that ended in one turn of a process.
 --
--- KEYS[3] holds, KEYS[4] expiry, KEYS[5] stream, KEYS[6] crossed, KEYS[7] jobs, KEYS[8…] the accounts
--- ARGV[4] version, ARGV[5] call, ARGV[6] the amounts that the process knows as held, joined by commas, ARGV[7] the settlement's
--- record, ARGV[8] endedAt; then for each account: used, limit, the shares that alert (ascending, joined by blanks)
+-- KEYS[3] holds, KEYS[4] stream, KEYS[5] crossed, KEYS[6] jobs, KEYS[7…] the accounts
+-- ARGV[3…] of each call: its id, how its hold begins as the process knows it, the settlement's record, and of each account the
+-- shares that alert (ascending, joined by blanks), joined by semicolons
+-- numbers: step; then of each call: how many accounts, endedAt, 1 where a job may stand by it, and of each account: its place,
+-- held, used, limit, the least amount that alerts
 --
--- Replies {'ended', step, id in the stream, 1 where the version is another, then index and share of every threshold crossed};
--- {'unknown', step} where the call had ended; {'changed', step} where other amounts are held.
+-- Replies {'settled', step, 1 where the version is another, then for each call one of}: {'ended', id in the stream, how many
+-- thresholds were crossed}; {'unknown'} where it had ended; {'changed'} where the hold is another; {'unopened', index}.
 -- The thresholds are judged by the caller's budgets, so only where its version is the newest: else they are left to judge.lua.
-local stop, _, version, step = guard()
+local FIRST = 7
+local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
+local stop, step, _, isNewest = guard(rows[1], rows[2])
 if stop then return stop end
 
-local FIRST_KEY, FIRST_ARG = 8, 9
-local hold = redis.call('HGET', KEYS[3], ARGV[5])
-if not hold then return {'unknown', step} end
-local held = string.match(hold, '^[^|]*|[^|]*|([^|]*)|')
-if held ~= ARGV[6] then return {'changed', step} end
+local accounts, changed, ended = accountsIn(rows), {}, {}
 
-local isNewest = version == ARGV[4]
-local reply = {'ended', step, '', isNewest and 0 or 1}
-local i = 0
-for amount in string.gmatch(held, '[^,]+') do
-  local key, at = KEYS[FIRST_KEY + i], FIRST_ARG + i * 3
-  local it = account(key)
-  local used = tonumber(ARGV[at])
-  it.used = it.used + used
-  it.overrun = it.overrun + math.max(0, used - tonumber(amount))
-  redis.call('HSET', key, 'u', text(it.used), 'h', text(it.held - tonumber(amount)), 'n', text(it.calls - 1), 'o', text(it.overrun))
-  local share = isNewest and cross(key, it, tonumber(ARGV[at + 1]), ARGV[at + 2], KEYS[6], ARGV[8])
-  if share then
-    reply[#reply + 1] = i
-    reply[#reply + 1] = share
-  end
-  i = i + 1
+local function charge(it, held, used, limit, least, shares, place, endedAt)
+  it.used, it.held, it.calls = it.used + used, it.held - held, it.calls - 1
+  if used > held then it.overrun = it.overrun + used - held end
+  changed[place] = true
+  if not isNewest or it.alerted >= 1 or it.used < least then return 0 end
+  return cross(KEYS[FIRST + place - 1], it, limit, shares, KEYS[5], endedAt) and 1 or 0
 end
-redis.call('HDEL', KEYS[3], ARGV[5])
-redis.call('ZREM', KEYS[4], ARGV[5])
-redis.call('HDEL', KEYS[7], ARGV[5])
-reply[3] = redis.call('XADD', KEYS[5], '*', 'e', ARGV[7])
-return reply
+
+local function settle(id, head, record, shares, count, endedAt, hasJob, at)
+  local hold = redis.call('HGET', KEYS[3], id)
+  if not hold or ended[id] then return {'unknown'} end
+  if string.sub(hold, 1, #head) ~= head then return {'changed'} end
+  for i = 1, count do
+    if not accounts[numbers[at + (i - 1) * 5]] then return {'unopened', i - 1} end
+  end
+  local crossed, from = 0, 1
+  for i = 1, count do
+    local c = at + (i - 1) * 5
+    local to = string.find(shares, ';', from, true) or #shares + 1
+    local place = numbers[c]
+    crossed = crossed + charge(accounts[place], numbers[c + 1], numbers[c + 2], numbers[c + 3], numbers[c + 4], string.sub(shares, from, to - 1), place, endedAt)
+    from = to + 1
+  end
+  ended[id] = true
+  if hasJob == 1 then redis.call('HDEL', KEYS[6], id) end
+  return {'ended', redis.call('XADD', KEYS[4], '*', 'e', record), crossed}
+end
+
+local replies, at, arg, gone = {'settled', step, isNewest and 0 or 1}, 2, 3, {KEYS[3]}
+while at < #numbers do
+  local count = numbers[at]
+  replies[#replies + 1] = settle(ARGV[arg], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], count, numbers[at + 1], numbers[at + 2], at + 3)
+  if ended[ARGV[arg]] then gone[#gone + 1] = ARGV[arg] end
+  at, arg = at + 3 + count * 5, arg + 4
+end
+write(step, accounts, changed, FIRST)
+if #gone > 1 then redis.call('HDEL', unpack(gone)) end
+return replies
