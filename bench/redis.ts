@@ -112,7 +112,15 @@ for (let round = 0; round < 3; round++) {
     await run(N)
     const ms = performance.now() - t
     const used = process.cpuUsage(cpu)
-    console.log(name, Math.round((N * 2) / (ms / 1000)), 'ops/s', 'client CPU us/op', ((used.user + used.system) / (N * 2)).toFixed(1), 'server CPU us/op', (((await serverCpu()) - server) / (N * 2)).toFixed(1))
+    console.log(
+      name,
+      Math.round((N * 2) / (ms / 1000)),
+      'ops/s',
+      'client CPU us/op',
+      ((used.user + used.system) / (N * 2)).toFixed(1),
+      'server CPU us/op',
+      (((await serverCpu()) - server) / (N * 2)).toFixed(1),
+    )
   }
 }
 await parts.close()

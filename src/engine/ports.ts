@@ -90,7 +90,7 @@ export interface Counters {
   readonly settle: (request: SettleRequest) => Promise<EndedCall | undefined>
   /**
    * Raises a call's hold as far towards that maximum output per choice as all hard caps have room for.
-   * @returns the maximum that it covers now; 0 where the call has ended, or can't be raised
+   * @returns the maximum that it covers now; 0 where the call has ended, was deferred, or can't be raised
    */
   readonly raise: (call: CallId, outputMax: number) => Promise<number>
   readonly renew: (call: CallId, expiresAt: EpochMs) => Promise<void>

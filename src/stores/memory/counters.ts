@@ -31,8 +31,8 @@ interface Flight {
   readonly accounts: readonly Account[]
   /** What it holds in each of them. */
   amounts: readonly Amount[]
-  /** By what its hold may be raised; absent: it may not. */
-  readonly raisable?: Raisable | undefined
+  /** By what its hold may be raised; absent: it may not (any more). */
+  raisable?: Raisable | undefined
 }
 
 interface Raisable {
@@ -155,6 +155,7 @@ class MemoryCounters implements Counters, Catalog {
     const flight = this.#flights.get(call)?.flight
     if (flight === undefined) return
     flight.hold = { ...flight.hold, job, expiresAt }
+    flight.raisable = undefined
     await this.#journal.append([{ kind: 'deferred', call, job, expiresAt }])
   }
 

@@ -59,9 +59,9 @@ export class RedisAccounts {
       const [standing] = await this.#standingsOf([names.account(key)])
       if (standing === undefined || standing.callsInFlight > 0) return undefined
       const close = closeOf(standing, closedAt)
-      const reply = await session.step(SCRIPTS.close, [names.accounts, names.faces, names.stream, names.account(key)], {
-        numbers: [close.used, close.granted, close.overrun],
-        texts: [toEntryText({ kind: 'closed', close })],
+      const reply = await session.step(SCRIPTS.close, [names.accounts, names.faces, names.stream, names.closed, names.account(key)], {
+        numbers: [close.used, close.granted, close.overrun, close.period.endsAt],
+        texts: [toEntryText({ kind: 'closed', close }), close.budget],
       })
       if (reply[0] === 'closed') return close
       if (reply[0] === 'unknown') return undefined
@@ -73,8 +73,12 @@ export class RedisAccounts {
     const { session, names } = this.#deps
     const { key, budget, each, period } = ref
     const text = toEntryText({ kind: 'opened', account: key, budget: budget.id, each, unit: budget.unit, period })
-    const keys = [names.accounts, names.faces, names.stream, names.account(key)]
-    const [kind] = await session.step(SCRIPTS.open, keys, { numbers: [period.endsAt], texts: [toFace(ref), text], version })
+    const keys = [names.accounts, names.faces, names.stream, names.closed, names.account(key)]
+    const [kind] = await session.step(SCRIPTS.open, keys, {
+      numbers: [period.endsAt, period.startsAt],
+      texts: [toFace(ref), text, budget.id],
+      version,
+    })
     return kind === 'open'
   }
 

@@ -5,7 +5,7 @@ import type { KeyRow, LedgerRecord } from '../../domain/record.ts'
 import type { Catalog, CatalogState } from '../../engine/ports.ts'
 import { fromJson, hasFields } from '../sqlite/row.ts'
 import type { KeyNames } from './key-names.ts'
-import { textsOf } from './redis-client.ts'
+import { type RedisReply, textsOf } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
 import type { Session } from './session.ts'
 import { toEntryText } from './stream-entry.ts'
@@ -36,13 +36,12 @@ export class RedisCatalog implements Catalog {
   async read(): Promise<CatalogState> {
     const version = await this.version()
     const [budgets, keys] = await Promise.all([
-      this.#session.ask('HVALS', this.#names.budgets).then((rows) => textsOf(rows).map((json) => fromJson(json, isBudget))),
-      this.#session.ask('HVALS', this.#names.keys).then((rows) => textsOf(rows).map((json) => fromJson(json, isKey))),
+      this.#session.ask('HVALS', this.#names.budgets).then((rows) => inOrder(rows).map((json) => fromJson(json, isBudget))),
+      this.#session.ask('HVALS', this.#names.keys).then((rows) => inOrder(rows).map((json) => fromJson(json, isKey))),
     ])
-    const sorted = budgets.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-    this.#budgets = new Map(sorted.map((budget) => [budget.id, budget]))
+    this.#budgets = new Map(budgets.map((budget) => [budget.id, budget]))
     this.#session.version = version
-    return { version, budgets: sorted, keys }
+    return { version, budgets, keys }
   }
 
   /** The budget of that id as this process read it last. */
@@ -94,6 +93,12 @@ export class RedisCatalog implements Catalog {
     for (const { record } of rows) this.#unconfirmed.add(String(id), { kind: 'record', record })
     return Number(next)
   }
+}
+
+/** What each row says, behind its place. */
+function inOrder(reply: RedisReply): readonly string[] {
+  const rows = textsOf(reply).map((row) => ({ place: Number.parseInt(row, 10), json: row.slice(row.indexOf(' ') + 1) }))
+  return rows.toSorted((a, b) => a.place - b.place).map(({ json }) => json)
 }
 
 const isBudget = hasFields<Budget>('id', 'unit', 'limit', 'period')

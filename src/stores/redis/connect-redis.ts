@@ -129,6 +129,7 @@ const ADVICE: readonly (readonly [pattern: RegExp, advice: string])[] = [
   [/^MISCONF/, 'it can not write its data to disk: free some space there'],
   [/^NOAUTH|^WRONGPASS/, 'it wants another user or password in store.redis'],
   [/^CLUSTERDOWN|slots/i, 'its cluster has no node for the slot now'],
+  [/^ERR .*script|^user_script/, 'a script of Bursar failed there: is it Redis 7 or newer, or Valkey?'],
   [/timed out/i, `it gave no answer in ${ANSWER_MS / 1000} s`],
 ]
 

@@ -138,7 +138,7 @@ export class RedisCounters implements Counters {
       const job = jobs.get(call)
       return job === undefined ? toHold(text) : { ...toHold(text), job }
     })
-    return holds.toSorted((a, b) => a.call.admittedAt - b.call.admittedAt)
+    return holds.toSorted((a, b) => a.call.admittedAt - b.call.admittedAt || (a.call.id < b.call.id ? -1 : 1))
   }
 
   /** Looks at some of the holds each time, so that many in flight cost no more; all have their turn. */
@@ -175,7 +175,7 @@ export class RedisCounters implements Counters {
     const [drained, openAt] = textsOf(await session.ask('HMGET', names.about, 'drained', 'openAt'))
     if (drained !== undefined && drained !== '') unconfirmed.confirm(drained)
     if (Number(openAt) > 0 && Number(openAt) <= this.#deps.clock.now()) await session.reopen()
-    await crossings.tell()
+    await crossings.judge()
     await recount.replay()
     for (const call of this.#doubtful) {
       await this.settle({ call, endedAt: this.#deps.clock.now(), ending: 'upstream_unreachable', usage: { kind: 'none' } })
@@ -258,8 +258,7 @@ export class RedisCounters implements Counters {
   }
 
   #refused({ accounts }: ReserveRequest, [, isBlockedByHolds, ...facts]: Reserved): ReserveOutcome {
-    const tight = accounts.flatMap((ref, i) => (Number(facts[i * 3]) > 0 ? [toAccount(ref, facts[i * 3 + 2])] : []))
-    if (accounts.some((_, i) => Number(facts[i * 3 + 1]) === 1)) this.#deps.crossings.tellSoon()
+    const tight = accounts.flatMap((ref, i) => (Number(facts[i * 2]) > 0 ? [toAccount(ref, facts[i * 2 + 1])] : []))
     return { kind: 'refused', standings: tightestFirst(tight), isBlockedByHolds: isBlockedByHolds === 1 }
   }
 

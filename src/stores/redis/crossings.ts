@@ -1,14 +1,12 @@
-import { accountPeriod } from '../../domain/budget.ts'
-import { alertOf } from '../../domain/alert.ts'
-import { type AccountKey, parseAccountKey, toBudgetId } from '../../domain/ids.ts'
+import { type Alert, alertOf } from '../../domain/alert.ts'
+import { type AccountKey, toAccountKey, toBudgetId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
 import type { Clock } from '../../engine/ports.ts'
 import { fromFace, partsOf, sharesOf, toAccount } from './account-row.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { KeyNames } from './key-names.ts'
-import { pairsOf } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
 import type { Session } from './session.ts'
-import { toEntryText } from './stream-entry.ts'
 
 export interface CrossingsDeps {
   readonly session: Session
@@ -19,44 +17,24 @@ export interface CrossingsDeps {
 }
 
 /**
- * Thresholds that were crossed. The step that crosses one latches it and leaves the fact in the store; whichever process comes
- * first tells it, once, as an alert with all that a message says. So none is lost with the process that crossed it.
+ * Thresholds that were crossed. The step that crosses one latches it and writes the fact into the stream, with the settlement
+ * that did it; whoever brings the stream into the ledger makes the alert of it, with all that a message says.
  */
 export class Crossings {
   readonly #deps: CrossingsDeps
   readonly #unjudged = new Set<AccountKey>()
-  #isTelling = false
 
   constructor(deps: CrossingsDeps) {
     this.#deps = deps
   }
 
-  /** Tells what there is, in the background: what fails now is told by the next {@link tell}. */
-  tellSoon(): void {
-    if (this.#isTelling) return
-    this.#isTelling = true
-    void this.tell()
-      .catch(() => undefined)
-      .finally(() => {
-        this.#isTelling = false
-      })
-  }
-
   /** These accounts were charged by a process that did not know the newest budgets. */
-  judgeSoon(accounts: readonly AccountKey[]): void {
+  judgeLater(accounts: readonly AccountKey[]): void {
     for (const account of accounts) this.#unjudged.add(account)
-    this.tellSoon()
   }
 
-  /** @throws Failure store_unavailable: then it is told another time */
-  async tell(): Promise<void> {
-    await this.#judge()
-    const { session, names } = this.#deps
-    const crossed = pairsOf(await session.ask('HGETALL', names.crossed))
-    for (const [crossing, facts] of crossed) await this.#tellOne(crossing, facts)
-  }
-
-  async #judge(): Promise<void> {
+  /** Judges what could not be judged when it was charged. @throws Failure store_unavailable: then it is judged another time */
+  async judge(): Promise<void> {
     if (this.#unjudged.size === 0) return
     const { session, names, catalog, clock } = this.#deps
     const { version } = await catalog.read()
@@ -64,7 +42,7 @@ export class Crossings {
       const budget = catalog.known(toBudgetId(partsOf(account).budget))
       return budget === undefined ? [] : [{ account, limit: budget.limit, shares: sharesOf(budget) }]
     })
-    const keys = [names.crossed, ...accounts.map(({ account }) => names.account(account))]
+    const keys = [names.faces, names.stream, ...accounts.map(({ account }) => names.account(account))]
     const [kind] = await session.step(SCRIPTS.judge, keys, {
       numbers: [clock.now(), ...accounts.map(({ limit }) => limit)],
       texts: accounts.map(({ shares }) => shares),
@@ -73,18 +51,20 @@ export class Crossings {
     if (kind === 'judged') for (const { account } of accounts) this.#unjudged.delete(account)
   }
 
-  async #tellOne(crossing: string, facts: string): Promise<void> {
-    const { session, names, catalog, channelNames } = this.#deps
-    const [, account = '', share = ''] = /^([\s\S]*)\n([^\n]*)$/.exec(crossing) ?? []
-    const [used = 0, limit = 0, at = 0] = facts.split(' ').map(Number)
-    const key = parseAccountKey(names.accountIn(account))
-    const { budget: id, each, startsAt } = partsOf(key)
-    const budget = await catalog.budget(toBudgetId(id))
-    if (budget === undefined) return
-    const face = await session.ask('HGET', names.faces, account)
-    const period = face === null ? accountPeriod(budget, startsAt) : fromFace(face).period
-    const standing = toAccount({ key, budget, each: each === '' ? null : each, period }, undefined)
-    const alert = alertOf(standing, { account: key, threshold: Number(share), used, limit }, at, channelNames)
-    await session.step(SCRIPTS.alert, [names.crossed, names.stream], { texts: [crossing, toEntryText({ kind: 'alerted', alert })] })
+  /** The alerts of such facts: a line each, of the share, used, the limit, and what the account is. */
+  async alertsOf(lines: string, at: EpochMs): Promise<readonly Alert[]> {
+    const alerts: Alert[] = []
+    for (const line of lines.split('\n').slice(0, -1)) alerts.push(...(await this.#alertOf(line, at)))
+    return alerts
+  }
+
+  async #alertOf(line: string, at: EpochMs): Promise<readonly Alert[]> {
+    const [, share, used, limit, json = ''] = /^(\S+) (\d+) (\d+) (.*)$/.exec(line) ?? []
+    const { budget: id, each, period } = fromFace(json)
+    const budget = await this.#deps.catalog.budget(id)
+    if (budget === undefined) return []
+    const key = toAccountKey(id, each, period.startsAt)
+    const crossing = { account: key, threshold: Number(share), used: Number(used), limit: Number(limit) }
+    return [alertOf(toAccount({ key, budget, each, period }, undefined), crossing, at, this.#deps.channelNames)]
   }
 }

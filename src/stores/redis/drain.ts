@@ -1,11 +1,12 @@
 import type { CallId } from '../../domain/ids.ts'
+import type { LedgerRecord } from '../../domain/record.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { Clock } from '../../engine/ports.ts'
 import type { StreamApplier, StreamPosition } from '../stream-applier.ts'
 import type { KeyNames } from './key-names.ts'
 import type { RedisClient } from './redis-client.ts'
 import { READ } from './script.ts'
-import { fromEntry } from './stream-entry.ts'
+import { type AlertsOf, fromEntry, idOfEntry } from './stream-entry.ts'
 import type { Turn } from './turn.ts'
 
 export interface DrainDeps {
@@ -16,6 +17,7 @@ export interface DrainDeps {
   readonly applier: StreamApplier
   /** One process drains at a time; where two do, the ledger lets one of them apply each batch. */
   readonly turn: Turn
+  readonly alertsOf: AlertsOf
   readonly onAlerts: () => void
   readonly onTrouble: (message: string) => void
 }
@@ -109,11 +111,12 @@ export class Drain {
     const reply = await client.run(READ, [names.about, names.stream], [...place, BATCH])
     const [epoch, rows] = Array.isArray(reply) ? reply : []
     if (typeof epoch !== 'string' || !Array.isArray(rows)) throw new Failure('store_unavailable', 'the stream can not be read')
-    const entries = rows.map(fromEntry)
-    const last = entries.at(-1)
-    if (last === undefined) return false
-    const next = { epoch, id: last.id }
-    const alerts = await applier.apply({ records: entries.map(({ record }) => record), from, next })
+    const id = idOfEntry(rows.at(-1))
+    if (id === undefined) return false
+    const next = { epoch, id }
+    const records: LedgerRecord[] = []
+    for (const row of rows) records.push(...(await fromEntry(row, this.#deps.alertsOf)))
+    const alerts = await applier.apply({ records, from, next })
     this.#position = alerts === undefined ? undefined : next
     if (alerts === undefined) return true
     if (alerts > 0) onAlerts()

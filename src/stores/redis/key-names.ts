@@ -17,8 +17,8 @@ export interface KeyNames {
   readonly jobs: string
   /** Sorted set: when the period of each open account ends. */
   readonly accounts: string
-  /** Hash: thresholds that were crossed and whose alerts are not in the stream yet. */
-  readonly crossed: string
+  /** Hash: the end of the last account of each budget that was closed. */
+  readonly closed: string
   /** Sorted set: calls that were charged without a hold, by when. */
   readonly charged: string
   readonly budgets: string
@@ -46,7 +46,7 @@ export function createKeyNames(prefix: string): KeyNames {
     holds: `${prefix}:holds`,
     jobs: `${prefix}:jobs`,
     accounts: `${prefix}:accounts`,
-    crossed: `${prefix}:crossed`,
+    closed: `${prefix}:closed`,
     charged: `${prefix}:charged`,
     budgets: `${prefix}:budgets`,
     keys: `${prefix}:keys`,

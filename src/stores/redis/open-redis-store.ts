@@ -109,7 +109,16 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
   const { client, drainClient, names, clock, node, applier, channelNames, onStoreDown, onAlerts, onTrouble, spool, atTurnEnd } = options
   const unconfirmed = new Unconfirmed()
   const turn = createTurn(drainClient, names.lock('drain'), node)
-  const drain = new Drain({ client: drainClient, names, clock, applier, turn, onAlerts, onTrouble })
+  const drain = new Drain({
+    client: drainClient,
+    names,
+    clock,
+    applier,
+    turn,
+    onAlerts,
+    onTrouble,
+    alertsOf: (lines, at) => crossings.alertsOf(lines, at),
+  })
   const openState = async () => {
     await drain.catchUp('start')
     return options.ledger.openState()
@@ -129,10 +138,10 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
   const catalog = new RedisCatalog({ session, names, unconfirmed })
   const accounts = new RedisAccounts({ session, names, catalog })
   const crossings = new Crossings({ session, names, catalog, clock, channelNames })
-  const reservations = new Reservations({ session, names, clock, atTurnEnd })
+  const reservations = new Reservations({ session, names, atTurnEnd })
   const settlements = new Settlements({ session, names, crossings, atTurnEnd })
   const known: Recount['known'] = (calls) => drain.known(calls)
-  const recount = new Recount({ session, names, catalog, crossings, settlements, clock, unconfirmed, spool, known, onTrouble })
+  const recount = new Recount({ session, names, catalog, accounts, crossings, settlements, clock, unconfirmed, spool, known, onTrouble })
   const journal = new RedisJournal({ session, names, unconfirmed, ledgerTrouble: () => drain.trouble() })
   const counters = new RedisCounters({
     session,

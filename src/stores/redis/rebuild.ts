@@ -114,14 +114,14 @@ export class Rebuild {
   async #clear(): Promise<void> {
     const { client, names } = this.#deps
     for (const account of textsOf(await client.call('ZRANGE', names.accounts, 0, -1))) await client.call('DEL', account)
-    const { about, holds, jobs, accounts, faces, crossed, charged, budgets, keys, stream } = names
-    for (const key of [about, holds, jobs, accounts, faces, crossed, charged, budgets, keys, stream]) await client.call('DEL', key)
+    const { about, holds, jobs, accounts, faces, closed, charged, budgets, keys, stream } = names
+    for (const key of [about, holds, jobs, accounts, faces, closed, charged, budgets, keys, stream]) await client.call('DEL', key)
   }
 
   async #write({ budgets, keys, accounts, holds }: OpenState): Promise<void> {
     const { client, names } = this.#deps
-    for (const budget of budgets) await client.call('HSET', names.budgets, budget.id, JSON.stringify(budget))
-    for (const key of keys) await client.call('HSET', names.keys, key.id, JSON.stringify(key))
+    for (const [i, budget] of budgets.entries()) await client.call('HSET', names.budgets, budget.id, `${i} ${JSON.stringify(budget)}`)
+    for (const [i, key] of keys.entries()) await client.call('HSET', names.keys, key.id, `${i} ${JSON.stringify(key)}`)
     const owners = new Map(budgets.map((budget) => [budget.id, budget]))
     const held = heldIn(holds)
     for (let i = 0; i < accounts.length; i += AT_ONCE) {

@@ -4,7 +4,8 @@ import { assert } from '../../domain/defect.ts'
 import { type CallId, toAccountKey, toBudgetId } from '../../domain/ids.ts'
 import type { AccountRef, Clock } from '../../engine/ports.ts'
 import { packEnded } from '../sqlite/packed-record.ts'
-import { partsOf, toFace } from './account-row.ts'
+import { partsOf } from './account-row.ts'
+import type { RedisAccounts } from './accounts.ts'
 import { fromStored, storedHold, toHold, toStored } from './hold-text.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { Crossings } from './crossings.ts'
@@ -13,7 +14,6 @@ import { SCRIPTS } from './script.ts'
 import type { Session } from './session.ts'
 import type { Settlements } from './settlements.ts'
 import type { Spool } from './spool.ts'
-import { toEntryText } from './stream-entry.ts'
 import type { CountedCall, Unconfirmed } from './unconfirmed.ts'
 
 export interface RecountDeps {
@@ -21,6 +21,7 @@ export interface RecountDeps {
   readonly names: KeyNames
   readonly catalog: RedisCatalog
   readonly crossings: Crossings
+  readonly accounts: RedisAccounts
   readonly settlements: Settlements
   readonly clock: Clock
   readonly unconfirmed: Unconfirmed
@@ -108,7 +109,7 @@ export class Recount {
   }
 
   async #charge({ hold: text, settlement }: CountedCall): Promise<void> {
-    const { session, names, clock, unconfirmed, crossings } = this.#deps
+    const { session, names, catalog, accounts, clock, unconfirmed, crossings } = this.#deps
     const before = toHold(text)
     for (;;) {
       const refs = await this.#refsOf(before)
@@ -120,11 +121,12 @@ export class Recount {
       const reply = await session.step(SCRIPTS.charge, keys, { numbers: [clock.now(), ...perAccount], texts })
       const unopened = reply[0] === 'unopened' ? refs[Number(reply[2])] : undefined
       if (unopened !== undefined) {
-        await this.#open(unopened)
+        await catalog.read()
+        await accounts.open(unopened)
         continue
       }
       if (reply[0] === 'ended') unconfirmed.add(String(reply[2]), { kind: 'call', counted: { hold: stored, settlement } })
-      crossings.judgeSoon(hold.charges.map(({ account }) => account))
+      crossings.judgeLater(hold.charges.map(({ account }) => account))
       return
     }
   }
@@ -140,15 +142,6 @@ export class Recount {
       const value = each === '' ? null : each
       return { key: toAccountKey(budget.id, value, period.startsAt), budget, each: value, period }
     })
-  }
-
-  async #open(ref: AccountRef): Promise<void> {
-    const { session, names, catalog } = this.#deps
-    const { version } = await catalog.read()
-    const { key, budget, each, period } = ref
-    const text = toEntryText({ kind: 'opened', account: key, budget: budget.id, each, unit: budget.unit, period })
-    const keys = [names.accounts, names.faces, names.stream, names.account(key)]
-    await session.step(SCRIPTS.open, keys, { numbers: [period.endsAt], texts: [toFace(ref), text], version })
   }
 
   async #budgetsOf({ charges }: Hold): Promise<readonly Budget[]> {

@@ -1,5 +1,5 @@
 import { demandIn } from '../../domain/bound.ts'
-import type { AccountRef, Clock, ReserveRequest } from '../../engine/ports.ts'
+import type { AccountRef, ReserveRequest } from '../../engine/ports.ts'
 import type { KeyNames } from './key-names.ts'
 import type { RedisReply } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
@@ -9,7 +9,6 @@ import { Places, TurnBatch } from './turn-batch.ts'
 export interface ReservationsDeps {
   readonly session: Session
   readonly names: KeyNames
-  readonly clock: Clock
   /** See {@link TurnBatch}. */
   readonly atTurnEnd: (run: () => void) => void
 }
@@ -42,16 +41,16 @@ export class Reservations {
 
   async #send(asks: readonly Ask[]): Promise<readonly Reserved[]> {
     const version = asks[0]?.request.version ?? 0
-    const { session, names, clock } = this.#deps
+    const { session, names } = this.#deps
     const places = new Places()
-    const numbers: number[] = [clock.now()]
+    const numbers: number[] = []
     const texts: string[] = []
     const isAsked = asks.map(({ request }) => request.version === version)
     for (const { request, text } of asks.filter((_, i) => isAsked[i])) {
       texts.push(request.call.id, text)
       this.#addNumbers(request, { places, numbers })
     }
-    const keys = [names.holds, names.stream, names.crossed, ...places.names()]
+    const keys = [names.holds, names.stream, names.faces, ...places.names()]
     const [kind, , ...replies] = await session.step(SCRIPTS.reserve, keys, { numbers, texts, version })
     let next = 0
     // Whoever asked by other budgets than the rest asks again, by the newest.
@@ -63,7 +62,7 @@ export class Reservations {
     { places, numbers }: { readonly places: Places; readonly numbers: number[] },
   ): void {
     const { outputMax, outputMin, outputExpected = outputMax } = bound
-    numbers.push(accounts.length, expiresAt, outputMax, outputMin, outputExpected, isTrial === true ? 0 : 1)
+    numbers.push(accounts.length, expiresAt, outputMax, outputMin, outputExpected, isTrial === true ? 0 : call.admittedAt)
     for (const { key, budget } of accounts) {
       const { fixed, perOutput, scale } = demandIn(budget, bound, call.price)
       numbers.push(places.of(this.#deps.names.account(key)), budget.limit, fixed, perOutput, scale, causeOf(budget))

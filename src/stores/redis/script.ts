@@ -23,7 +23,6 @@ export const SCRIPTS = {
   close: readScript('close'),
   put: readScript('put'),
   append: readScript('append'),
-  alert: readScript('alert'),
   judge: readScript('judge'),
   charge: readScript('charge'),
   assert: readScript('assert'),

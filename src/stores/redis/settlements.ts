@@ -58,10 +58,9 @@ export class Settlements {
     const numbers: number[] = []
     const texts: string[] = []
     for (const ending of endings) this.#add(ending, { places, numbers, texts })
-    const keys = [names.holds, names.stream, names.crossed, names.jobs, ...places.names()]
+    const keys = [names.holds, names.stream, names.faces, names.jobs, ...places.names()]
     const [, , isOutdated, ...replies] = await session.step(SCRIPTS.settle, keys, { numbers, texts })
-    if (isOutdated === 1) crossings.judgeSoon(endings.flatMap(({ hold }) => hold.charges.map(({ account }) => account)))
-    else if (replies.some(hasCrossed)) crossings.tellSoon()
+    if (isOutdated === 1) crossings.judgeLater(endings.flatMap(({ hold }) => hold.charges.map(({ account }) => account)))
     return replies.map(toEnded)
   }
 
@@ -69,8 +68,8 @@ export class Settlements {
     { hold, stored, budgets, settlement, mayHaveJob }: Ending,
     { places, numbers, texts }: { readonly places: Places; readonly numbers: number[]; readonly texts: string[] },
   ): void {
-    const { call, endedAt, amounts } = settlement
-    numbers.push(hold.charges.length, endedAt, mayHaveJob ? 1 : 0)
+    const { call, amounts } = settlement
+    numbers.push(hold.charges.length, mayHaveJob ? 1 : 0)
     let shares = ''
     for (let i = 0; i < hold.charges.length; i++) {
       const charge = hold.charges[i]
@@ -87,10 +86,6 @@ export class Settlements {
 /** No less of `used` alerts; what was granted only raises it. */
 function leastAlerting({ alertAt: [lowest = 1], limit }: Budget): number {
   return Math.max(1, Math.floor(lowest * limit))
-}
-
-function hasCrossed(reply: RedisReply): boolean {
-  return Array.isArray(reply) && reply[0] === 'ended' && Number(reply[2]) > 0
 }
 
 function toEnded(reply: RedisReply): Ended {

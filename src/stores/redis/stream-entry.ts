@@ -1,5 +1,6 @@
-import { assert } from '../../domain/defect.ts'
+import type { Alert } from '../../domain/alert.ts'
 import { toCallId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { textOfRecord, recordOfText } from '../sqlite/record-line.ts'
 import { toHold } from './hold-text.ts'
@@ -10,30 +11,37 @@ export function toEntryText(record: LedgerRecord): string {
   return textOfRecord(record)
 }
 
-/** An entry of the stream with its id. */
-export interface StreamEntry {
-  readonly id: string
-  readonly record: LedgerRecord
-}
+/** Makes the alerts of crossings that stand in the stream. */
+export type AlertsOf = (lines: string, at: EpochMs) => Promise<readonly Alert[]>
 
 /** @throws Failure store_unavailable where a newer Bursar wrote it */
-export function fromEntry(entry: RedisReply): StreamEntry {
-  assert(Array.isArray(entry) && typeof entry[0] === 'string' && Array.isArray(entry[1]), 'a stream has entries')
+export async function fromEntry(entry: RedisReply, alertsOf: AlertsOf): Promise<readonly LedgerRecord[]> {
   const fields = new Map<string, string>()
-  for (let i = 0; i < entry[1].length; i += 2) fields.set(String(entry[1][i]), String(entry[1][i + 1]))
-  return { id: entry[0], record: recordOf(fields) }
+  const [, values]: readonly RedisReply[] = Array.isArray(entry) ? entry : []
+  if (Array.isArray(values)) for (let i = 0; i < values.length; i += 2) fields.set(String(values[i]), String(values[i + 1]))
+  return recordsOf(fields, alertsOf)
+}
+
+/** Where the entry stands. */
+export function idOfEntry(entry: RedisReply | undefined): string | undefined {
+  return Array.isArray(entry) && typeof entry[0] === 'string' ? entry[0] : undefined
 }
 
 /**
- * What the scripts write: `h` a hold; `e` a settlement; `r` a raised call, `o` its output, `c` its
- * cost, `m` its amounts; `l` any other record's text.
+ * What the scripts write: `h` a hold; `e` a settlement, with the crossings `x` of what it crossed; `x` alone what was crossed
+ * otherwise, at the instant `t`; `r` a raised call, `o` its output, `c` its cost, `m` its amounts; `l` any other record's text.
  */
-function recordOf(fields: ReadonlyMap<string, string>): LedgerRecord {
+async function recordsOf(fields: ReadonlyMap<string, string>, alertsOf: AlertsOf): Promise<readonly LedgerRecord[]> {
   const field = (name: string) => fields.get(name) ?? ''
-  if (fields.has('h')) return { kind: 'held', hold: toHold(field('h')) }
-  if (fields.has('r')) {
-    const amounts = field('m') === '' ? [] : field('m').split(',').map(Number)
-    return { kind: 'raised', call: toCallId(field('r')), output: Number(field('o')), costNanoUsd: Number(field('c')), amounts }
-  }
-  return recordOfText(fields.has('e') ? field('e') : field('l'))
+  if (fields.has('h')) return [{ kind: 'held', hold: toHold(field('h')) }]
+  if (fields.has('e')) return [await endedOf(recordOfText(field('e')), field('x'), alertsOf)]
+  if (fields.has('x')) return (await alertsOf(field('x'), Number(field('t')))).map((alert) => ({ kind: 'alerted', alert }))
+  if (!fields.has('r')) return [recordOfText(field('l'))]
+  const amounts = field('m') === '' ? [] : field('m').split(',').map(Number)
+  return [{ kind: 'raised', call: toCallId(field('r')), output: Number(field('o')), costNanoUsd: Number(field('c')), amounts }]
+}
+
+async function endedOf(record: LedgerRecord, crossings: string, alertsOf: AlertsOf): Promise<LedgerRecord> {
+  if (crossings === '' || record.kind !== 'ended') return record
+  return { ...record, alerts: await alertsOf(crossings, record.settlement.endedAt) }
 }

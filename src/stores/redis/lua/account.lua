@@ -18,9 +18,15 @@ local function text(amount)
   return string.format('%.0f', amount)
 end
 
--- As a reply has it: integers as such, since a fraction would be cut.
+-- A client that reads an integer digit by digit may pass 2^53 on the way, and round.
+local function replied(amount)
+  return amount < 9e15 and amount or text(amount)
+end
+
+-- As a reply has it; a fraction goes as text, since it would be cut.
 local function sums(it)
-  return {it.used, it.held, it.calls, it.granted, it.overrun, it.alerted == 0 and 0 or string.format('%.17g', it.alerted)}
+  local alerted = it.alerted == 0 and 0 or string.format('%.17g', it.alerted)
+  return {replied(it.used), replied(it.held), it.calls, it.granted, it.overrun, alerted}
 end
 
 -- All accounts that keys name, by their place; false where one is not open. rows: meta, the node's steps, the accounts.
@@ -46,17 +52,20 @@ local function amountAt(share, cap)
   return math.max(1, math.ceil(tonumber(string.format('%.15g', share * cap))))
 end
 
--- Latches the highest share that `used` has reached and that has not fired; the lower ones never fire. The crossing stands in
--- the store until its alert is in the stream.
--- shares: ascending, joined by blanks. Returns the share, or nil.
-local function cross(key, it, limit, shares, crossed, at)
+-- The fact that an account reached a share of its limit, as the stream has it: share, used, limit, and what the account is.
+local function crossing(key, it, share, cap, faces)
+  return share .. ' ' .. text(it.used) .. ' ' .. text(cap) .. ' ' .. redis.call('HGET', faces, key) .. '\n'
+end
+
+-- Latches the highest share that `used` has reached and that has not fired; the lower ones never fire.
+-- shares: ascending, joined by blanks. Returns the crossing, or ''.
+local function cross(key, it, limit, shares, faces)
   local cap, reached, name = limit + it.granted, nil, nil
   for share in string.gmatch(shares, '[^ ]+') do
     local value = tonumber(share)
     if value > it.alerted and it.used >= amountAt(value, cap) then reached, name = value, share end
   end
-  if not reached then return nil end
+  if not reached then return '' end
   it.alerted = reached
-  redis.call('HSET', crossed, key .. '\n' .. name, text(it.used) .. ' ' .. text(cap) .. ' ' .. text(at))
-  return name
+  return crossing(key, it, name, cap, faces)
 end

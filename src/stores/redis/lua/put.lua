@@ -1,4 +1,4 @@
--- Puts budgets or keys in force for all processes, under a new version.
+-- Puts budgets or keys in force for all processes, under a new version. Before the JSON of each stands its place in their order.
 --
 -- KEYS[3] the hash that they stand in, KEYS[4] stream
 -- ARGV[3] '1' where it is put only if the version is the one that the process expects;
@@ -12,7 +12,9 @@ if stop then return stop end
 if ARGV[3] == '1' and not isNewest then return {'outdated', step - 1} end
 local id = ''
 for i = 4, #ARGV, 3 do
-  redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
+  local known = redis.call('HGET', KEYS[3], ARGV[i])
+  local place = known and string.match(known, '^%d+') or redis.call('HLEN', KEYS[3])
+  redis.call('HSET', KEYS[3], ARGV[i], place .. ' ' .. ARGV[i + 1])
   id = redis.call('XADD', KEYS[4], '*', 'l', ARGV[i + 2])
 end
 local epoch, version, state = string.match(rows[1], '^(%S+) (%S+) (%S+)$')

@@ -1,13 +1,13 @@
 -- Sets the bound of each call aside in all of its accounts, or in none: domain/admission.ts `reserve`, with the records of the
 -- holds. The calls are those that came in one turn of a process, decided one after the other.
 --
--- KEYS[3] holds, KEYS[4] stream, KEYS[5] crossed, KEYS[6…] the accounts
+-- KEYS[3] holds, KEYS[4] stream, KEYS[5] faces, KEYS[6…] the accounts
 -- ARGV[3…] of each call: its id, the hold's text
--- numbers: step, now; then of each call: how many accounts, expiresAt, outputMax, outputMin, outputExpected, 1 where a refusal
--- alerts, and of each account: its place, limit, fixed, perOutput, scale, 0 no hard cap | 1 hard | 2 hard and may clamp
+-- numbers: step; then of each call: how many accounts, expiresAt, outputMax, outputMin, outputExpected, admittedAt, or 0 where
+-- a refusal alerts nobody, and of each account: its place, limit, fixed, perOutput, scale, 0 no hard cap | 1 hard | 2 hard and may clamp
 --
 -- Replies {'reserved', step, then for each call one of}: {'held', outputMax, outputRoom, sums of each account};
--- {'refused', 1 where holds alone are in the way, then of each account: 1 tight, 2 exhausted or 0, 1 where an alert fired, sums};
+-- {'refused', 1 where holds alone are in the way, then of each account: 1 tight, 2 exhausted or 0, and its sums};
 -- {'unopened', index}; {'closed'} where hard caps do not admit now; {'defect'}. Or {'outdated', step} for all.
 -- Invariant: used + held <= limit + granted in every account of a hard cap that it touched.
 local FIRST = 6
@@ -16,7 +16,7 @@ local stop, step, isExpected, isNewest = guard(rows[1], rows[2])
 if stop then return stop end
 if not isNewest then return {'outdated', step - 1} end
 
-local accounts, changed, now = accountsIn(rows), {}, numbers[2]
+local accounts, changed = accountsIn(rows), {}
 local min, max, floor, ceil, huge = math.min, math.max, math.floor, math.ceil, math.huge
 
 -- A call's claims, one column for each fact.
@@ -43,30 +43,30 @@ local function roomOf(i)
   return caps[i] - it.used - it.held
 end
 
-local function refusal(count, alerts)
+local function refusal(count, admittedAt)
   local reply, n = {'refused', 1}, 2
   for i = 1, count do
-    local it, room, tight, fired = accounts[places[i]], roomOf(i), 0, 0
+    local it, room, tight = accounts[places[i]], roomOf(i), 0
     if causes[i] > 0 and outputThatFitsIn(i, room) < outputMin then
       tight = 1
       if outputThatFitsIn(i, room + it.held) < outputMin then
         tight, reply[2] = 2, 0
-        if alerts and it.alerted < 1 then
-          it.alerted, fired, changed[places[i]] = 1, 1, true
+        if admittedAt > 0 and it.alerted < 1 then
+          it.alerted, changed[places[i]] = 1, true
           local key = KEYS[FIRST + places[i] - 1]
-          redis.call('HSET', KEYS[5], key .. '\n1', text(it.used) .. ' ' .. text(caps[i]) .. ' ' .. text(now))
+          redis.call('XADD', KEYS[4], '*', 'x', crossing(key, it, '1', caps[i], KEYS[5]), 't', text(admittedAt))
         end
       end
     end
-    reply[n + 1], reply[n + 2], reply[n + 3] = tight, fired, sums(it)
-    n = n + 3
+    reply[n + 1], reply[n + 2] = tight, sums(it)
+    n = n + 2
   end
   return reply
 end
 
 local holds, h = {KEYS[3]}, 1
 
-local function reserve(count, expiresAt, alerts, at, id, holdText)
+local function reserve(count, expiresAt, admittedAt, at, id, holdText)
   local allowed = outputMax
   for i = 1, count do
     local c = at + (i - 1) * 6
@@ -79,7 +79,7 @@ local function reserve(count, expiresAt, alerts, at, id, holdText)
       allowed = min(allowed, outputThatFitsIn(i, roomOf(i)))
     end
   end
-  if allowed < outputMin then return refusal(count, alerts) end
+  if allowed < outputMin then return refusal(count, admittedAt) end
   local roomiest, amounts = allowed, {}
   if allowed < outputMax then
     roomiest = outputMax
@@ -104,11 +104,11 @@ local function reserve(count, expiresAt, alerts, at, id, holdText)
   return reply
 end
 
-local replies, at, arg = {'reserved', step}, 3, 3
+local replies, at, arg = {'reserved', step}, 2, 3
 while at < #numbers do
-  local count, expiresAt, alerts
-  count, expiresAt, outputMax, outputMin, expected, alerts = unpack(numbers, at, at + 5)
-  replies[#replies + 1] = reserve(count, expiresAt, alerts == 1, at + 6, ARGV[arg], ARGV[arg + 1])
+  local count, expiresAt, admittedAt
+  count, expiresAt, outputMax, outputMin, expected, admittedAt = unpack(numbers, at, at + 5)
+  replies[#replies + 1] = reserve(count, expiresAt, admittedAt, at + 6, ARGV[arg], ARGV[arg + 1])
   at, arg = at + 6 + count * 6, arg + 2
 end
 write(step, accounts, changed, FIRST)

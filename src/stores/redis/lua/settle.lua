@@ -1,14 +1,14 @@
 -- Ends calls: gives their holds back and charges what they used, each once; never refused. domain/admission.ts `settle` and
 -- domain/threshold.ts `crossThreshold`, with the calls' records. The calls are those that ended in one turn of a process.
 --
--- KEYS[3] holds, KEYS[4] stream, KEYS[5] crossed, KEYS[6] jobs, KEYS[7…] the accounts
+-- KEYS[3] holds, KEYS[4] stream, KEYS[5] faces, KEYS[6] jobs, KEYS[7…] the accounts
 -- ARGV[3…] of each call: its id, how its hold begins as the process knows it, the settlement's record, and of each account the
 -- shares that alert (ascending, joined by blanks), joined by semicolons
--- numbers: step; then of each call: how many accounts, endedAt, 1 where a job may stand by it, and of each account: its place,
+-- numbers: step; then of each call: how many accounts, 1 where a job may stand by it, and of each account: its place,
 -- held, used, limit, the least amount that alerts
 --
--- Replies {'settled', step, 1 where the version is another, then for each call one of}: {'ended', id in the stream, how many
--- thresholds were crossed}; {'unknown'} where it had ended; {'changed'} where the hold is another; {'unopened', index}.
+-- Replies {'settled', step, 1 where the version is another, then for each call one of}: {'ended', id in the stream};
+-- {'unknown'} where it had ended; {'changed'} where the hold is another; {'unopened', index}.
 -- The thresholds are judged by the caller's budgets, so only where its version is the newest: else they are left to judge.lua.
 local FIRST = 7
 local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
@@ -17,40 +17,41 @@ if stop then return stop end
 
 local accounts, changed, ended = accountsIn(rows), {}, {}
 
-local function charge(it, held, used, limit, least, shares, place, endedAt)
+local function charge(it, held, used, limit, least, shares, place)
   it.used, it.held, it.calls = it.used + used, it.held - held, it.calls - 1
   if used > held then it.overrun = it.overrun + used - held end
   changed[place] = true
-  if not isNewest or it.alerted >= 1 or it.used < least then return 0 end
-  return cross(KEYS[FIRST + place - 1], it, limit, shares, KEYS[5], endedAt) and 1 or 0
+  if not isNewest or it.alerted >= 1 or it.used < least then return '' end
+  return cross(KEYS[FIRST + place - 1], it, limit, shares, KEYS[5])
 end
 
-local function settle(id, head, record, shares, count, endedAt, hasJob, at)
+local function settle(id, head, record, shares, count, hasJob, at)
   local hold = redis.call('HGET', KEYS[3], id)
   if not hold or ended[id] then return {'unknown'} end
   if string.sub(hold, 1, #head) ~= head then return {'changed'} end
   for i = 1, count do
     if not accounts[numbers[at + (i - 1) * 5]] then return {'unopened', i - 1} end
   end
-  local crossed, from = 0, 1
+  local crossed, from = '', 1
   for i = 1, count do
     local c = at + (i - 1) * 5
     local to = string.find(shares, ';', from, true) or #shares + 1
     local place = numbers[c]
-    crossed = crossed + charge(accounts[place], numbers[c + 1], numbers[c + 2], numbers[c + 3], numbers[c + 4], string.sub(shares, from, to - 1), place, endedAt)
+    crossed = crossed .. charge(accounts[place], numbers[c + 1], numbers[c + 2], numbers[c + 3], numbers[c + 4], string.sub(shares, from, to - 1), place)
     from = to + 1
   end
   ended[id] = true
   if hasJob == 1 then redis.call('HDEL', KEYS[6], id) end
-  return {'ended', redis.call('XADD', KEYS[4], '*', 'e', record), crossed}
+  if crossed ~= '' then return {'ended', redis.call('XADD', KEYS[4], '*', 'e', record, 'x', crossed)} end
+  return {'ended', redis.call('XADD', KEYS[4], '*', 'e', record)}
 end
 
 local replies, at, arg, gone = {'settled', step, isNewest and 0 or 1}, 2, 3, {KEYS[3]}
 while at < #numbers do
   local count = numbers[at]
-  replies[#replies + 1] = settle(ARGV[arg], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], count, numbers[at + 1], numbers[at + 2], at + 3)
+  replies[#replies + 1] = settle(ARGV[arg], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], count, numbers[at + 1], at + 2)
   if ended[ARGV[arg]] then gone[#gone + 1] = ARGV[arg] end
-  at, arg = at + 3 + count * 5, arg + 4
+  at, arg = at + 2 + count * 5, arg + 4
 end
 write(step, accounts, changed, FIRST)
 if #gone > 1 then redis.call('HDEL', unpack(gone)) end

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto'
+import { createNaiveLedger } from '../../../test/engine/naive-ledger.ts'
+import type { Clock, Ledger, OpenState } from '../../engine/ports.ts'
+import { CHANNEL_NAMES, type CountersUnderTest } from '../contract/counting-process.ts'
+import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
+import { AT } from '../contract/sample-records.ts'
+import { connectRedis, type RedisAddress } from './connect-redis.ts'
+import { createKeyNames } from './key-names.ts'
+import { type RedisStore, startRedisCounters } from './open-redis-store.ts'
+import type { Spool } from './spool.ts'
+
+/** Timers are real, and what time it is stands still: the tests say when something happens. */
+const standingClock: Clock = {
+  now: () => AT,
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs)
+    return () => clearTimeout(timer)
+  },
+}
+
+export const noSpool: Spool = { append: () => undefined, left: () => [], clear: () => undefined }
+
+export interface ProcessOptions {
+  readonly prefix: string
+  readonly stream: RecordedStream
+  readonly spool?: Spool
+  readonly onStoreDown?: 'refuse' | 'admit'
+  readonly clock?: Clock
+}
+
+/** A process that counts in that Redis. */
+export async function startCounting(address: RedisAddress, options: ProcessOptions): Promise<RedisStore> {
+  const { prefix, stream, spool = noSpool, onStoreDown = 'refuse', clock = standingClock } = options
+  const [client, drainClient] = await Promise.all([connectRedis(address), connectRedis(address)])
+  const store = await startRedisCounters({
+    client,
+    drainClient,
+    names: createKeyNames(prefix),
+    clock,
+    node: randomBytes(6).toString('hex'),
+    spool,
+    ledger: { openState: () => foldedState(stream) } as Ledger,
+    applier: stream.applier,
+    channelNames: CHANNEL_NAMES,
+    onStoreDown,
+    onAlerts: () => undefined,
+    onTrouble: () => undefined,
+    atTurnEnd: setImmediate,
+  })
+  const close = async () => {
+    await store.close()
+    await Promise.all([client.close(), drainClient.close()])
+  }
+  return { ...store, close }
+}
+
+async function foldedState({ records }: RecordedStream): Promise<OpenState> {
+  const ledger = createNaiveLedger()
+  await ledger.append(records)
+  return ledger.openState()
+}
+
+/** An empty store of its own in that Redis. */
+export async function openRedisUnderTest(address: RedisAddress): Promise<CountersUnderTest> {
+  const prefix = `{bursar-test-${randomBytes(6).toString('hex')}}`
+  const stream = recordStream()
+  const opened: RedisStore[] = []
+  const start = async (): Promise<CountersUnderTest> => {
+    const store = await startCounting(address, { prefix, stream })
+    opened.push(store)
+    return {
+      ...store,
+      records: async () => {
+        await store.ledger.openState()
+        return [...stream.records]
+      },
+      reopen: start,
+      second: start,
+      close: async () => {
+        await Promise.all(opened.map(({ close }) => close()))
+      },
+    }
+  }
+  return start()
+}
