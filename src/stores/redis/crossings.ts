@@ -1,8 +1,6 @@
-import { type Alert, alertOf } from '../../domain/alert.ts'
-import { type AccountKey, toAccountKey, toBudgetId } from '../../domain/ids.ts'
-import type { EpochMs } from '../../domain/instant.ts'
+import { type AccountKey, toBudgetId } from '../../domain/ids.ts'
 import type { Clock } from '../../engine/ports.ts'
-import { fromFace, partsOf, sharesOf, toAccount } from './account-row.ts'
+import { partsOf, sharesOf } from './account-row.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { KeyNames } from './key-names.ts'
 import { SCRIPTS } from './script.ts'
@@ -13,7 +11,6 @@ export interface CrossingsDeps {
   readonly names: KeyNames
   readonly catalog: RedisCatalog
   readonly clock: Clock
-  readonly channelNames: readonly string[]
 }
 
 /**
@@ -49,22 +46,5 @@ export class Crossings {
       version,
     })
     if (kind === 'judged') for (const { account } of accounts) this.#unjudged.delete(account)
-  }
-
-  /** The alerts of such facts: a line each, of the share, used, the limit, and what the account is. */
-  async alertsOf(lines: string, at: EpochMs): Promise<readonly Alert[]> {
-    const alerts: Alert[] = []
-    for (const line of lines.split('\n').slice(0, -1)) alerts.push(...(await this.#alertOf(line, at)))
-    return alerts
-  }
-
-  async #alertOf(line: string, at: EpochMs): Promise<readonly Alert[]> {
-    const [, share, used, limit, json = ''] = /^(\S+) (\d+) (\d+) (.*)$/.exec(line) ?? []
-    const { budget: id, each, period } = fromFace(json)
-    const budget = await this.#deps.catalog.budget(id)
-    if (budget === undefined) return []
-    const key = toAccountKey(id, each, period.startsAt)
-    const crossing = { account: key, threshold: Number(share), used: Number(used), limit: Number(limit) }
-    return [alertOf(toAccount({ key, budget, each, period }, undefined), crossing, at, this.#deps.channelNames)]
   }
 }

@@ -1,12 +1,13 @@
-import type { CallId } from '../../domain/ids.ts'
+import type { Budget } from '../../domain/budget.ts'
+import type { BudgetId, CallId } from '../../domain/ids.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { Failure } from '../../engine/failure.ts'
-import type { Clock } from '../../engine/ports.ts'
+import type { Clock, OpenState } from '../../engine/ports.ts'
 import type { StreamApplier, StreamPosition } from '../stream-applier.ts'
 import type { KeyNames } from './key-names.ts'
-import type { RedisClient } from './redis-client.ts'
+import type { RedisClient, RedisReply } from './redis-client.ts'
 import { READ } from './script.ts'
-import { type AlertsOf, fromEntry, idOfEntry } from './stream-entry.ts'
+import { fromEntry, idOfEntry } from './stream-entry.ts'
 import type { Turn } from './turn.ts'
 
 export interface DrainDeps {
@@ -17,7 +18,9 @@ export interface DrainDeps {
   readonly applier: StreamApplier
   /** One process drains at a time; where two do, the ledger lets one of them apply each batch. */
   readonly turn: Turn
-  readonly alertsOf: AlertsOf
+  /** What the ledger has, as far as it is. */
+  readonly openState: () => Promise<Pick<OpenState, 'budgets'>>
+  readonly channelNames: readonly string[]
   readonly onAlerts: () => void
   readonly onTrouble: (message: string) => void
 }
@@ -114,14 +117,27 @@ export class Drain {
     const id = idOfEntry(rows.at(-1))
     if (id === undefined) return false
     const next = { epoch, id }
-    const records: LedgerRecord[] = []
-    for (const row of rows) records.push(...(await fromEntry(row, this.#deps.alertsOf)))
-    const alerts = await applier.apply({ records, from, next })
+    const alerts = await applier.apply({ records: await this.#recordsOf(rows), from, next })
     this.#position = alerts === undefined ? undefined : next
     if (alerts === undefined) return true
     if (alerts > 0) onAlerts()
     await client.call('HSET', names.about, 'drained', next.id)
     await client.call('XTRIM', names.stream, 'MINID', next.id)
     return true
+  }
+
+  /** An alert says what its budget was at its place in the stream: as the ledger has it, or as it was revised since. */
+  async #recordsOf(rows: readonly RedisReply[]): Promise<readonly LedgerRecord[]> {
+    const records: LedgerRecord[] = []
+    const revised = new Map<BudgetId, Budget>()
+    const budgetOf = async (id: BudgetId): Promise<Budget | undefined> =>
+      revised.get(id) ?? (await this.#deps.openState()).budgets.find((budget) => budget.id === id)
+    for (const row of rows) {
+      for (const record of await fromEntry(row, { budgetOf, channelNames: this.#deps.channelNames })) {
+        if (record.kind === 'revised') revised.set(record.budget.id, record.budget)
+        records.push(record)
+      }
+    }
+    return records
   }
 }

@@ -117,7 +117,8 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
     turn,
     onAlerts,
     onTrouble,
-    alertsOf: (lines, at) => crossings.alertsOf(lines, at),
+    channelNames,
+    openState: options.ledger.openState,
   })
   const openState = async () => {
     await drain.catchUp('start')
@@ -137,7 +138,7 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
   })
   const catalog = new RedisCatalog({ session, names, unconfirmed })
   const accounts = new RedisAccounts({ session, names, catalog })
-  const crossings = new Crossings({ session, names, catalog, clock, channelNames })
+  const crossings = new Crossings({ session, names, catalog, clock })
   const reservations = new Reservations({ session, names, atTurnEnd })
   const settlements = new Settlements({ session, names, crossings, atTurnEnd })
   const known: Recount['known'] = (calls) => drain.known(calls)

@@ -1,8 +1,7 @@
-import type { Alert } from '../../domain/alert.ts'
 import { toCallId } from '../../domain/ids.ts'
-import type { EpochMs } from '../../domain/instant.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { textOfRecord, recordOfText } from '../sqlite/record-line.ts'
+import { type AlertFacts, alertsOfCrossings } from './crossing-alerts.ts'
 import { toHold } from './hold-text.ts'
 import type { RedisReply } from './redis-client.ts'
 
@@ -11,15 +10,12 @@ export function toEntryText(record: LedgerRecord): string {
   return textOfRecord(record)
 }
 
-/** Makes the alerts of crossings that stand in the stream. */
-export type AlertsOf = (lines: string, at: EpochMs) => Promise<readonly Alert[]>
-
 /** @throws Failure store_unavailable where a newer Bursar wrote it */
-export async function fromEntry(entry: RedisReply, alertsOf: AlertsOf): Promise<readonly LedgerRecord[]> {
+export async function fromEntry(entry: RedisReply, facts: AlertFacts): Promise<readonly LedgerRecord[]> {
   const fields = new Map<string, string>()
   const [, values]: readonly RedisReply[] = Array.isArray(entry) ? entry : []
   if (Array.isArray(values)) for (let i = 0; i < values.length; i += 2) fields.set(String(values[i]), String(values[i + 1]))
-  return recordsOf(fields, alertsOf)
+  return recordsOf(fields, facts)
 }
 
 /** Where the entry stands. */
@@ -31,17 +27,17 @@ export function idOfEntry(entry: RedisReply | undefined): string | undefined {
  * What the scripts write: `h` a hold; `e` a settlement, with the crossings `x` of what it crossed; `x` alone what was crossed
  * otherwise, at the instant `t`; `r` a raised call, `o` its output, `c` its cost, `m` its amounts; `l` any other record's text.
  */
-async function recordsOf(fields: ReadonlyMap<string, string>, alertsOf: AlertsOf): Promise<readonly LedgerRecord[]> {
+async function recordsOf(fields: ReadonlyMap<string, string>, facts: AlertFacts): Promise<readonly LedgerRecord[]> {
   const field = (name: string) => fields.get(name) ?? ''
   if (fields.has('h')) return [{ kind: 'held', hold: toHold(field('h')) }]
-  if (fields.has('e')) return [await endedOf(recordOfText(field('e')), field('x'), alertsOf)]
-  if (fields.has('x')) return (await alertsOf(field('x'), Number(field('t')))).map((alert) => ({ kind: 'alerted', alert }))
+  if (fields.has('e')) return [await endedOf(recordOfText(field('e')), field('x'), facts)]
+  if (fields.has('x')) return (await alertsOfCrossings(field('x'), Number(field('t')), facts)).map((alert) => ({ kind: 'alerted', alert }))
   if (!fields.has('r')) return [recordOfText(field('l'))]
   const amounts = field('m') === '' ? [] : field('m').split(',').map(Number)
   return [{ kind: 'raised', call: toCallId(field('r')), output: Number(field('o')), costNanoUsd: Number(field('c')), amounts }]
 }
 
-async function endedOf(record: LedgerRecord, crossings: string, alertsOf: AlertsOf): Promise<LedgerRecord> {
+async function endedOf(record: LedgerRecord, crossings: string, facts: AlertFacts): Promise<LedgerRecord> {
   if (crossings === '' || record.kind !== 'ended') return record
-  return { ...record, alerts: await alertsOf(crossings, record.settlement.endedAt) }
+  return { ...record, alerts: await alertsOfCrossings(crossings, record.settlement.endedAt, facts) }
 }
