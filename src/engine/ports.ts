@@ -282,6 +282,17 @@ export interface Ledger {
   readonly sums: () => Promise<readonly AccountSums[]>
 }
 
+/** How long the ledger keeps its calls. */
+export interface Retention {
+  /**
+   * Drops the calls that ended on UTC days before that instant's day. What they add up to stays: in their accounts, in closes and
+   * in reports, which from there on are exact to the hour, or to the UTC day where several attributes are asked for at once.
+   * @returns how many it dropped
+   * @throws Failure store_unavailable: then some of them are there still, and every sum is right
+   */
+  readonly dropCallsBefore: (instant: EpochMs) => Promise<number>
+}
+
 /** Brings one alert to one place. */
 export interface Channel {
   readonly name: string

@@ -10,7 +10,7 @@ import { ledgerPath } from './database.ts'
 import { openJournal } from './journal.ts'
 import { createLedgerReader } from './ledger-reader.ts'
 import { startLedgerWriter } from './ledger-writer.ts'
-import { openLedger } from './open-ledger.ts'
+import { catchUp, openLedger } from './open-ledger.ts'
 import { migrate } from './schema.ts'
 import { journalDir, segmentNumbers } from './segment.ts'
 import { useDirectory } from './test-directory.ts'
@@ -96,7 +96,7 @@ test('a ledger thread that crashes is started again, and nothing is lost or take
   const onTrouble = (message: string) => told.push(message)
   const writer = await startLedgerWriter({ dataDir, onAlerts: () => undefined, onTrouble })
   const journal = openJournal({ dataDir, durability: 'process', start: writer.start, clock: systemClock, onGrown: writer.grown, onTrouble })
-  const ledger = createLedgerReader({ dataDir, journal, writer })
+  const ledger = createLedgerReader(dataDir, () => catchUp(journal, writer))
   await journal.append([opened('global'), ...called('call-0', { charges: { global: 1 } })])
   for (let round = 1; round <= 3; round++) {
     void journal.append(Array.from({ length: 500 }, (_, i) => called(`call-${round}-${i}`, { charges: { global: 1 } })).flat())

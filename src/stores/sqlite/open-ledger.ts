@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import { Failure } from '../../engine/failure.ts'
 import type { Clock, Journal, Ledger } from '../../engine/ports.ts'
 import { systemClock } from '../../engine/system-clock.ts'
 import { lockDataDir } from './data-dir-lock.ts'
@@ -42,7 +43,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
     const started = await startLedgerWriter({ dataDir, onAlerts, onTrouble })
     writer = started
     const journal = openJournal({ dataDir, durability, start: started.start, clock, onGrown: started.grown, onTrouble })
-    const reader = createLedgerReader({ dataDir, journal, writer: started })
+    const reader = createLedgerReader(dataDir, () => catchUp(journal, started))
     let closing: Promise<void> | undefined
     return { journal, ledger: reader, close: () => (closing ??= close({ journal, reader, writer: started, unlock })) }
   } catch (error) {
@@ -50,6 +51,13 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
     unlock()
     throw error
   }
+}
+
+/** Every record that was appended before a question is in its answer, or there is none. */
+export async function catchUp(journal: FileJournal, writer: LedgerWriter): Promise<void> {
+  await journal.flush()
+  if (journal.hasBacklog()) throw new Failure('store_unavailable', journal.trouble() ?? 'records wait for the disk')
+  await writer.catchUp(journal.end())
 }
 
 function createDirectories(dataDir: string): void {

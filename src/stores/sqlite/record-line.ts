@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { Failure } from '../../engine/failure.ts'
-import { packEnded, packHeld, unpack } from './packed-record.ts'
+import { packEnded, packHeld, unpack } from '../ledger/packed-record.ts'
 
 /**
  * One line of the journal: the CRC-32 of the record's text in eight hex digits, a space, the text, a newline. The text is the

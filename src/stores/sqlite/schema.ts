@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { Failure } from '../../engine/failure.ts'
-import { integer } from './row.ts'
+import { integer } from '../ledger/row.ts'
 
 /**
  * The ledger's tables. Amounts are safe integers in the unit of their account, instants are UTC epoch milliseconds, an
@@ -213,7 +213,49 @@ CREATE VIEW calls AS
   SELECT ended_calls.*, ${CALLER_COLUMNS}, nullif(price, '') AS price FROM ended_calls JOIN callers ON callers.id = ended_calls.caller;
 `
 
-const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS, CALLERS]
+const MEASURES = 'calls, estimated_calls, input, cached_input, cache_write, output, reasoning, cost_nano_usd'
+
+/** Reports over months read a row a day for each value, not one an hour. */
+const ATTRIBUTE_DAYS = `
+CREATE TABLE rollup_attribute_day (
+  attribute TEXT NOT NULL, -- as in rollup_hour
+  day INTEGER NOT NULL,
+  value TEXT NOT NULL,
+  calls INTEGER NOT NULL,
+  estimated_calls INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cached_input INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  cost_nano_usd INTEGER NOT NULL,
+  PRIMARY KEY (attribute, day, value)
+) STRICT, WITHOUT ROWID;
+INSERT INTO rollup_attribute_day (attribute, day, value, ${MEASURES})
+  SELECT attribute, hour / 86400000 * 86400000, value, ${MEASURES.split(', ')
+    .map((name) => `sum(${name})`)
+    .join(', ')}
+  FROM rollup_hour GROUP BY 1, 2, 3;
+`
+
+/** A place in a stream of records, where that is the journal; and calls that are dropped when they are old enough. */
+const STREAM_AND_RETENTION = `
+CREATE TABLE stream (epoch TEXT NOT NULL, id TEXT NOT NULL) STRICT; -- one row
+INSERT INTO stream VALUES ('', '0-0');
+
+INSERT INTO meta (name, value) VALUES ('kept_from', 0);
+ALTER TABLE accounts ADD COLUMN dropped_used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE accounts ADD COLUMN dropped_overrun INTEGER NOT NULL DEFAULT 0;
+DROP TRIGGER ended_calls_no_DELETE;
+CREATE TRIGGER ended_calls_no_DELETE BEFORE DELETE ON ended_calls
+  WHEN old.ended_at >= (SELECT value FROM meta WHERE name = 'kept_from')
+  BEGIN SELECT raise(ABORT, 'ended_calls are never changed'); END;
+CREATE VIEW charged AS
+  SELECT ended_at, json_extract(charge.value, '$[0]') AS account, json_extract(charge.value, '$[1]') AS used,
+    json_extract(charge.value, '$[2]') AS overrun FROM ended_calls, json_each(ended_calls.charges) AS charge;
+`
+
+const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS, CALLERS, ATTRIBUTE_DAYS, STREAM_AND_RETENTION]
 
 function immutable(table: string): string {
   const trigger = (verb: string) =>
@@ -228,14 +270,20 @@ function immutable(table: string): string {
  * @throws Failure store_unavailable where a newer Bursar wrote the database
  */
 export function migrate(db: DatabaseSync, path: string, to = MIGRATIONS.length): void {
+  while (versionOf(db, path) < to) {
+    db.exec('BEGIN IMMEDIATE')
+    // Another process may have taken the step since.
+    const version = versionOf(db, path)
+    if (version < to) db.exec(`${MIGRATIONS[version]}; PRAGMA user_version = ${version + 1}`)
+    db.exec('COMMIT')
+  }
+}
+
+function versionOf(db: DatabaseSync, path: string): number {
   const version = integer(db.prepare('PRAGMA user_version').get() ?? {}, 'user_version')
-  if (version > MIGRATIONS.length) {
-    throw new Failure(
-      'store_unavailable',
-      `${path} was written by a newer Bursar (schema ${version}; this one knows up to ${MIGRATIONS.length}): start that version, or restore the backup from before the update`,
-    )
-  }
-  for (const [i, step] of MIGRATIONS.slice(version, to).entries()) {
-    db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${version + i + 1}; COMMIT`)
-  }
+  if (version <= MIGRATIONS.length) return version
+  throw new Failure(
+    'store_unavailable',
+    `${path} was written by a newer Bursar (schema ${version}; this one knows up to ${MIGRATIONS.length}): start that version, or restore the backup from before the update`,
+  )
 }

@@ -1,58 +1,67 @@
 import type { Alert } from '../../domain/alert.ts'
 import type { Budget } from '../../domain/budget.ts'
-import type { OpenHold } from '../../domain/call.ts'
 import { assert } from '../../domain/defect.ts'
 import { type AccountKey, toAccountKey, toBudgetId } from '../../domain/ids.ts'
 import { PERIOD_KINDS, type Period } from '../../domain/period.ts'
 import type { AccountSums, AuditEntry, KeyRow } from '../../domain/record.ts'
 import type { AlertStatus, ChainedClose, DeliveryStatus, DueDelivery, OpenAccount, OpenState } from '../../engine/ports.ts'
 import type { CloseContent } from './close-chain.ts'
-import type { Database } from './database.ts'
+import { toHold } from './open-calls.ts'
 import { fromJson, hasFields, integer, real, type Row, text } from './row.ts'
+import { query, type Steps } from './statement.ts'
 
 const isBudget = hasFields<Budget>('id', 'unit', 'limit', 'period')
-const isHold = hasFields<OpenHold>('call', 'charges', 'expiresAt')
 const isKey = hasFields<KeyRow>('id', 'hash', 'attributes')
 const isAlert = hasFields<Alert>('id', 'account', 'threshold', 'channels')
 /** True for what a row of closes holds. */
 export const isCloseContent = hasFields<CloseContent>('account', 'used', 'period', 'calls')
 
 /** What is open: the budgets and keys, the accounts without a close, the calls in flight, each oldest first. */
-export function openState(db: Database): OpenState {
+export function* openState(): Steps<OpenState> {
+  const budgets = yield* query('SELECT record FROM budgets ORDER BY position')
+  const accounts = yield* query('SELECT * FROM accounts WHERE closed_at IS NULL ORDER BY id')
+  const holds = yield* query('SELECT record, expires_at FROM holds ORDER BY position')
+  const keys = yield* query('SELECT record FROM keys ORDER BY position')
   return {
-    budgets: db.all('SELECT record FROM budgets ORDER BY position').map((row) => fromJson(text(row, 'record'), isBudget)),
-    accounts: db.all('SELECT * FROM accounts WHERE closed_at IS NULL ORDER BY id').map(toOpenAccount),
-    holds: db.all('SELECT record, expires_at FROM holds ORDER BY position').map((row) => ({
-      ...fromJson(text(row, 'record'), isHold),
-      expiresAt: integer(row, 'expires_at'),
-    })),
-    keys: db.all('SELECT record FROM keys ORDER BY position').map((row) => fromJson(text(row, 'record'), isKey)),
+    budgets: budgets.map((row) => fromJson(text(row, 'record'), isBudget)),
+    accounts: accounts.map(toOpenAccount),
+    holds: holds.map(toHold),
+    keys: keys.map((row) => fromJson(text(row, 'record'), isKey)),
   }
 }
 
 /** Newest first. */
-export function closes(db: Database, query: { readonly budget?: string; readonly limit: number }): readonly ChainedClose[] {
-  const where = query.budget === undefined ? '' : 'WHERE budget = ? '
-  const values = query.budget === undefined ? [query.limit] : [query.budget, query.limit]
-  return db.all(`SELECT content, hash FROM closes ${where}ORDER BY position DESC LIMIT ?`, ...values).map((row) => ({
-    ...fromJson(text(row, 'content'), isCloseContent),
-    hash: text(row, 'hash'),
-  }))
+export function* closes({ budget, limit }: { readonly budget?: string; readonly limit: number }): Steps<readonly ChainedClose[]> {
+  const where = budget === undefined ? '' : 'WHERE budget = ? '
+  const values = budget === undefined ? [limit] : [budget, limit]
+  const rows = yield* query(`SELECT content, hash FROM closes ${where}ORDER BY position DESC LIMIT ?`, ...values)
+  return rows.map((row) => ({ ...fromJson(text(row, 'content'), isCloseContent), hash: text(row, 'hash') }))
 }
+
+const LAST_ALERTS = 'SELECT * FROM alerts ORDER BY position DESC LIMIT ?'
 
 /** Newest first. */
-export function alerts(db: Database, limit: number): readonly AlertStatus[] {
-  return db.all('SELECT id, record FROM alerts ORDER BY position DESC LIMIT ?', limit).map((row) => ({
+export function* alerts(limit: number): Steps<readonly AlertStatus[]> {
+  const rows = yield* query(LAST_ALERTS, limit)
+  const deliveries = Map.groupBy(
+    yield* query(
+      `SELECT deliveries.* FROM deliveries JOIN (${LAST_ALERTS}) AS latest ON latest.id = deliveries.alert ORDER BY channel`,
+      limit,
+    ),
+    (row) => text(row, 'alert'),
+  )
+  return rows.map((row) => ({
     alert: fromJson(text(row, 'record'), isAlert),
-    deliveries: db.all('SELECT * FROM deliveries WHERE alert = ? ORDER BY channel', text(row, 'id')).map(toDelivery),
+    deliveries: (deliveries.get(text(row, 'id')) ?? []).map(toDelivery),
   }))
 }
 
+const DUE = `SELECT record, channel, attempts FROM deliveries JOIN alerts ON alerts.id = deliveries.alert
+  WHERE state = 'pending' AND next_at <= ? ORDER BY next_at, alerts.position, channel LIMIT ?`
+
 /** Oldest first. */
-export function dueDeliveries(db: Database, at: number, limit: number): readonly DueDelivery[] {
-  const sql = `SELECT record, channel, attempts FROM deliveries JOIN alerts ON alerts.id = deliveries.alert
-    WHERE state = 'pending' AND next_at <= ? ORDER BY next_at, alerts.position, channel LIMIT ?`
-  return db.all(sql, at, limit).map((row) => ({
+export function* dueDeliveries(at: number, limit: number): Steps<readonly DueDelivery[]> {
+  return (yield* query(DUE, at, limit)).map((row) => ({
     alert: fromJson(text(row, 'record'), isAlert),
     channel: text(row, 'channel'),
     attempts: integer(row, 'attempts'),
@@ -60,8 +69,8 @@ export function dueDeliveries(db: Database, at: number, limit: number): readonly
 }
 
 /** Newest first. */
-export function audit(db: Database, limit: number): readonly AuditEntry[] {
-  return db.all('SELECT * FROM audit ORDER BY position DESC LIMIT ?', limit).map((row) => ({
+export function* audit(limit: number): Steps<readonly AuditEntry[]> {
+  return (yield* query('SELECT * FROM audit ORDER BY position DESC LIMIT ?', limit)).map((row) => ({
     id: text(row, 'id'),
     at: integer(row, 'at'),
     actor: text(row, 'actor'),
@@ -73,16 +82,15 @@ export function audit(db: Database, limit: number): readonly AuditEntry[] {
   }))
 }
 
-/** What every call charged to every account, added up from the calls; beyond is what went over the holds. */
-const CHARGED = `SELECT json_extract(charge.value, '$[0]') AS id, sum(json_extract(charge.value, '$[1]')) AS used,
-  sum(json_extract(charge.value, '$[2]')) AS overrun FROM calls, json_each(calls.charges) AS charge GROUP BY 1`
+/** What an account has by the calls, those that were dropped included, next to what its own row says. */
+const ACCOUNT_SUMS = `SELECT accounts.budget, accounts.each_value, accounts.starts_at, accounts.used AS row_used, accounts.overrun AS row_overrun,
+  coalesce(by_calls.used, 0) + accounts.dropped_used AS used, coalesce(by_calls.overrun, 0) + accounts.dropped_overrun AS overrun
+  FROM accounts LEFT JOIN (SELECT account, sum(used) AS used, sum(overrun) AS overrun FROM charged GROUP BY account) AS by_calls
+  ON by_calls.account = accounts.id ORDER BY accounts.id`
 
 /** All accounts that were ever opened, each with what the calls say it has, and what its own row says. */
-export function accountSums(db: Database): readonly (AccountSums & { readonly row: Omit<AccountSums, 'account'> })[] {
-  const sql = `SELECT accounts.budget, accounts.each_value, accounts.starts_at, accounts.used AS row_used, accounts.overrun AS row_overrun,
-    coalesce(charged.used, 0) AS used, coalesce(charged.overrun, 0) AS overrun
-    FROM accounts LEFT JOIN (${CHARGED}) AS charged ON charged.id = accounts.id ORDER BY accounts.id`
-  return db.all(sql).map((row) => ({
+export function* accountSums(): Steps<readonly (AccountSums & { readonly row: Omit<AccountSums, 'account'> })[]> {
+  return (yield* query(ACCOUNT_SUMS)).map((row) => ({
     account: toKey(row),
     used: integer(row, 'used'),
     overrun: integer(row, 'overrun'),

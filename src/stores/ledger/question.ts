@@ -12,21 +12,19 @@ import type {
   UsageRow,
 } from '../../engine/ports.ts'
 
-/** What can be asked of the ledger. */
-export type Question =
-  | { readonly kind: 'openState' }
-  | { readonly kind: 'differences' }
-  | { readonly kind: 'sums' }
-  | { readonly kind: 'bounds'; readonly from: EpochMs }
-  | { readonly kind: 'unpriced'; readonly from: EpochMs }
-  | { readonly kind: 'usage'; readonly query: UsageQuery }
-  | { readonly kind: 'closes'; readonly query: { readonly budget?: string; readonly limit: number } }
-  | { readonly kind: 'alerts'; readonly limit: number }
-  | { readonly kind: 'audit'; readonly limit: number }
-  | { readonly kind: 'dueDeliveries'; readonly at: EpochMs; readonly limit: number }
-
-/** The question of that kind. */
-export type QuestionOf<K extends Question['kind']> = Extract<Question, { readonly kind: K }>
+/** What can be asked of the ledger, and what about. */
+export interface Questions {
+  readonly openState: null
+  readonly differences: null
+  readonly sums: null
+  readonly bounds: EpochMs
+  readonly unpriced: EpochMs
+  readonly usage: UsageQuery
+  readonly closes: { readonly budget?: string; readonly limit: number }
+  readonly alerts: { readonly limit: number }
+  readonly audit: { readonly limit: number }
+  readonly dueDeliveries: { readonly at: EpochMs; readonly limit: number }
+}
 
 /** What comes back, by the kind of the question. */
 export interface Answers {
@@ -41,3 +39,8 @@ export interface Answers {
   readonly audit: readonly AuditEntry[]
   readonly dueDeliveries: readonly DueDelivery[]
 }
+
+export type Kind = keyof Questions
+
+/** A question of one of these kinds. */
+export type Question<K extends Kind = Kind> = { [P in K]: { readonly kind: P; readonly about: Questions[P] } }[K]

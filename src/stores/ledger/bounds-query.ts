@@ -1,27 +1,26 @@
 import type { EpochMs } from '../../domain/instant.ts'
 import type { BoundReport } from '../../engine/ports.ts'
-import type { Database } from './database.ts'
+import { DAY_MS } from './rollups.ts'
 import { integer, text } from './row.ts'
-
-const DAY_MS = 86_400_000
+import { query, type Steps } from './statement.ts'
 
 const BOUNDS = `
 SELECT ended_at / ${DAY_MS} * ${DAY_MS} AS day, provider, model, count(*) AS calls,
-  sum(input + output > held_input + held_output) AS passed,
-  max(0, max(input + output - held_input - held_output)) AS worst_excess,
+  count(*) FILTER (WHERE input + output > held_input + held_output) AS passed,
+  max(input + output - held_input - held_output) AS worst_excess,
   sum(spared) AS spared, sum(held_input + held_output) AS held, sum(input + output) AS used
 FROM calls WHERE ended_at >= ? AND usage_kind = 'reported' AND held_input >= 0
 GROUP BY 1, 2, 3 ORDER BY 1 DESC, used DESC, 2, 3`
 
 /** How calls that ended at `from` or later kept to their bounds. */
-export function bounds(db: Database, from: EpochMs): readonly BoundReport[] {
-  return db.all(BOUNDS, from).map((row) => ({
+export function* bounds(from: EpochMs): Steps<readonly BoundReport[]> {
+  return (yield* query(BOUNDS, from)).map((row) => ({
     day: integer(row, 'day'),
     provider: text(row, 'provider'),
     model: text(row, 'model'),
     calls: integer(row, 'calls'),
     passed: integer(row, 'passed'),
-    worstExcess: integer(row, 'worst_excess'),
+    worstExcess: Math.max(0, integer(row, 'worst_excess')),
     spared: integer(row, 'spared'),
     held: integer(row, 'held'),
     used: integer(row, 'used'),

@@ -1,8 +1,7 @@
-import type { SQLOutputValue } from 'node:sqlite'
 import { assert } from '../../domain/defect.ts'
 
-/** A row as `node:sqlite` returns it. */
-export type Row = Readonly<Record<string, SQLOutputValue>>
+/** A row as a database driver returns it. */
+export type Row = Readonly<Record<string, unknown>>
 
 /** @throws Defect where the column is no safe integer */
 export function integer(row: Row, column: string): number {

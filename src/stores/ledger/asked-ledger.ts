@@ -1,0 +1,25 @@
+import type { Ledger } from '../../engine/ports.ts'
+import type { Answers, Kind, Question } from './question.ts'
+
+/** Puts a question to wherever the tables are. */
+export type Ask = <K extends Kind>(question: Question<K>) => Promise<Answers[K]>
+
+/**
+ * A ledger that answers by two ways, so that a long report delays no alert.
+ * @param quick for what is asked often and answered at once
+ * @param reports for what may take long
+ */
+export function askedLedger(quick: Ask, reports: Ask): Ledger {
+  return {
+    openState: () => quick<'openState'>({ kind: 'openState', about: null }),
+    closes: (about) => quick<'closes'>({ kind: 'closes', about }),
+    alerts: (about) => quick<'alerts'>({ kind: 'alerts', about }),
+    audit: (about) => quick<'audit'>({ kind: 'audit', about }),
+    dueDeliveries: (at, limit) => quick<'dueDeliveries'>({ kind: 'dueDeliveries', about: { at, limit } }),
+    usage: (about) => reports<'usage'>({ kind: 'usage', about }),
+    differences: () => reports<'differences'>({ kind: 'differences', about: null }),
+    bounds: (about) => reports<'bounds'>({ kind: 'bounds', about }),
+    unpriced: (about) => reports<'unpriced'>({ kind: 'unpriced', about }),
+    sums: () => reports<'sums'>({ kind: 'sums', about: null }),
+  }
+}

@@ -1,0 +1,165 @@
+import type { Settlement } from '../../domain/call.ts'
+import type { CallId } from '../../domain/ids.ts'
+import type { AuditEntry, LedgerRecord } from '../../domain/record.ts'
+import { AccountChanges, openAccounts } from './account-changes.ts'
+import { AccountIds } from './account-ids.ts'
+import { AlertChanges } from './alert-changes.ts'
+import { ADD_CALLS, type ChargeRow, toCallRow } from './call-row.ts'
+import { Callers } from './callers.ts'
+import type { Dialect } from './dialect.ts'
+import { type End, isInFlight, OpenCalls } from './open-calls.ts'
+import { Rollups, type RollupStatements, rollupStatements } from './rollups.ts'
+import { text } from './row.ts'
+import { bulk, insert, type Steps } from './statement.ts'
+
+const ADD_AUDIT = insert(
+  'audit',
+  { id: 'text', at: 'integer', actor: 'text', action: 'text', target: 'text', reason: 'text', before: 'text', after: 'text' },
+  'ON CONFLICT DO NOTHING',
+)
+const PUT = 'ON CONFLICT (id) DO UPDATE SET record = excluded.record'
+const PUT_BUDGETS = insert('budgets', { id: 'text', record: 'text' }, PUT)
+const PUT_KEYS = insert('keys', { id: 'text', record: 'text' }, PUT)
+
+/** What a batch changes beside the calls in flight. */
+interface Changes {
+  readonly accounts: AccountChanges
+  readonly alerts: AlertChanges
+  readonly rollups: Rollups
+  readonly budgets: Map<string, string>
+  readonly keys: Map<string, string>
+  readonly audit: AuditEntry[]
+}
+
+/** A call that a batch ends, with what it charges. */
+interface ChargedEnd extends End {
+  readonly charges: readonly ChargeRow[]
+}
+
+/**
+ * Applies records to the ledger's tables, within a transaction of the caller's. Each batch is read, worked out in memory from its
+ * first record to its last, and written with a statement for each table: so what a call costs does not depend on the distance
+ * to the database.
+ */
+export class BatchApplier {
+  readonly #ids = new AccountIds()
+  readonly #callers: Callers
+  readonly #dialect: Dialect
+  readonly #rollups: RollupStatements
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect
+    this.#callers = new Callers(dialect)
+    this.#rollups = rollupStatements(dialect)
+  }
+
+  /** @returns how many alerts are new */
+  *apply(records: readonly LedgerRecord[]): Steps<number> {
+    yield* openAccounts(records.filter((record) => record.kind === 'opened'))
+    const calls = yield* OpenCalls.follow(records)
+    yield* this.#ids.learn(accountsOf(records, calls))
+    const ends = new Map([...calls.ends].map(([settlement, end]) => [settlement, this.#charged(end, settlement)]))
+    const added = yield* this.#addCalls([...ends.values()])
+    const closes = records.flatMap((record) => (record.kind === 'closed' ? [record.close] : []))
+    const changes: Changes = {
+      accounts: yield* AccountChanges.begin(this.#ids, closes),
+      alerts: new AlertChanges(),
+      rollups: new Rollups(),
+      budgets: new Map(),
+      keys: new Map(),
+      audit: [],
+    }
+    for (const record of records) {
+      if (record.kind === 'ended') applyEnd(record, ends.get(record.settlement), { added, changes })
+      else if (!isInFlight(record)) applySeldom(record, changes)
+    }
+    yield* calls.write()
+    return yield* this.#write(changes)
+  }
+
+  /** After a transaction that was rolled back. */
+  forget(): void {
+    this.#ids.forget()
+    this.#callers.forget()
+    this.#dialect.forget()
+  }
+
+  #charged(end: End, { amounts }: Settlement): ChargedEnd {
+    const charges = end.hold.charges.map(({ account, amount: held }, i): ChargeRow => {
+      const amount = amounts[i] ?? 0
+      return [this.#ids.of(account), amount, Math.max(0, amount - held)]
+    })
+    return { ...end, charges }
+  }
+
+  /** @returns those that were not there already */
+  *#addCalls(ends: readonly ChargedEnd[]): Steps<Set<string>> {
+    yield* this.#dialect.makeRoom(ends.map(({ hold }) => hold.call.admittedAt))
+    yield* this.#callers.learn(ends.map(({ hold }) => hold.call))
+    const rows = yield* bulk(
+      ADD_CALLS,
+      ends.map((end) => toCallRow(end, this.#callers.idOf(end.hold.call), end.charges)),
+    )
+    return new Set(rows.map((row) => text(row, 'id')))
+  }
+
+  *#write({ accounts, alerts, rollups, budgets, keys, audit }: Changes): Steps<number> {
+    yield* accounts.write()
+    yield* rollups.write(this.#rollups)
+    yield* bulk(PUT_BUDGETS, [...budgets])
+    yield* bulk(PUT_KEYS, [...keys])
+    const entries = audit.map(({ id, at, actor, action, target, reason, before, after }) => {
+      return [id, at, actor, action, target, reason, before, after]
+    })
+    yield* bulk(ADD_AUDIT, entries)
+    return yield* alerts.write()
+  }
+}
+
+function* accountsOf(records: readonly LedgerRecord[], calls: OpenCalls) {
+  for (const { hold } of calls.ends.values()) for (const { account } of hold.charges) yield account
+  for (const record of records) {
+    if (record.kind === 'cut') yield record.account
+    if (record.kind === 'closed') yield record.close.account
+  }
+}
+
+/** @param end undefined where the call ended before, as it is where another record of its end was applied */
+function applyEnd(
+  { settlement, alerts }: Extract<LedgerRecord, { kind: 'ended' }>,
+  end: ChargedEnd | undefined,
+  { added, changes }: { readonly added: Set<string>; readonly changes: Changes },
+): void {
+  const call: CallId = settlement.call
+  if (end === undefined || !added.delete(call)) return
+  changes.accounts.charge(end.charges)
+  changes.rollups.add(end.ended)
+  changes.alerts.add(alerts)
+}
+
+type Seldom = Exclude<LedgerRecord, { kind: 'ended' | 'held' | 'renewed' | 'deferred' | 'raised' }>
+
+/** What is not part of every call. */
+function applySeldom(record: Seldom, { accounts, alerts, budgets, keys, audit }: Changes): void {
+  switch (record.kind) {
+    case 'opened':
+      return
+    case 'alerted':
+      return alerts.add([record.alert])
+    case 'cut':
+      return accounts.cut(record.account, record.endsAt)
+    case 'closed':
+      audit.push(...accounts.close(record.close))
+      return
+    case 'revised':
+      budgets.set(record.budget.id, JSON.stringify(record.budget))
+      return
+    case 'key':
+      keys.set(record.key.id, JSON.stringify(record.key))
+      return
+    case 'delivery':
+      return alerts.tried(record.attempt)
+    case 'audit':
+      audit.push(record.entry)
+  }
+}

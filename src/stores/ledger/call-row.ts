@@ -1,0 +1,51 @@
+import type { Amount } from '../../domain/amount.ts'
+import type { End } from './open-calls.ts'
+import { type Columns, insert, type Value } from './statement.ts'
+
+const COLUMNS: Columns = {
+  id: 'text',
+  caller: 'integer',
+  admitted_at: 'integer',
+  ended_at: 'integer',
+  ending: 'text',
+  status: 'integer',
+  usage_kind: 'text',
+  why: 'text',
+  input: 'integer',
+  cached_input: 'integer',
+  cache_write: 'integer',
+  output: 'integer',
+  reasoning: 'integer',
+  cost_nano_usd: 'integer',
+  charges: 'text',
+  overrun: 'integer',
+  held_input: 'integer',
+  held_output: 'integer',
+  spared: 'integer',
+}
+
+/** Adds calls; returns the ids of those that were not there already, and changes nothing of the others. */
+export const ADD_CALLS = insert('ended_calls', COLUMNS, 'ON CONFLICT DO NOTHING RETURNING id')
+
+/** What a call charged to an account: its id, the amount, and how much of that went beyond the hold. */
+export type ChargeRow = readonly [account: number, amount: Amount, beyond: Amount]
+
+/**
+ * The values for {@link ADD_CALLS}.
+ * @param caller the id of what it has in common with others
+ */
+export function toCallRow({ hold, ended }: End, caller: number, charges: readonly ChargeRow[]): readonly Value[] {
+  const { call, usage, tokens } = ended
+  const row: Value[] = [call.id, caller, call.admittedAt, ended.endedAt, ended.ending, ended.status ?? null]
+  row.push(usage.kind, usage.kind === 'estimated' ? usage.why : '')
+  row.push(tokens.input, tokens.cachedInput, tokens.cacheWrite, tokens.output, tokens.reasoning, ended.costNanoUsd)
+  row.push(jsonOf(charges), ended.overrun, hold.input, hold.output, hold.isSpared ? 1 : 0)
+  return row
+}
+
+/** Their JSON; they are all numbers. */
+function jsonOf(charges: readonly ChargeRow[]): string {
+  let json = ''
+  for (const [id, amount, beyond] of charges) json += `${json === '' ? '' : ','}[${id},${amount},${beyond}]`
+  return `[${json}]`
+}

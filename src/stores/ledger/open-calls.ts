@@ -1,0 +1,125 @@
+import { type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
+import type { CallId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
+import type { LedgerRecord } from '../../domain/record.ts'
+import { fromJson, hasFields, integer, type Row, text } from './row.ts'
+import { type Bulk, bulk, insert, type Steps } from './statement.ts'
+
+const TAKE_HOLDS: Bulk = {
+  sql: 'DELETE FROM holds WHERE call IN (SELECT call FROM GIVEN) RETURNING call, expires_at, record',
+  columns: { call: 'text' },
+}
+const RENEW_HOLDS: Bulk = {
+  sql: 'UPDATE holds SET expires_at = given.expires_at FROM GIVEN WHERE holds.call = given.call',
+  columns: { call: 'text', expires_at: 'integer' },
+}
+const ADD_HOLDS = insert(
+  'holds',
+  { call: 'text', expires_at: 'integer', record: 'text' },
+  'ON CONFLICT (call) DO UPDATE SET expires_at = excluded.expires_at, record = excluded.record',
+)
+
+type InFlight = Extract<LedgerRecord, { kind: 'held' | 'renewed' | 'deferred' | 'raised' }>
+
+/** True for what is about a call in flight, but for its end. */
+export function isInFlight(record: LedgerRecord): record is InFlight {
+  return record.kind === 'held' || record.kind === 'renewed' || record.kind === 'deferred' || record.kind === 'raised'
+}
+
+const isHold = hasFields<OpenHold>('call', 'charges', 'expiresAt')
+
+/** A hold as its row has it; its time may have been moved since it was written. */
+export function toHold(row: Row): OpenHold {
+  return { ...fromJson(text(row, 'record'), isHold), expiresAt: integer(row, 'expires_at') }
+}
+
+/** A call that a batch ends, next to what it had held. */
+export interface End {
+  readonly hold: Hold
+  readonly ended: EndedCall
+}
+
+/** What becomes of the calls in flight in one batch. A hold that begins and ends in it never reaches the table. */
+export class OpenCalls {
+  readonly #holds = new Map<CallId, OpenHold>()
+  /** Taken out of the table, since this batch ends or changes them. */
+  readonly #taken: Map<CallId, OpenHold>
+  readonly #renewed = new Map<CallId, EpochMs>()
+  readonly #ends = new Map<Settlement, End>()
+
+  private constructor(taken: Map<CallId, OpenHold>) {
+    this.#taken = taken
+  }
+
+  /** Follows the records from first to last. */
+  static *follow(records: readonly LedgerRecord[]): Steps<OpenCalls> {
+    const rows = yield* bulk(TAKE_HOLDS, takenCalls(records))
+    const calls = new OpenCalls(new Map(rows.map(toHold).map((hold) => [hold.call.id, hold])))
+    for (const record of records) calls.#apply(record)
+    return calls
+  }
+
+  /** The calls that end, by their settlement. One without a hold ended before this batch: then there is nothing left to do. */
+  get ends(): ReadonlyMap<Settlement, End> {
+    return this.#ends
+  }
+
+  *write(): Steps<void> {
+    yield* bulk(RENEW_HOLDS, [...this.#renewed])
+    const rows = [...this.#holds].map(([call, hold]) => [call, hold.expiresAt, JSON.stringify(hold)])
+    yield* bulk(ADD_HOLDS, rows)
+  }
+
+  #apply(record: LedgerRecord): void {
+    if (record.kind === 'held') this.#holds.set(record.hold.call.id, record.hold)
+    else if (record.kind === 'ended') this.#end(record.settlement)
+    else if (record.kind === 'renewed') this.#renew(record.call, record.expiresAt)
+    else if (record.kind === 'deferred') this.#change(record.call, { job: record.job, expiresAt: record.expiresAt })
+    else if (record.kind === 'raised') this.#raise(record)
+  }
+
+  #end(settlement: Settlement): void {
+    const hold = this.#take(settlement.call)
+    if (hold !== undefined) this.#ends.set(settlement, { hold, ended: endedCall(hold, settlement) })
+  }
+
+  #renew(call: CallId, expiresAt: EpochMs): void {
+    const holds = this.#holds.has(call) ? this.#holds : this.#taken
+    const hold = holds.get(call)
+    if (hold === undefined) this.#renewed.set(call, expiresAt)
+    else holds.set(call, { ...hold, expiresAt })
+  }
+
+  #raise({ call, output, costNanoUsd, amounts }: Extract<LedgerRecord, { kind: 'raised' }>): void {
+    const charges = (this.#holds.get(call) ?? this.#taken.get(call))?.charges ?? []
+    this.#change(call, {
+      output,
+      costNanoUsd,
+      charges: charges.map(({ account, amount }, i) => ({ account, amount: amounts[i] ?? amount })),
+    })
+  }
+
+  #change(call: CallId, change: Partial<OpenHold>): void {
+    const hold = this.#take(call)
+    if (hold !== undefined) this.#holds.set(call, { ...hold, ...change })
+  }
+
+  #take(call: CallId): OpenHold | undefined {
+    const hold = this.#holds.get(call) ?? this.#taken.get(call)
+    if (!this.#holds.delete(call)) this.#taken.delete(call)
+    return hold
+  }
+}
+
+/** Calls that a batch ends or changes without having held them before. */
+function takenCalls(records: readonly LedgerRecord[]): readonly (readonly [CallId])[] {
+  const held = new Set<CallId>()
+  const taken = new Set<CallId>()
+  for (const record of records) {
+    if (record.kind === 'held') held.add(record.hold.call.id)
+    const call =
+      record.kind === 'ended' ? record.settlement.call : record.kind === 'deferred' || record.kind === 'raised' ? record.call : undefined
+    if (call !== undefined && !held.has(call)) taken.add(call)
+  }
+  return [...taken].map((call) => [call])
+}

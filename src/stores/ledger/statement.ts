@@ -1,0 +1,50 @@
+import type { Row } from './row.ts'
+
+/*
+ * What is asked of the ledger's tables, and what a batch changes in them, is written once for all databases that speak SQL: as
+ * a generator that yields statements and is handed their rows. A store runs it at once (SQLite) or waits for each (Postgres).
+ */
+
+export type Value = string | number | null
+
+/** The columns of a relation, each with the kind of its values. */
+export type Columns = Readonly<Record<string, 'integer' | 'real' | 'text'>>
+
+/** A statement that is run for many rows of values in one go. */
+export interface Bulk {
+  /** Has the word GIVEN where a relation may stand: that is one of the name `given`, with these columns. */
+  readonly sql: string
+  readonly columns: Columns
+}
+
+export type Step =
+  /** In its text, `?` stands for each value, in their order. */
+  | { readonly kind: 'query'; readonly sql: string; readonly values: readonly Value[] }
+  | { readonly kind: 'bulk'; readonly bulk: Bulk; readonly rows: readonly (readonly Value[])[] }
+
+/** Statements, one after the other, and what they come to. */
+export type Steps<T> = Generator<Step, T, readonly Row[]>
+
+/** The rows of one query. */
+export function* query(sql: string, ...values: readonly Value[]): Steps<readonly Row[]> {
+  return yield { kind: 'query', sql, values }
+}
+
+/**
+ * Runs a statement for all these rows.
+ * @param rows the values of each, in the order of the columns
+ * @returns what it returns for all of them
+ */
+export function* bulk(statement: Bulk, rows: readonly (readonly Value[])[]): Steps<readonly Row[]> {
+  if (rows.length === 0) return []
+  return yield { kind: 'bulk', bulk: statement, rows }
+}
+
+/** An INSERT of all columns into the table. @param behind what follows it: ON CONFLICT, RETURNING */
+export function insert(table: string, columns: Columns, behind: string): Bulk {
+  const names = Object.keys(columns)
+    .map((name) => `"${name}"`)
+    .join(', ')
+  // Without a WHERE, SQLite takes ON CONFLICT for the condition of a join.
+  return { sql: `INSERT INTO ${table} (${names}) SELECT ${names} FROM GIVEN WHERE true ${behind}`, columns }
+}

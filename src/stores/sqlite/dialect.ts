@@ -1,0 +1,13 @@
+import type { Dialect } from '../ledger/dialect.ts'
+import { ATTRIBUTES } from '../ledger/rollups.ts'
+
+const CALLER = [...ATTRIBUTES, 'tags', 'endpoint', 'price']
+
+export const sqliteDialect: Dialect = {
+  hourKey: 'attribute, hour, value',
+  attributeDayKey: 'attribute, day, value',
+  dayKey: `day, ${ATTRIBUTES.join(', ')}`,
+  sameCaller: CALLER.map((name) => `callers."${name}" = given."${name}"`).join(' AND '),
+  *makeRoom() {},
+  forget: () => undefined,
+}
