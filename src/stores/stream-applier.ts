@@ -1,5 +1,6 @@
 import type { CallId } from '../domain/ids.ts'
 import type { LedgerRecord } from '../domain/record.ts'
+import type { Ledger, Retention } from '../engine/ports.ts'
 
 /** A place in the stream of records. Another epoch is another stream: the one before it was lost with its store. */
 export interface StreamPosition {
@@ -29,4 +30,14 @@ export interface StreamApplier {
   readonly apply: (batch: StreamBatch) => Promise<number | undefined>
   /** Which of these calls the ledger has, in flight or ended. */
   readonly known: (calls: readonly CallId[]) => Promise<ReadonlyMap<CallId, 'held' | 'ended'>>
+}
+
+/** A ledger whose journal is a stream, and that several processes may have open. */
+export interface StreamLedger {
+  readonly applier: StreamApplier
+  /** Its answers have what is applied. */
+  readonly ledger: Ledger
+  readonly retention: Retention
+  /** Lets go of it, once, however often it is called. */
+  readonly close: () => Promise<void>
 }

@@ -6,7 +6,7 @@ import type { AccountKey, BudgetId } from '../../domain/ids.ts'
 import type { Period } from '../../domain/period.ts'
 import { EXHAUSTED } from '../../domain/threshold.ts'
 import type { AccountRef } from '../../engine/ports.ts'
-import { fromJson, hasFields } from '../sqlite/row.ts'
+import { fromJson, hasFields } from '../ledger/row.ts'
 import type { RedisReply } from './redis-client.ts'
 
 /** What an account is, beside its sums. */

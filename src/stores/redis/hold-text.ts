@@ -6,8 +6,8 @@ import { type AccountKey, parseAccountKey, toCallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { Price } from '../../domain/price.ts'
 import type { Attributes } from '../../domain/scope.ts'
-import { hasFields } from '../sqlite/row.ts'
-import { textOf } from '../sqlite/packed-record.ts'
+import { hasFields } from '../ledger/row.ts'
+import { textOf } from '../ledger/packed-record.ts'
 
 /**
  * A hold as the scripts store it: `outputMax|outputRoom|amount,amount…|expiresAt|text`. What stands before the text they decide; in the

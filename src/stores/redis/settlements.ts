@@ -1,6 +1,6 @@
 import type { Budget } from '../../domain/budget.ts'
 import type { Hold, Settlement } from '../../domain/call.ts'
-import { packEnded } from '../sqlite/packed-record.ts'
+import { packEnded } from '../ledger/packed-record.ts'
 import { sharesOf } from './account-row.ts'
 import type { Crossings } from './crossings.ts'
 import { headOf, type StoredHold } from './hold-text.ts'

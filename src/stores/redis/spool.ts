@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'no
 import { join } from 'node:path'
 import type { Settlement } from '../../domain/call.ts'
 import { explain } from '../sqlite/storage-error.ts'
-import { fromJson, hasFields } from '../sqlite/row.ts'
+import { fromJson, hasFields } from '../ledger/row.ts'
 import type { CountedCall } from './unconfirmed.ts'
 
 /** Keeps what could not be counted yet over the death of the process. */

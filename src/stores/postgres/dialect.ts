@@ -1,0 +1,78 @@
+import type { EpochMs } from '../../domain/instant.ts'
+import type { Dialect } from '../ledger/dialect.ts'
+import { ATTRIBUTES } from '../ledger/rollups.ts'
+import { query, type Steps } from '../ledger/statement.ts'
+
+/**
+ * Stands for values that may be too long for an index: callers name models, and a row of a B-tree has 2,704 bytes. The digest
+ * keeps apart what differs; it guards nothing.
+ */
+export function digest(...columns: readonly string[]): string {
+  if (columns.length === 1) return `(md5(${columns[0]})::uuid)`
+  return `(md5(${columns.map((column) => `md5(${column})`).join(' || ')})::uuid)`
+}
+
+const CALLER = [...ATTRIBUTES, 'tags', 'endpoint', 'price']
+
+/** The unique key of `callers`. */
+export const callerKey = (table: string): string => digest(...CALLER.map((name) => `${table}"${name}"`))
+
+export const HOUR_KEY = `attribute, hour, ${digest('value')}`
+export const ATTRIBUTE_DAY_KEY = `attribute, day, ${digest('value')}`
+export const DAY_KEY = `day, ${digest(...ATTRIBUTES.map((name) => `"${name}"`))}`
+
+/**
+ * What is Postgres's own in applying a batch. Calls are kept in a partition for each UTC month of their admission: that is
+ * part of a call from its hold on, so an id can't come a second time in another partition, and a partition's own unique key
+ * keeps ids unique across all.
+ */
+export function createPostgresDialect(): Dialect {
+  const months = new Set<EpochMs>()
+  return {
+    hourKey: HOUR_KEY,
+    attributeDayKey: ATTRIBUTE_DAY_KEY,
+    dayKey: DAY_KEY,
+    sameCaller: `${callerKey('callers.')} = ${callerKey('given.')}`,
+    *makeRoom(admittedAt) {
+      for (const month of new Set(admittedAt.map(monthOf))) {
+        if (months.has(month)) continue
+        yield* addPartition(month)
+        // Ahead of its first call, so that the turn of the month is like any other minute.
+        yield* addPartition(monthAfter(month))
+        months.add(month)
+      }
+    },
+    forget: () => months.clear(),
+  }
+}
+
+/** The start of the UTC month. */
+function monthOf(at: EpochMs): EpochMs {
+  const date = new Date(at)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth())
+}
+
+function monthAfter(month: EpochMs): EpochMs {
+  const date = new Date(month)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1)
+}
+
+/** `ended_calls_2026_10` */
+function partitionName(month: EpochMs): string {
+  return `ended_calls_${new Date(month).toISOString().slice(0, -17).replace('-', '_')}`
+}
+
+/** The end of a partition's month; undefined for a name that no partition has. */
+export function partitionEnd(name: string): EpochMs | undefined {
+  const match = /^ended_calls_(\d{4})_(\d{2})$/.exec(name)
+  return match === null ? undefined : Date.UTC(Number(match[1]), Number(match[2]))
+}
+
+/** A table of its own is attached: unlike CREATE TABLE … PARTITION OF, that does not wait for reports that run. */
+function* addPartition(month: EpochMs): Steps<void> {
+  const name = partitionName(month)
+  const found = yield* query("SELECT 1 AS one FROM pg_tables WHERE schemaname = 'bursar' AND tablename = ?", name)
+  if (found.length > 0) return
+  yield* query(`CREATE TABLE ${name} (LIKE ended_calls INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`)
+  yield* query(`ALTER TABLE ended_calls ATTACH PARTITION ${name} FOR VALUES FROM (${month}) TO (${monthAfter(month)})`)
+}

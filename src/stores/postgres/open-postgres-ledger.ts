@@ -1,0 +1,82 @@
+import type { Pool } from 'pg'
+import { Failure } from '../../engine/failure.ts'
+import { answer } from '../ledger/answer.ts'
+import { type Ask, askedLedger } from '../ledger/asked-ledger.ts'
+import { BatchApplier } from '../ledger/batch-applier.ts'
+import type { Steps } from '../ledger/statement.ts'
+import { applyStreamBatch, knownCalls, streamPosition } from '../ledger/stream.ts'
+import type { StreamApplier, StreamLedger } from '../stream-applier.ts'
+import { createPool, inTransaction, type TransactionKind } from './connection.ts'
+import { explain } from './connection-error.ts'
+import { createPostgresDialect } from './dialect.ts'
+import { migrate } from './migrate.ts'
+import { dropCalls } from './retention.ts'
+
+export interface PostgresLedgerOptions {
+  /** `postgres://user:password@host:port/database` */
+  readonly url: string
+  /** Hears, in one line, of connections that broke. */
+  readonly onTrouble: (message: string) => void
+}
+
+const QUICK_CONNECTIONS = 4
+/** Reports that run at once; more of them wait for one another, and for nothing else. */
+const REPORT_CONNECTIONS = 2
+
+const WRITE: TransactionKind = { mode: 'READ WRITE', statementMaxMs: 60_000 }
+const QUICK_READ: TransactionKind = { mode: 'ISOLATION LEVEL REPEATABLE READ READ ONLY', statementMaxMs: 15_000 }
+const REPORT: TransactionKind = { mode: 'ISOLATION LEVEL REPEATABLE READ READ ONLY', statementMaxMs: 0 }
+
+/**
+ * Opens the ledger in a Postgres database, and brings its tables up to this code's; any number of processes may have it open.
+ * @throws Failure store_unavailable where it can't be reached or written, or a newer Bursar wrote it; nothing is left open
+ */
+export async function openPostgresLedger({ url, onTrouble }: PostgresLedgerOptions): Promise<StreamLedger> {
+  const onBroken = (error: unknown) => onTrouble(explain(error, 'a connection broke', url).message)
+  const quick = createPool(url, QUICK_CONNECTIONS, onBroken)
+  const reports = createPool(url, REPORT_CONNECTIONS, onBroken)
+  let closing: Promise<void> | undefined
+  const close = () => (closing ??= Promise.all([quick.end(), reports.end()]).then(() => undefined))
+  try {
+    await migrate(quick, url)
+  } catch (error) {
+    await close()
+    throw explain(error, "can't open the ledger", url)
+  }
+  const tried = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    if (closing !== undefined) throw new Failure('store_unavailable', 'the ledger is closed: Bursar is shutting down')
+    try {
+      return await work()
+    } catch (error) {
+      throw explain(error, what, url)
+    }
+  }
+  const asking =
+    (pool: Pool, kind: TransactionKind): Ask =>
+    (question) =>
+      tried(`can't read the ledger (${question.kind})`, () => inTransaction(pool, kind, () => answer(question)))
+  return {
+    applier: createApplier((what, kind, steps) => tried(what, () => inTransaction(quick, kind, steps))),
+    ledger: askedLedger(asking(quick, QUICK_READ), asking(reports, REPORT)),
+    retention: { dropCallsBefore: (before) => tried("can't drop old calls", () => dropCalls(quick, before)) },
+    close,
+  }
+}
+
+type Transact = <T>(what: string, kind: TransactionKind, steps: () => Steps<T>) => Promise<T>
+
+function createApplier(transact: Transact): StreamApplier {
+  const batches = new BatchApplier(createPostgresDialect())
+  return {
+    position: () => transact("can't read the ledger's position", QUICK_READ, streamPosition),
+    apply: async (batch) => {
+      try {
+        return await transact("can't write to the ledger", WRITE, () => applyStreamBatch(batch, batches))
+      } catch (error) {
+        batches.forget()
+        throw error
+      }
+    },
+    known: async (calls) => new Map(await transact("can't look up calls", QUICK_READ, () => knownCalls(calls))),
+  }
+}

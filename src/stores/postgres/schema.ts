@@ -1,0 +1,194 @@
+import type { Migration } from 'kysely'
+import { sql } from 'kysely'
+import { MEASURES } from '../ledger/rollups.ts'
+import { ATTRIBUTE_DAY_KEY, callerKey, DAY_KEY, digest, HOUR_KEY } from './dialect.ts'
+
+// By bytes, as SQLite orders: what is listed comes in the same order from both, and indexes are compared faster.
+const TEXT = 'text COLLATE "C"'
+const SERIAL = 'bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY'
+const SUMS = MEASURES.map((name) => `${name} bigint NOT NULL`).join(', ')
+
+/** Rows that are added to all day long are written again on their own page, without their indexes. */
+const UPDATED = 'WITH (fillfactor = 70)'
+
+/**
+ * The ledger's tables, with the names and columns that they have in SQLite. Amounts are safe integers in the unit of their
+ * account, instants are UTC epoch milliseconds, an attribute that a call did not have is ''. What is append-only is so by trigger.
+ */
+const FIRST = `
+CREATE FUNCTION never_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN RAISE EXCEPTION '% are never changed', TG_TABLE_NAME; END $$;
+CREATE FUNCTION kept_call() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF old.ended_at >= (SELECT value FROM bursar.meta WHERE name = 'kept_from') THEN
+      RAISE EXCEPTION '% are never changed', TG_TABLE_NAME;
+    END IF;
+    RETURN old;
+  END $$;
+
+CREATE TABLE meta (name ${TEXT} PRIMARY KEY, value bigint NOT NULL);
+INSERT INTO meta (name, value) VALUES ('kept_from', 0);
+CREATE TABLE stream (epoch ${TEXT} NOT NULL, id ${TEXT} NOT NULL); -- one row
+INSERT INTO stream (epoch, id) VALUES ('', '0-0');
+
+CREATE TABLE accounts (
+  id ${SERIAL},
+  key ${TEXT} NOT NULL,
+  budget ${TEXT} NOT NULL,
+  each_value ${TEXT},
+  unit ${TEXT} NOT NULL,
+  period_kind ${TEXT} NOT NULL,
+  period_name ${TEXT} NOT NULL,
+  starts_at bigint NOT NULL,
+  ends_at bigint NOT NULL,
+  granted bigint NOT NULL DEFAULT 0,
+  used bigint NOT NULL DEFAULT 0,
+  overrun bigint NOT NULL DEFAULT 0,
+  calls bigint NOT NULL DEFAULT 0,
+  alerted_at float8 NOT NULL DEFAULT 0,
+  closed_at bigint,
+  dropped_used bigint NOT NULL DEFAULT 0,
+  dropped_overrun bigint NOT NULL DEFAULT 0,
+  EXCLUDE USING hash (key WITH =) -- unique, however long
+) ${UPDATED};
+CREATE INDEX accounts_open ON accounts (id) WHERE closed_at IS NULL;
+
+CREATE TABLE holds (
+  position ${SERIAL},
+  call ${TEXT} NOT NULL UNIQUE,
+  expires_at bigint NOT NULL,
+  record ${TEXT} NOT NULL
+);
+
+CREATE TABLE callers (
+  id ${SERIAL},
+  team ${TEXT} NOT NULL,
+  project ${TEXT} NOT NULL,
+  "user" ${TEXT} NOT NULL,
+  key ${TEXT} NOT NULL,
+  provider ${TEXT} NOT NULL,
+  model ${TEXT} NOT NULL,
+  tags ${TEXT} NOT NULL,
+  endpoint ${TEXT} NOT NULL,
+  price ${TEXT} NOT NULL -- '' where none is known
+);
+CREATE UNIQUE INDEX callers_key ON callers (${callerKey('')});
+${immutable('callers')}
+
+CREATE TABLE ended_calls (
+  id ${TEXT} NOT NULL,
+  caller bigint NOT NULL, -- callers.id
+  admitted_at bigint NOT NULL,
+  ended_at bigint NOT NULL,
+  ending ${TEXT} NOT NULL,
+  status bigint,
+  usage_kind ${TEXT} NOT NULL,
+  why ${TEXT} NOT NULL,
+  input bigint NOT NULL,
+  cached_input bigint NOT NULL,
+  cache_write bigint NOT NULL,
+  output bigint NOT NULL,
+  reasoning bigint NOT NULL,
+  cost_nano_usd bigint NOT NULL,
+  charges ${TEXT} NOT NULL, -- [[account id, amount, how much of it went beyond the hold], ...]
+  overrun bigint NOT NULL,
+  held_input bigint NOT NULL,
+  held_output bigint NOT NULL,
+  spared bigint NOT NULL, -- 1: the model's whole maximum could not have been held
+  PRIMARY KEY (id, admitted_at)
+) PARTITION BY RANGE (admitted_at);
+CREATE INDEX ended_calls_ended_at ON ended_calls (ended_at);
+CREATE TRIGGER ended_calls_no_update BEFORE UPDATE ON ended_calls FOR EACH ROW EXECUTE FUNCTION never_changed();
+CREATE TRIGGER ended_calls_no_delete BEFORE DELETE ON ended_calls FOR EACH ROW EXECUTE FUNCTION kept_call();
+CREATE TRIGGER ended_calls_no_truncate BEFORE TRUNCATE ON ended_calls EXECUTE FUNCTION never_changed();
+CREATE VIEW calls AS
+  SELECT ended_calls.*, team, project, "user", key, provider, model, tags, endpoint, nullif(price, '') AS price
+  FROM ended_calls JOIN callers ON callers.id = ended_calls.caller;
+CREATE VIEW charged AS
+  SELECT ended_at, (charge ->> 0)::bigint AS account, (charge ->> 1)::bigint AS used, (charge ->> 2)::bigint AS overrun
+  FROM ended_calls, json_array_elements(charges::json) AS charge;
+
+CREATE TABLE rollup_hour (attribute ${TEXT} NOT NULL, hour bigint NOT NULL, value ${TEXT} NOT NULL, ${SUMS}) ${UPDATED};
+CREATE UNIQUE INDEX rollup_hour_key ON rollup_hour (${HOUR_KEY});
+CREATE TABLE rollup_attribute_day (attribute ${TEXT} NOT NULL, day bigint NOT NULL, value ${TEXT} NOT NULL, ${SUMS}) ${UPDATED};
+CREATE UNIQUE INDEX rollup_attribute_day_key ON rollup_attribute_day (${ATTRIBUTE_DAY_KEY});
+CREATE TABLE rollup_day (
+  day bigint NOT NULL,
+  team ${TEXT} NOT NULL,
+  project ${TEXT} NOT NULL,
+  "user" ${TEXT} NOT NULL,
+  key ${TEXT} NOT NULL,
+  provider ${TEXT} NOT NULL,
+  model ${TEXT} NOT NULL,
+  ${SUMS}
+) ${UPDATED};
+CREATE UNIQUE INDEX rollup_day_key ON rollup_day (${DAY_KEY});
+
+CREATE TABLE closes (
+  position ${SERIAL},
+  account ${TEXT} NOT NULL,
+  budget ${TEXT} NOT NULL,
+  content ${TEXT} NOT NULL, -- JSON, exactly as it was hashed
+  hash ${TEXT} NOT NULL
+);
+CREATE UNIQUE INDEX closes_account ON closes (${digest('account')});
+CREATE INDEX closes_budget ON closes (budget);
+${immutable('closes')}
+
+CREATE TABLE alerts (
+  position ${SERIAL},
+  id ${TEXT} NOT NULL,
+  account ${TEXT} NOT NULL,
+  threshold float8 NOT NULL,
+  record ${TEXT} NOT NULL,
+  EXCLUDE USING hash (id WITH =)
+);
+CREATE UNIQUE INDEX alerts_once ON alerts (${digest('account')}, threshold);
+CREATE TABLE deliveries (
+  alert ${TEXT} NOT NULL,
+  channel ${TEXT} NOT NULL,
+  state ${TEXT} NOT NULL,
+  attempts bigint NOT NULL,
+  next_at bigint NOT NULL,
+  last_error ${TEXT} NOT NULL
+);
+CREATE UNIQUE INDEX deliveries_once ON deliveries (${digest('alert')}, channel);
+CREATE INDEX deliveries_alert ON deliveries USING hash (alert);
+CREATE INDEX deliveries_due ON deliveries (next_at) WHERE state = 'pending';
+
+CREATE TABLE audit (
+  position ${SERIAL},
+  id ${TEXT} NOT NULL,
+  at bigint NOT NULL,
+  actor ${TEXT} NOT NULL,
+  action ${TEXT} NOT NULL,
+  target ${TEXT} NOT NULL,
+  reason ${TEXT} NOT NULL,
+  before ${TEXT} NOT NULL,
+  after ${TEXT} NOT NULL
+);
+CREATE UNIQUE INDEX audit_once ON audit (${digest('id')});
+${immutable('audit')}
+
+CREATE TABLE budgets (position ${SERIAL}, id ${TEXT} NOT NULL UNIQUE, record ${TEXT} NOT NULL);
+CREATE TABLE keys (position ${SERIAL}, id ${TEXT} NOT NULL UNIQUE, record ${TEXT} NOT NULL);
+`
+
+function immutable(table: string): string {
+  return `CREATE TRIGGER ${table}_no_change BEFORE UPDATE OR DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION never_changed();
+CREATE TRIGGER ${table}_no_truncate BEFORE TRUNCATE ON ${table} EXECUTE FUNCTION never_changed();`
+}
+
+function step(statements: string): Migration {
+  return {
+    up: async (db) => {
+      await sql.raw('SET LOCAL search_path = bursar').execute(db)
+      await sql.raw(statements).execute(db)
+    },
+  }
+}
+
+/** All steps to this code's schema, in their order. A step that was released never changes. */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '2026-11-25-first': step(FIRST),
+}
