@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../src/compose.ts'
+import { createManualClock } from '../engine/manual-clock.ts'
 import { chat, remove, startInProcess, tempDir } from './bursar.ts'
 import { answerJson, chatCompletion, startUpstream, type Upstream } from './upstream.ts'
 
@@ -28,12 +29,11 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
 
 beforeAll(async () => {
   upstream = await startUpstream((_, response) => answerJson(response, chatCompletion({ input: 100, output: 700 })))
-  bursar = await startInProcess({
-    upstreamUrl: upstream.url,
-    dir,
-    budgets: `  - { id: global, name: Global Cap, limit: { tokens: 1000 }, alert_at: [0.5], hard_cap: true }
-  - { id: money, name: Geld für KI, scope: {}, limit: { usd: 50 } }`,
-  })
+  // A third of its month is over, in which it used more than a third: when a budget runs out depends on the day.
+  const clock = createManualClock(Date.parse('2026-11-11T00:00:00Z'))
+  const budgets = `  - { id: global, name: Global Cap, limit: { tokens: 1000 }, alert_at: [0.5], hard_cap: true }
+  - { id: money, name: Geld für KI, scope: {}, limit: { usd: 50 } }`
+  bursar = await startInProcess({ upstreamUrl: upstream.url, dir, budgets }, clock)
   await chat(bursar.url, 700)
 })
 
@@ -49,7 +49,7 @@ test('status shows the most used budget first, with a bar of 20 characters and n
   const { code, stdout } = await run(['status'], env())
   expect(code).toBe(0)
   const lines = stdout.trimEnd().split('\n')
-  expect(lines[0]).toMatch(/^Global Cap {3}#{16}-{4} {2}80\.0 % {2} *800 \/ 1,000 tokens {2}WARNING {2}runs out \d{4}-/)
+  expect(lines[0]).toMatch(/^Global Cap {3}#{16}-{4} {2}80\.0 % {2} *800 \/ 1,000 tokens {2}WARNING {2}runs out 2026-11-13 12:00 UTC$/)
   expect(lines[1]).toMatch(/^Geld für KI {2}-{20} {3}0\.0 % .*\$0\.00 \/ \$50\.00 {2}OK/)
   expect(stdout).not.toContain('\u001B')
 })
