@@ -46,7 +46,7 @@ function numberAfter(label: string, text: string): number {
   return Number(found?.replaceAll(',', ''))
 }
 
-test('the loop is stopped at the cap, the alert came before, the others go on, and nothing is left behind', async () => {
+test('the loop is stopped at the cap, its owner was told, the others go on, and nothing is left behind', async () => {
   const { text, dataDir } = await play({ isTty: false, signal: new AbortController().signal, plan: SMALL })
   const end = text.slice(text.indexOf('Saturday 09:00.'))
   const burnt = numberAfter('with Bursar, burnt', end)

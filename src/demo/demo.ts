@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { areAlertsDelivered } from './alert-status.ts'
 import { readBudgets, type StatusSource } from './budget-status.ts'
 import { type Pager, startPager } from './pager.ts'
 import {
@@ -126,7 +127,9 @@ async function playNight(stage: Stage): Promise<void> {
   const looping = trackEnd(loop.done)
   const others = all.flatMap((team) => (team.night === undefined ? [] : [start(stage, team, team.night, () => !looping.isOver)]))
   const running = Promise.all([looping.done, ...others.map(({ done }) => done)])
-  await drawDuring(stage, running, () => clockOf(minutesIn(performance.now() - startedAtMs)))
+  const now = () => clockOf(minutesIn(performance.now() - startedAtMs))
+  await drawDuring(stage, running, now)
+  await drawDuring(stage, untilAlertsArrived(stage), now)
   if (signal.aborted) return
   const firstPage = pager.pages.find(({ atMs }) => atMs >= startedAtMs)
   const sum = (tallies: readonly Tally[], name: 'answered' | 'refused' | 'failed') =>
@@ -144,6 +147,15 @@ async function playNight(stage: Stage): Promise<void> {
     failed: sum(stage.tallies, 'failed'),
   })
   screen.say(`\n${lines.join('\n')}\n`)
+}
+
+const ALERTS_WAIT_MS = 5000
+const ALERTS_POLL_MS = 50
+
+/** An alert goes out when the ledger has it, up to half a second after the call that crossed its threshold has ended. */
+async function untilAlertsArrived({ gateway, signal }: Stage): Promise<void> {
+  const giveUpAtMs = performance.now() + ALERTS_WAIT_MS
+  while (!signal.aborted && performance.now() < giveUpAtMs && !(await areAlertsDelivered(gateway))) await sleep(ALERTS_POLL_MS)
 }
 
 interface Running {
