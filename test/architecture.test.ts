@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ERROR_CODES } from '../src/http/error-codes.ts'
@@ -191,6 +191,12 @@ describe('nothing is left lying about', () => {
     expect(offenders(TYPESCRIPT, /\b(?:TODO|FIXME)\b/)).toEqual([])
   })
 
+  test('every page of the documentation that a text names is there', () => {
+    const named = texts.flatMap(({ path, text }) => [...text.matchAll(/\bdocs\/[\w/.-]+\.md\b/g)].map(([page]) => ({ path, page })))
+    expect(named.length).toBeGreaterThan(5)
+    expect(named.filter(({ page }) => !existsSync(join(ROOT, page)))).toEqual([])
+  })
+
   test('no file speaks of the place where it was written', () => {
     expect(texts.length).toBeGreaterThan(100)
     expect(offenders(texts, /(?<![\w.])\/work\/|\bissue #|\/tmp\/[a-z]+-brief/i)).toEqual([])
@@ -211,6 +217,19 @@ describe('no bypass', () => {
       endpoints.filter(({ admission }) => admission.kind === 'free').map(({ method, path }) => `${api} ${method} ${path}`),
     )
     expect(free.toSorted((a, b) => a.localeCompare(b))).toEqual(FREE)
+  })
+
+  test('every path of an API is in the reference with its admission, and no other', () => {
+    const documented = [...read('docs/reference/gateway.md').text.matchAll(/^### .*`api: (\w+)`|^\| `([A-Z]+ \/\S+)` \| (\w+) \|$/gm)]
+    let api = ''
+    const rows = documented.flatMap(([, heading, path, kind]) => {
+      api = heading ?? api
+      return heading === undefined ? [`${api} ${path} ${kind}`] : []
+    })
+    const routes = apiShapes.flatMap((shape) =>
+      shape.endpoints.map(({ method, path, admission }) => `${shape.api} ${method} ${path} ${admission.kind}`),
+    )
+    expect(rows).toEqual(routes)
   })
 
   test('no path of an API is listed twice, and one that two APIs share is counted in both or in none', () => {
