@@ -50,8 +50,22 @@ const KEEP_ALIVE_MS = 75_000
 /** Paths of the control plane; everything else is a call to a provider. */
 const CONTROL_PLANE = /^\/(?:$|\?|api\/v1(?:\/|$|\?)|docs(?:\/|$|\?)|metrics(?:$|\?)|healthz(?:$|\?)|readyz(?:$|\?))/
 
-/** Starts Bursar as configured: recovers the ledger, ends what a dead process left, and listens. */
+/**
+ * Starts Bursar as configured: recovers the ledger, ends what a dead process left, and listens.
+ * @throws what keeps it from starting; then nothing is left open
+ */
 export async function startApp(config: Config, options: AppOptions): Promise<App> {
+  const undoing: (() => Promise<void>)[] = []
+  try {
+    return await start(config, options, (undo) => undoing.push(undo))
+  } catch (error) {
+    for (const undo of undoing.toReversed()) await undo()
+    throw error
+  }
+}
+
+/** @param onFailure takes what undoes a step where a later one fails */
+async function start(config: Config, options: AppOptions, onFailure: (undo: () => Promise<void>) => void): Promise<App> {
   const clock = options.clock ?? systemClock
   const { log } = options
   const { server } = config
@@ -64,11 +78,13 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     onAlerts: () => deliveries?.wake(),
     onTrouble: (message) => log(message),
   })
+  onFailure(store.close)
   const { counters, catalog, journal, ledger } = store
   const ids = createCallIds(() => clock.now())
   const keys = new KeyBook([...fileKeys(config, clock.now()), ...(await catalog.read()).keys])
   const engine = await startConfigured(config, { store, clock, ids, keys })
   const worker = createDeliveryWorker({ ledger, journal, clock, channels, log })
+  onFailure(worker.stop)
   deliveries = worker
   deliveries.wake()
 

@@ -28,11 +28,13 @@ export interface Setup {
   /** Further top-level YAML. */
   readonly more?: string
   readonly store?: string
+  /** Any free one unless told. */
+  readonly port?: number
 }
 
-function configText({ upstreamUrl, dir, budgets, keys, providers = '', more = '', store = '' }: Setup): string {
+function configText({ upstreamUrl, dir, budgets, keys, providers = '', more = '', store = '', port = 0 }: Setup): string {
   return `
-server: { port: 0, admin_token: ${ADMIN} }
+server: { port: ${port}, admin_token: ${ADMIN} }
 store: { data_dir: ${join(dir, 'data')}${store} }
 providers:
   openai: { api: openai, base_url: ${upstreamUrl}/v1, api_key: sk-provider, timeout: 5s }
