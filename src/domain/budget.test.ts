@@ -121,6 +121,19 @@ describe('an edit never moves a period that has begun', () => {
     expect(accountPeriod(edited, at('2030-01-01'))).toMatchObject({ kind: 'total', startsAt: at('2026-11-01') })
   })
 
+  test('from a total: its account ends at the edit, since it would never end, and the rest of the month follows', () => {
+    const edited = revise(periodOf('total'), define(), at('2026-10-15T10:00Z'))
+    expect(spans(edited, '2026-10-15T10:00Z', '2026-12-01')).toEqual([
+      '2026-10 from 2026-10-15T10:00Z to 2026-11-01',
+      '2026-11 from 2026-11-01 to 2026-12-01',
+    ])
+  })
+
+  test('a total is the same in every time zone, and keeps its account', () => {
+    const edited = revise(periodOf('total'), periodOf('total', 'Asia/Tokyo'), at('2026-10-15'))
+    expect(keyAt(edited, at('2026-10-15'))).toBe(keyAt(periodOf('total'), at('2026-10-15')))
+  })
+
   test('a second edit before the first took effect replaces it', () => {
     const first = revise(define(), periodOf('week'), at('2026-10-15'))
     const second = revise(first, periodOf('day'), at('2026-10-20'))

@@ -52,17 +52,23 @@ export function refusesUnpriced({ unit, isHardCap, unpriced }: BudgetDefinition)
 
 /**
  * The budget after an edit at `now`. Usage stays where it is: a new limit, name or scope keeps the account, a new period rule
- * waits for the end of the current period, and another unit or `each` (whose amounts can't be compared) begins new accounts.
+ * waits for the end of the current period, and another unit or `each` (whose amounts can't be compared) begins new accounts,
+ * as does the first period of what was a total: there is no end to wait for.
  */
 export function revise(previous: Budget | undefined, definition: BudgetDefinition, now: EpochMs): Budget {
   if (previous === undefined) return definition
-  const startsAnew = previous.unit !== definition.unit || previous.each !== definition.each
-  if (startsAnew) return { ...definition, startsFrom: afterOpenAccount(previous, now) }
   const ruleNow = ruleAt(previous, Math.max(now, previous.startsFrom ?? 0))
-  const isSameRule = ruleNow.kind === definition.period.kind && ruleNow.timezone === definition.period.timezone
+  const isSameRule = cutsTimeAlike(ruleNow, definition.period)
+  const leavesTotal = ruleNow.kind === 'total' && !isSameRule
+  if (leavesTotal || previous.unit !== definition.unit || previous.each !== definition.each)
+    return { ...definition, startsFrom: afterOpenAccount(previous, now) }
   if (isSameRule && previous.before === undefined) return { ...definition, ...keptStart(previous.startsFrom) }
   const { startsAt, endsAt } = accountPeriod(previous, now)
   return { ...definition, startsFrom: startsAt, ...(isSameRule ? {} : { before: { rule: ruleNow, until: endsAt } }) }
+}
+
+function cutsTimeAlike(a: PeriodRule, b: PeriodRule): boolean {
+  return a.kind === b.kind && (a.kind === 'total' || a.timezone === b.timezone)
 }
 
 function keptStart(startsFrom: EpochMs | undefined): Pick<Budget, 'startsFrom'> {
