@@ -18,7 +18,12 @@ export function addLocal(program: Command, io: Io, actions: Actions): void {
     .description('run the gateway and the control plane')
     .option('--config <file>', 'the config (default: bursar.yaml, written on the first start)')
     .addHelpText('after', '\nExample:\n  $ bursar serve --config /etc/bursar.yaml')
-    .action((options: { config?: string }) => actions.serve(options))
+    .action((options: { config?: string }, command: Command) => {
+      // It would be taken for the place of the ledger, which only the config says.
+      if (program.getOptionValueSource('dataDir') === 'cli')
+        command.error("error: serve takes no --data-dir; the config's store.data_dir says it")
+      return actions.serve(options)
+    })
   program
     .command('demo')
     .description('the Friday night in half a minute: no key, no network')

@@ -268,6 +268,20 @@ describe('commands without a server', () => {
   })
 })
 
+test('serve refuses a place for its ledger that it would not use', async () => {
+  let isServed = false
+  const serve = () => Promise.resolve(void (isServed = true))
+  for (const args of [
+    ['serve', '--data-dir', 'x'],
+    ['--data-dir', 'x', 'serve'],
+  ]) {
+    const ran = await run(args, {}, { serve })
+    expect(isWrongUsage(ran)).toBe(true)
+    expect(ran.stderr).toContain('store.data_dir')
+  }
+  expect(isServed).toBe(false)
+})
+
 describe('where the server is', () => {
   const dataDir = join(dir, 'data')
   const local = (args: readonly string[], env: Io['env']) => run([...args, '--data-dir', dataDir], { env })
