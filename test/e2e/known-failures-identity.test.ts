@@ -28,29 +28,34 @@ afterEach(async () => {
 })
 
 async function start(budgets: string): Promise<string> {
-  bursar = await startInProcess({ upstreamUrl: upstream.url, dir, budgets })
+  bursar = await startInProcess({ upstreamUrl: upstream.url, dir, budgets, providers: PROVIDERS(upstream.url) })
   return bursar.url
 }
 
 const ask = (url: string, model = 'gpt-4o-mini', headers: Record<string, string> = {}) =>
   post(url, '/v1/chat/completions', { model, messages: [], max_tokens: 60 }, headers)
 
+const PROVIDERS = (url: string) => `  google: { api: gemini, base_url: ${url}, api_key: k }
+  cloud: { api: vertex, base_url: ${url}, api_key: k }
+  az: { api: azure, base_url: ${url}, api_key: k }
+  cohere: { api: cohere, base_url: ${url}, api_key: k }
+  local: { api: ollama, base_url: ${url} }
+  aws: { api: bedrock, base_url: "${url}", region: us-east-1, api_key: k }`
+
 describe('routes', () => {
-  const metered = apiShapes
-    .filter(({ api: name }) => ['openai', 'anthropic'].includes(name))
-    .flatMap(({ api: name, endpoints }) =>
-      endpoints.filter(({ admission }) => admission.kind === 'metered').map(({ path }) => [path, name] as const),
-    )
+  const metered = apiShapes.flatMap(({ api: name, endpoints }) =>
+    endpoints.filter(({ admission }) => admission.kind === 'metered').map(({ path }) => [path, name] as const),
+  )
 
   test.each(metered)('a key over its cap keeps working on %s', async (path, name) => {
     const url = await start('  - { id: "key:tester", name: Key, limit: { requests: 0 }, hard_cap: true }')
-    const body = { model: 'm', messages: [], input: 'hi', prompt: 'hi', max_tokens: 5, voice: 'a', n: 1 }
-    const headers = name === 'anthropic' ? { 'anthropic-version': '2023-06-01' } : {}
-    const response =
-      path.startsWith('/v1/audio/transcriptions') || path.startsWith('/v1/audio/translations')
-        ? await fetch(url + path, { method: 'POST', headers: { authorization: `Bearer ${KEY}` }, body: transcription() })
-        : await post(url, path, body, headers)
-    expect([response.status, path]).toEqual([429, path])
+    const filled = path.replace('{model}', MODEL_OF[name] ?? 'm').replaceAll(/\{\w+\}/g, 'x')
+    for (const headers of [{}, { authorization: '', 'api-key': KEY }, { authorization: '', 'x-goog-api-key': KEY }]) {
+      const response = /\/audio\/trans/.test(path)
+        ? await fetch(url + filled, { method: 'POST', headers: { authorization: `Bearer ${KEY}`, ...headers }, body: transcription() })
+        : await post(url, filled, bodyOf(path), { ...(name === 'anthropic' ? { 'anthropic-version': '2023-06-01' } : {}), ...headers })
+      expect([response.status, path]).toEqual([429, path])
+    }
     expect(answered).toBe(0)
   })
 
@@ -67,6 +72,22 @@ describe('routes', () => {
     expect(answered).toBe(5)
   })
 })
+
+const MODEL_OF: Readonly<Record<string, string>> = {
+  bedrock: 'amazon.nova-lite-v1:0',
+  gemini: 'gemini-2.5-flash',
+  vertex: 'gemini-2.5-flash',
+}
+
+/** One body that every API takes for a small request of its own. */
+function bodyOf(path: string): object {
+  const contents = [{ role: 'user', parts: [{ text: 'hi' }] }]
+  const texts = { prompt: 'hi', query: 'hi', texts: ['hi'], documents: ['hi'], message: 'hi' }
+  const google = { contents, content: contents[0], requests: [{ content: contents[0] }], instances: [{ prompt: 'hi', content: 'hi' }] }
+  const openAi = { model: 'm', input: 'hi', max_tokens: 5, voice: 'a', n: 1 }
+  const messages = path.includes('converse') ? [{ role: 'user', content: [{ text: 'hi' }] }] : []
+  return { ...texts, ...google, ...openAi, messages }
+}
 
 function transcription(): FormData {
   const form = new FormData()
