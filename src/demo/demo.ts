@@ -198,7 +198,7 @@ async function picture({ gateway, tallies, pager, isColored, nightStartedAtMs }:
   const time = (atMs: number) => (nightStartedAtMs === undefined ? 'in the week' : clockOf(minutesIn(atMs - nightStartedAtMs)))
   const alerts = pager.pages.map(({ text, atMs }) => `ALERT ${time(atMs)}: ${text}`)
   return [
-    `${when.padEnd(22)} ${total('answered')} calls answered, ${total('refused')} refused`,
+    `${when.padEnd(23)} ${total('answered')} calls answered, ${total('refused')} refused`,
     ...budgetLines(await readBudgets(gateway), isColored),
     ...(alerts.length === 0 ? ['no alert yet'] : alerts),
   ]
