@@ -423,6 +423,8 @@ test('the first bursar.yaml loads without errors where no variable is set', () =
   ])
   expect(alerts.channels.map(({ kind }) => kind)).toEqual(['disabled', 'disabled', 'disabled'])
   expect(warnings).toEqual([
+    'providers.openai: its api_key is empty, so calls go out without one',
+    'providers.anthropic: its api_key is empty, so calls go out without one',
     'alerts.channels.slack: disabled, since its url is empty',
     'alerts.channels.email: disabled, since its smtp is empty',
     'alerts.channels.webhook: disabled, since its url is empty',
@@ -442,6 +444,9 @@ test('the first bursar.yaml takes addresses and keys from the environment', () =
   if (parsed.kind === 'invalid') throw new Error(formatConfigErrors('example', parsed.errors))
   expect(parsed.config.providers[0]).toMatchObject({ credentials: { apiKey: 'sk-x' }, baseUrl: 'http://127.0.0.1:9/v1' })
   expect(parsed.config.alerts.channels.map(({ kind }) => kind)).toEqual(['disabled', 'email', 'webhook'])
+  expect(parsed.config.warnings.filter((warning) => warning.startsWith('providers.'))).toEqual([
+    'providers.anthropic: its api_key is empty, so calls go out without one',
+  ])
 })
 
 const FULL = `
@@ -604,6 +609,7 @@ test('the whole config of the design, as far as it is available, becomes domain 
       },
     ],
     warnings: [
+      'providers.openai: its api_key is empty, so calls go out without one',
       'alerts.channels.slack: disabled, since its url is empty',
       'alerts.channels.ops: its deliveries are not signed, since its secret is empty',
     ],

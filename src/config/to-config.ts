@@ -44,6 +44,7 @@ export function toConfig(input: ConfigInput, { path, env }: { readonly path: str
     prices: input.prices.map(toPrice),
     warnings: [
       ...(input.providers.length === 0 ? ['providers: there are none, so no call can be answered'] : []),
+      ...input.providers.flatMap(warnOfMissingKey),
       ...channels.flatMap(warn),
       ...input.budgets.flatMap(warnOfVersions),
       ...warnWithoutStores(input),
@@ -151,6 +152,12 @@ function toChannel([name, channel]: NamedChannel): ChannelConfig {
       return { kind: 'webhook', name, url, ...(secret === undefined ? {} : { secret }) }
     }
   }
+}
+
+/** What is reached over plain HTTP is mostly a server of one's own, which wants no key. */
+function warnOfMissingKey([name, { api, api_key: key, service_account: account, base_url: url }]: NamedProvider): readonly string[] {
+  if (api === 'bedrock' || key !== undefined || account !== undefined || !url.startsWith('https:')) return []
+  return [`providers.${name}: its api_key is empty, so calls go out without one`]
 }
 
 function warn(channel: ChannelConfig): readonly string[] {
