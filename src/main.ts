@@ -68,7 +68,7 @@ async function main(): Promise<number> {
 async function playDemo(): Promise<void> {
   const [{ runDemo }, { startDemoGateway }] = await Promise.all([import('./demo/demo.ts'), import('./demo-gateway.ts')])
   const stop = new AbortController()
-  process.once('SIGINT', () => stop.abort())
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
   const out = process.stdout
   await runDemo({ startGateway: startDemoGateway(log), out, isTty: out.isTTY, signal: stop.signal })
 }
