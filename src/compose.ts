@@ -13,7 +13,7 @@ import { type Engine, startEngine } from './engine/engine.ts'
 import { ExpectedOutput } from './engine/expected-output.ts'
 import { hashSecret, KeyBook } from './engine/key-book.ts'
 import { createKeys, FILE_KEY_PREFIX } from './engine/keys.ts'
-import type { Clock, Ids } from './engine/ports.ts'
+import type { Clock, Ids, Ledger } from './engine/ports.ts'
 import { systemClock } from './engine/system-clock.ts'
 import { Conversations } from './gateway/conversations.ts'
 import { JobPoller } from './gateway/job-poller.ts'
@@ -43,6 +43,7 @@ export interface AppOptions {
 }
 
 const TICK_MS = 1000
+const HOUR_MS = 3_600_000
 const DRAIN_MS = 60_000
 /** Longer than load balancers keep theirs, so that it is never this side which closes first. */
 const KEEP_ALIVE_MS = 75_000
@@ -66,24 +67,24 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
 /** @param onFailure takes what undoes a step where a later one fails */
 async function start(config: Config, options: AppOptions, onFailure: (undo: () => Promise<void>) => void): Promise<App> {
-  const clock = options.clock ?? systemClock
   const { log } = options
   const { server } = config
   let deliveries: { readonly wake: () => void } | undefined
   const channels = enabledChannels(config)
   const store = await openStore({
     store: config.store,
-    clock,
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+    base: systemClock,
     channelNames: channels.map(({ name }) => name),
     onAlerts: () => deliveries?.wake(),
     onTrouble: (message) => log(message),
   })
   onFailure(store.close)
-  const { counters, catalog, journal, ledger } = store
+  const { clock, counters, catalog, journal, ledger } = store
   const ids = createCallIds(() => clock.now())
   const keys = new KeyBook([...fileKeys(config, clock.now()), ...(await catalog.read()).keys])
-  const engine = await startConfigured(config, { store, clock, ids, keys })
-  const worker = createDeliveryWorker({ ledger, journal, clock, channels, log })
+  const engine = await startConfigured(config, { store, ids, keys })
+  const worker = createDeliveryWorker({ ledger: dueInTurn(store), journal, clock, channels, log })
   onFailure(worker.stop)
   deliveries = worker
   deliveries.wake()
@@ -120,7 +121,8 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   const listener = createListener(getRequestListener(api.fetch), pipeline)
   const url = await listen(listener, server)
   setTimeout(loadTokenizer, TICK_MS).unref()
-  const ticking = startTicking(engine, new JobPoller({ engine, upstreams, clock, countTokens, ended: metrics.ended, log }), log)
+  const jobs = new JobPoller({ engine, upstreams, clock, countTokens, ended: metrics.ended, log })
+  const ticking = startTicking([engine.tick, () => inTurn(store, () => jobs.tick()), keepFor(store, config.store.keepMs)], log)
   return {
     engine,
     url,
@@ -137,20 +139,51 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
 
 function startConfigured(
   config: Config,
-  { store, clock, ids, keys }: { readonly store: Store; readonly clock: Clock; readonly ids: Ids; readonly keys: KeyBook },
+  { store, ids, keys }: { readonly store: Store; readonly ids: Ids; readonly keys: KeyBook },
 ): Promise<Engine> {
   const { holdTtlMs, onLost } = config.store
   const prices = new PriceBook(config.prices, config.providers)
   const onKeys = (rows: readonly KeyRow[]) => keys.load(rows, ({ id }) => id.startsWith(FILE_KEY_PREFIX))
-  const { counters, catalog, journal } = store
+  const { counters, catalog, journal, clock } = store
   return startEngine({ counters, catalog, journal, clock, ids, prices, holdTtlMs, onLost, onKeys }, config.budgets)
 }
 
-function startTicking(engine: Engine, jobs: JobPoller, log: AppOptions['log']): NodeJS.Timeout {
-  return setInterval(() => {
-    engine.tick().catch((error: unknown) => log('a tick failed', error))
-    jobs.tick().catch((error: unknown) => log('asking for jobs failed', error))
-  }, TICK_MS)
+/** Deliveries are owed once, whichever process brings them. */
+function dueInTurn({ ledger, isMyTurn }: Store): Pick<Ledger, 'dueDeliveries'> {
+  return { dueDeliveries: async (at, limit) => ((await isMyTurn()) ? ledger.dueDeliveries(at, limit) : []) }
+}
+
+async function inTurn({ isMyTurn }: Store, run: () => Promise<void>): Promise<void> {
+  if (await isMyTurn()) await run()
+}
+
+/** Drops what is older than it is to be kept, once an hour. */
+function keepFor(store: Store, keepMs: number | undefined): () => Promise<void> {
+  let nextAt = 0
+  return async () => {
+    const now = store.clock.now()
+    if (keepMs === undefined || now < nextAt) return
+    nextAt = now + HOUR_MS
+    await inTurn(store, async () => {
+      await store.retention.dropCallsBefore(now - keepMs)
+    })
+  }
+}
+
+/** Each runs every second, and tells a trouble once, not every second that it lasts. */
+function startTicking(ticks: readonly (() => Promise<unknown>)[], log: AppOptions['log']): NodeJS.Timeout {
+  const told = new Map<() => Promise<unknown>, string>()
+  const run = async (tick: () => Promise<unknown>) => {
+    try {
+      await tick()
+      told.delete(tick)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      if (told.get(tick) !== message) log('what runs every second failed', error)
+      told.set(tick, message)
+    }
+  }
+  return setInterval(() => ticks.forEach((tick) => void run(tick)), TICK_MS)
 }
 
 /** One port for both: calls to providers pass no web framework, which would cost more than all of the gateway. */

@@ -1,21 +1,30 @@
 import type { Config } from './config/config.ts'
-import type { Catalog, Clock, Counters, Journal, Ledger } from './engine/ports.ts'
+import type { Catalog, Clock, Counters, Journal, Ledger, Retention } from './engine/ports.ts'
 import { createMemoryCounters } from './stores/memory/counters.ts'
 import { openLedger } from './stores/sqlite/open-ledger.ts'
+import type { StreamLedger } from './stores/stream-applier.ts'
 
 /** Where a Bursar keeps what it counts. */
 export interface Store {
+  /** What time it is for everything that is counted. */
+  readonly clock: Clock
   readonly counters: Counters
   readonly catalog: Catalog
   readonly journal: Journal
   readonly ledger: Ledger
+  readonly retention: Retention
+  /** Whether this process does now what one process does for all: deliver alerts, ask for jobs, drop old calls. */
+  readonly isMyTurn: () => Promise<boolean>
   /** Writes everything down, and lets go. */
   readonly close: () => Promise<void>
 }
 
 export interface StoreOptions {
   readonly store: Config['store']
-  readonly clock: Clock
+  /** Absent: this machine's, or the one of the store that processes share. */
+  readonly clock?: Clock
+  /** What timers run on, and this machine's time. */
+  readonly base: Clock
   /** Names of the channels that owe deliveries of alerts. */
   readonly channelNames: readonly string[]
   /** Called when the ledger has stored new alerts. */
@@ -27,16 +36,51 @@ export interface StoreOptions {
  * Opens the store that the config asks for, as it was left; what a process that died left in a journal is taken in first.
  * @throws Failure store_unavailable
  */
-export async function openStore(options: StoreOptions): Promise<Store> {
-  const { store, clock, channelNames, onAlerts, onTrouble } = options
-  const { journal, ledger, close } = await openLedger({
-    dataDir: store.dataDir,
-    durability: store.durability,
-    clock,
-    onAlerts,
-    onTrouble,
-  })
-  const state = await ledger.openState()
-  const counters = createMemoryCounters({ journal, channelNames, onStoreDown: store.onStoreDown, state })
-  return { counters, catalog: counters, journal, ledger, close }
+export function openStore(options: StoreOptions): Promise<Store> {
+  return options.store.redis === undefined ? openEmbedded(options) : openShared(options, options.store.redis)
+}
+
+async function openEmbedded({ store, clock, base, channelNames, onAlerts, onTrouble }: StoreOptions): Promise<Store> {
+  const { dataDir, durability, onStoreDown } = store
+  const time = clock ?? base
+  const { journal, ledger, retention, close } = await openLedger({ dataDir, durability, clock: time, onAlerts, onTrouble })
+  const counters = createMemoryCounters({ journal, channelNames, onStoreDown, state: await ledger.openState() })
+  return { clock: time, counters, catalog: counters, journal, ledger, retention, isMyTurn: async () => true, close }
+}
+
+/** Drivers of servers are loaded only where there are servers. */
+async function openShared(options: StoreOptions, address: NonNullable<Config['store']['redis']>): Promise<Store> {
+  const { store, clock, ...others } = options
+  const { openRedisStore } = await import('./stores/redis/open-redis-store.ts')
+  const streamed = await openStreamLedger(options)
+  try {
+    const { dataDir, onStoreDown } = store
+    const { ledger, applier, retention } = streamed
+    const { turn, ...shared } = await openRedisStore({
+      ...others,
+      ...(clock === undefined ? {} : { clock }),
+      address,
+      dataDir,
+      onStoreDown,
+      ledger,
+      applier,
+    })
+    const close = async () => {
+      await shared.close()
+      await streamed.close()
+    }
+    return { ...shared, retention, isMyTurn: turn.isMine, close }
+  } catch (error) {
+    await streamed.close()
+    throw error
+  }
+}
+
+async function openStreamLedger({ store, onTrouble }: StoreOptions): Promise<StreamLedger> {
+  if (store.database === undefined) {
+    const { openSqliteStreamLedger } = await import('./stores/sqlite/open-stream-ledger.ts')
+    return openSqliteStreamLedger({ dataDir: store.dataDir, onTrouble })
+  }
+  const { openPostgresLedger } = await import('./stores/postgres/open-postgres-ledger.ts')
+  return openPostgresLedger({ url: store.database, onTrouble })
 }
