@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { inject } from 'vitest'
+import { beforeEach, inject } from 'vitest'
 
-/** The Postgres of this run; undefined where there is none, so that tests skip. */
-export const postgresUrl = inject('postgresUrl')
+const postgresUrl = inject('postgresUrl')
 
-/** Databases of this test file. @returns the URL of the one of that name, made where it is missing */
+/** Databases of this test file, whose tests are skipped where there is no Postgres. @returns the URL of the one of that name, made where it is missing */
 export function useDatabases(): (name: string) => Promise<string> {
   const prefix = `bursar-${randomBytes(4).toString('hex')}`
   const made = new Map<string, Promise<string>>()
+  beforeEach(({ skip }) => skip(postgresUrl === undefined, 'there is no Postgres here'))
   return (name) => {
     const known = made.get(name)
     if (known !== undefined) return known

@@ -81,7 +81,6 @@ export class BatchApplier {
   forget(): void {
     this.#ids.forget()
     this.#callers.forget()
-    this.#dialect.forget()
   }
 
   #charged(end: End, { amounts }: Settlement): ChargedEnd {

@@ -11,6 +11,4 @@ export interface Dialect {
   readonly sameCaller: string
   /** Makes sure that calls that were admitted at these instants can be stored. */
   readonly makeRoom: (admittedAt: readonly EpochMs[]) => Steps<void>
-  /** After a transaction that was rolled back. */
-  readonly forget: () => void
 }

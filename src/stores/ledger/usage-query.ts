@@ -111,12 +111,12 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
-/** The range without its ends in which there are no calls. */
+/** The range without the UTC days at its ends in which there are no calls. */
 function* clipped({ from, to }: UsageQuery): Steps<Span> {
   const [row] = yield* query("SELECT min(hour) AS first, max(hour) AS last FROM rollup_hour WHERE attribute = ''")
   const { first, last } = row ?? {}
   if (typeof first !== 'number' || typeof last !== 'number') return { from: 0, to: 0 }
-  return { from: Math.max(from, first), to: Math.min(to, last + HOUR_MS) }
+  return { from: Math.max(from, first - (first % DAY_MS)), to: Math.min(to, last - (last % DAY_MS) + DAY_MS) }
 }
 
 function* spansOf({ interval }: UsageQuery, { from, to }: Span): Iterable<Span> {

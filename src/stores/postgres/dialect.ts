@@ -1,6 +1,7 @@
 import type { EpochMs } from '../../domain/instant.ts'
 import type { Dialect } from '../ledger/dialect.ts'
 import { ATTRIBUTES } from '../ledger/rollups.ts'
+import { text } from '../ledger/row.ts'
 import { query, type Steps } from '../ledger/statement.ts'
 
 /**
@@ -26,25 +27,23 @@ export const DAY_KEY = `day, ${digest(...ATTRIBUTES.map((name) => `"${name}"`))}
  * part of a call from its hold on, so an id can't come a second time in another partition, and a partition's own unique key
  * keeps ids unique across all.
  */
-export function createPostgresDialect(): Dialect {
-  const months = new Set<EpochMs>()
-  return {
-    hourKey: HOUR_KEY,
-    attributeDayKey: ATTRIBUTE_DAY_KEY,
-    dayKey: DAY_KEY,
-    sameCaller: `${callerKey('callers.')} = ${callerKey('given.')}`,
-    *makeRoom(admittedAt) {
-      for (const month of new Set(admittedAt.map(monthOf))) {
-        if (months.has(month)) continue
-        yield* addPartition(month)
-        // Ahead of its first call, so that the turn of the month is like any other minute.
-        yield* addPartition(monthAfter(month))
-        months.add(month)
-      }
-    },
-    forget: () => months.clear(),
-  }
+export const postgresDialect: Dialect = {
+  hourKey: HOUR_KEY,
+  attributeDayKey: ATTRIBUTE_DAY_KEY,
+  dayKey: DAY_KEY,
+  sameCaller: `${callerKey('callers.')} = ${callerKey('given.')}`,
+  *makeRoom(admittedAt) {
+    const wanted = new Set<EpochMs>()
+    // Ahead of its first call, so that the turn of a month is like any other minute.
+    for (const month of new Set(admittedAt.map(monthOf))) wanted.add(month).add(monthAfter(month))
+    const found = wanted.size === 0 ? [] : yield* query(PARTITIONS)
+    const names = new Set(found.map((row) => text(row, 'name')))
+    for (const month of wanted) if (!names.has(partitionName(month))) yield* addPartition(month)
+  },
 }
+
+// Asked each time, since another process may have dropped one.
+const PARTITIONS = "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'bursar' AND tablename LIKE 'ended_calls_%'"
 
 /** The start of the UTC month. */
 function monthOf(at: EpochMs): EpochMs {
@@ -71,8 +70,6 @@ export function partitionEnd(name: string): EpochMs | undefined {
 /** A table of its own is attached: unlike CREATE TABLE … PARTITION OF, that does not wait for reports that run. */
 function* addPartition(month: EpochMs): Steps<void> {
   const name = partitionName(month)
-  const found = yield* query("SELECT 1 AS one FROM pg_tables WHERE schemaname = 'bursar' AND tablename = ?", name)
-  if (found.length > 0) return
   yield* query(`CREATE TABLE ${name} (LIKE ended_calls INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`)
   yield* query(`ALTER TABLE ended_calls ATTACH PARTITION ${name} FOR VALUES FROM (${month}) TO (${monthAfter(month)})`)
 }

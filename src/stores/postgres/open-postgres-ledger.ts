@@ -8,7 +8,7 @@ import { applyStreamBatch, knownCalls, streamPosition } from '../ledger/stream.t
 import type { StreamApplier, StreamLedger } from '../stream-applier.ts'
 import { createPool, inTransaction, type TransactionKind } from './connection.ts'
 import { explain } from './connection-error.ts'
-import { createPostgresDialect } from './dialect.ts'
+import { postgresDialect } from './dialect.ts'
 import { migrate } from './migrate.ts'
 import { dropCalls } from './retention.ts'
 
@@ -66,7 +66,7 @@ export async function openPostgresLedger({ url, onTrouble }: PostgresLedgerOptio
 type Transact = <T>(what: string, kind: TransactionKind, steps: () => Steps<T>) => Promise<T>
 
 function createApplier(transact: Transact): StreamApplier {
-  const batches = new BatchApplier(createPostgresDialect())
+  const batches = new BatchApplier(postgresDialect)
   return {
     position: () => transact("can't read the ledger's position", QUICK_READ, streamPosition),
     apply: async (batch) => {

@@ -1,13 +1,13 @@
 import { toCallId } from '../../domain/ids.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
-import { textOfRecord, recordOfText } from '../sqlite/record-line.ts'
+import { toText, fromText } from '../sqlite/record-line.ts'
 import { type AlertFacts, alertsOfCrossings } from './crossing-alerts.ts'
 import { toHold } from './hold-text.ts'
 import type { RedisReply } from './redis-client.ts'
 
 /** The text of a record that no script decides anything of. */
 export function toEntryText(record: LedgerRecord): string {
-  return textOfRecord(record)
+  return toText(record)
 }
 
 /** @throws Failure store_unavailable where a newer Bursar wrote it */
@@ -30,9 +30,9 @@ export function idOfEntry(entry: RedisReply | undefined): string | undefined {
 async function recordsOf(fields: ReadonlyMap<string, string>, facts: AlertFacts): Promise<readonly LedgerRecord[]> {
   const field = (name: string) => fields.get(name) ?? ''
   if (fields.has('h')) return [{ kind: 'held', hold: toHold(field('h')) }]
-  if (fields.has('e')) return [await endedOf(recordOfText(field('e')), field('x'), facts)]
+  if (fields.has('e')) return [await endedOf(fromText(field('e')), field('x'), facts)]
   if (fields.has('x')) return (await alertsOfCrossings(field('x'), Number(field('t')), facts)).map((alert) => ({ kind: 'alerted', alert }))
-  if (!fields.has('r')) return [recordOfText(field('l'))]
+  if (!fields.has('r')) return [fromText(field('l'))]
   const amounts = field('m') === '' ? [] : field('m').split(',').map(Number)
   return [{ kind: 'raised', call: toCallId(field('r')), output: Number(field('o')), costNanoUsd: Number(field('c')), amounts }]
 }

@@ -5,18 +5,20 @@ import { explain } from './storage-error.ts'
 
 const SQLITE_BUSY = 5
 
+const TAKE = { exclusive: 'BEGIN EXCLUSIVE', shared: 'BEGIN; SELECT count(*) FROM sqlite_schema' } as const
+
 /**
- * Keeps a second process out of the data directory. The lock is the operating system's own, on `DATA_DIR/lock.db`: it is gone
+ * Keeps other processes out of the data directory; a shared lock, only those that want it for themselves. The lock is the operating system's own, on `DATA_DIR/lock.db`: it is gone
  * with the process, however that ends.
  * @returns what releases it
  * @throws Failure store_unavailable where another process has it
  */
-export function lockDataDir(dataDir: string): () => void {
+export function lockDataDir(dataDir: string, kind: keyof typeof TAKE): () => void {
   const path = join(dataDir, 'lock.db')
   let db: DatabaseSync | undefined
   try {
     db = new DatabaseSync(path, { timeout: 0 })
-    db.exec('BEGIN EXCLUSIVE')
+    db.exec(TAKE[kind])
     const held = db
     return () => held.close()
   } catch (error) {

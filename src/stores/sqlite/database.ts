@@ -26,16 +26,17 @@ export interface Database {
 const BUSY_TIMEOUT_MS = 5000
 
 /**
- * The one connection that writes; brings the schema up to date.
+ * A connection that writes; brings the schema up to date.
+ * @param synchronous FULL: what is committed survives a power cut, also where no journal has it
  * @throws Failure store_unavailable where the file is damaged, read-only, newer than this code or the disk is full
  */
-export function openForWriting(dataDir: string): Database {
+export function openForWriting(dataDir: string, synchronous: 'NORMAL' | 'FULL' = 'NORMAL'): Database {
   const path = ledgerPath(dataDir)
   try {
     const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
     try {
       db.exec(
-        'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; ' +
+        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; ` +
           'PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864',
       )
       migrate(db, path)

@@ -9,5 +9,4 @@ export const sqliteDialect: Dialect = {
   dayKey: `day, ${ATTRIBUTES.join(', ')}`,
   sameCaller: CALLER.map((name) => `callers."${name}" = given."${name}"`).join(' AND '),
   *makeRoom() {},
-  forget: () => undefined,
 }

@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import { Failure } from '../../engine/failure.ts'
-import type { Clock, Journal, Ledger } from '../../engine/ports.ts'
+import type { Clock, Journal, Ledger, Retention } from '../../engine/ports.ts'
 import { systemClock } from '../../engine/system-clock.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { type FileJournal, openJournal } from './journal.ts'
 import { createLedgerReader, type LedgerReader } from './ledger-reader.ts'
 import { type LedgerWriter, startLedgerWriter } from './ledger-writer.ts'
+import { createRetention } from './open-stream-ledger.ts'
 import { journalDir } from './segment.ts'
 import { explain } from './storage-error.ts'
 
@@ -23,6 +24,7 @@ export interface LedgerOptions {
 export interface OpenedLedger {
   readonly journal: Journal
   readonly ledger: Ledger
+  readonly retention: Retention
   /**
    * Writes and applies everything, and lets go of the directory; once, however often it is called.
    * @throws Failure store_unavailable where records can't be written even now; the directory is let go of all the same
@@ -37,7 +39,7 @@ export interface OpenedLedger {
 export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> {
   const { dataDir, durability, clock = systemClock, onAlerts = () => undefined, onTrouble = () => undefined } = options
   createDirectories(dataDir)
-  const unlock = lockDataDir(dataDir)
+  const unlock = lockDataDir(dataDir, 'exclusive')
   let writer: LedgerWriter | undefined
   try {
     const started = await startLedgerWriter({ dataDir, onAlerts, onTrouble })
@@ -45,7 +47,12 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
     const journal = openJournal({ dataDir, durability, start: started.start, clock, onGrown: started.grown, onTrouble })
     const reader = createLedgerReader(dataDir, () => catchUp(journal, started))
     let closing: Promise<void> | undefined
-    return { journal, ledger: reader, close: () => (closing ??= close({ journal, reader, writer: started, unlock })) }
+    return {
+      journal,
+      ledger: reader,
+      retention: createRetention(dataDir),
+      close: () => (closing ??= close({ journal, reader, writer: started, unlock })),
+    }
   } catch (error) {
     await writer?.stop()
     unlock()

@@ -8,12 +8,12 @@ import { packEnded, packHeld, unpack } from '../ledger/packed-record.ts'
  * record's JSON; those of every call are packed.
  */
 export function toLine(record: LedgerRecord): string {
-  const text = textOfRecord(record)
+  const text = toText(record)
   return `${checksum(text)} ${text}\n`
 }
 
-/** The record's JSON; those of every call are packed. */
-export function textOfRecord(record: LedgerRecord): string {
+/** A record as a text without line breaks. */
+export function toText(record: LedgerRecord): string {
   if (record.kind === 'held') return packHeld(record)
   if (record.kind === 'ended') return packEnded(record)
   return JSON.stringify(record)
@@ -28,14 +28,14 @@ const HEAD_BYTES = 9
 export function fromLine(line: Buffer): LedgerRecord | undefined {
   const bytes = line.subarray(HEAD_BYTES)
   if (bytes.length === 0 || line.toString('latin1', 0, HEAD_BYTES) !== `${checksum(bytes)} `) return undefined
-  return recordOfText(bytes.toString('utf8'))
+  return fromText(bytes.toString('utf8'))
 }
 
 /**
  * The record of such a text.
  * @throws Failure store_unavailable where a newer Bursar wrote it
  */
-export function recordOfText(text: string): LedgerRecord {
+export function fromText(text: string): LedgerRecord {
   const record: unknown = text.startsWith('[') ? unpack(text) : JSON.parse(text)
   if (!isRecord(record)) throw new Failure('store_unavailable', 'the journal holds a record of a newer Bursar: start that version again')
   return record

@@ -17,20 +17,25 @@ interface Waiting {
   readonly fail: (failure: Failure) => void
 }
 
+export interface ThreadOptions {
+  readonly dataDir: string
+  readonly name: string
+  /** Hears of a thread that ended though nobody stopped it. */
+  readonly onTrouble?: ((message: string) => void) | undefined
+}
+
 /** A thread that has a connection of its own and answers one request after the other; started when it is first asked. */
 export class Thread {
   readonly #script: URL
-  readonly #dataDir: string
-  readonly #name: string
+  readonly #options: ThreadOptions
   readonly #waiting = new Map<number, Waiting>()
   #worker: Worker | undefined
   #lastId = 0
   #isStopped = false
 
-  constructor(script: URL, { dataDir, name }: { readonly dataDir: string; readonly name: string }) {
+  constructor(script: URL, options: ThreadOptions) {
     this.#script = script
-    this.#dataDir = dataDir
-    this.#name = name
+    this.#options = options
   }
 
   /** @returns the answer's JSON */
@@ -55,11 +60,12 @@ export class Thread {
   }
 
   #spawn(): Worker {
-    const worker = new Worker(this.#script, { workerData: this.#dataDir, name: this.#name })
-    let reason = `the thread ${this.#name} ended`
+    const { dataDir, name } = this.#options
+    const worker = new Worker(this.#script, { workerData: dataDir, name })
+    let reason = `the thread ${name} ended`
     worker.on('message', (reply: ThreadReply) => this.#hear(reply))
     worker.on('error', (error) => {
-      reason = `the thread ${this.#name} failed: ${String(error)}`
+      reason = `the thread ${name} failed: ${String(error)}`
     })
     worker.on('exit', () => this.#ended(reason))
     return worker
@@ -77,6 +83,7 @@ export class Thread {
     this.#worker = undefined
     for (const { fail } of this.#waiting.values()) fail(new Failure('store_unavailable', reason))
     this.#waiting.clear()
+    if (!this.#isStopped) this.#options.onTrouble?.(`${reason}. It is started again when it is needed`)
   }
 }
 

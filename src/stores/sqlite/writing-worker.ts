@@ -1,0 +1,72 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import type { CallId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
+import { BatchApplier } from '../ledger/batch-applier.ts'
+import { dropSlice } from '../ledger/dropped-calls.ts'
+import { applyStreamBatch, knownCalls, streamPosition } from '../ledger/stream.ts'
+import type { StreamPosition } from '../stream-applier.ts'
+import { type Database, openForWriting } from './database.ts'
+import { sqliteDialect } from './dialect.ts'
+import { fromText } from './record-line.ts'
+import { replyOf } from './thread.ts'
+
+/** What this thread is asked to do. */
+export type Writing =
+  | { readonly kind: 'position' }
+  /** The records as texts, one a line: cheaper to hand over than the objects, and what they share is shared here too. */
+  | { readonly kind: 'apply'; readonly lines: string; readonly from: StreamPosition; readonly next: StreamPosition }
+  | { readonly kind: 'known'; readonly calls: readonly CallId[] }
+  | { readonly kind: 'drop'; readonly before: EpochMs }
+
+/** Writes to the ledger's tables when it is asked to; other threads and processes may do so too. */
+class LedgerWriting {
+  readonly #dataDir: string
+  readonly #batches = new BatchApplier(sqliteDialect)
+  #open: Database | undefined
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir
+  }
+
+  do(writing: Writing): unknown {
+    const db = (this.#open ??= openForWriting(this.#dataDir, 'FULL'))
+    switch (writing.kind) {
+      case 'position':
+        return db.steps(streamPosition())
+      case 'apply':
+        return this.#apply(db, writing)
+      case 'known':
+        return db.transaction('DEFERRED', () => db.steps(knownCalls(writing.calls)))
+      case 'drop':
+        return db.transaction('IMMEDIATE', () => db.steps(dropSlice(writing.before)))
+    }
+  }
+
+  close(): void {
+    this.#open?.close()
+  }
+
+  #apply(db: Database, { lines, from, next }: Extract<Writing, { kind: 'apply' }>): number | undefined {
+    const records = lines === '' ? [] : lines.split('\n').map(fromText)
+    try {
+      return db.transaction('IMMEDIATE', () => db.steps(applyStreamBatch({ records, from, next }, this.#batches)))
+    } catch (error) {
+      this.#batches.forget()
+      throw error
+    }
+  }
+}
+
+function run(port: NonNullable<typeof parentPort>, dataDir: string): void {
+  const ledger = new LedgerWriting(dataDir)
+  port.on('message', (asked: { readonly id: number; readonly request: Writing } | 'stop') => {
+    if (asked !== 'stop') {
+      port.postMessage(replyOf(asked.id, `can't write to the ledger in ${dataDir} (${asked.request.kind})`, () => ledger.do(asked.request)))
+      return
+    }
+    ledger.close()
+    port.close()
+  })
+}
+
+if (parentPort !== null && typeof workerData === 'string') run(parentPort, workerData)
