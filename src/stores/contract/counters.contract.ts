@@ -75,7 +75,7 @@ export function describeCounters(
 }
 
 function describeReserve({ under, process, restart }: Bench): void {
-  const four = ['global', 'team:a', 'user:u', 'project:p']
+  const four = ['global', 'project:p', 'team:a', 'user:u']
 
   test('a call holds in all of its accounts', async () => {
     await process().put(...four.map((id) => budget(id)))
@@ -141,7 +141,7 @@ function describeReserve({ under, process, restart }: Bench): void {
     const wish = { input: 10, outputMax: 5000, outputMin: 1, outputExpected: 40 }
     expect(await process().reserve('call-1', wish)).toMatchObject({ kind: 'held', outputMax: 90, outputRoom: 990 })
     expect(await process().standing('global')).toMatchObject({ held: 100 })
-    expect(await process().reserve('call-2', { ...wish, outputExpected: 300 })).toMatchObject({
+    expect(await process().reserve('call-2', { ...wish, outputExpected: 300, at: AT + 1 })).toMatchObject({
       kind: 'held',
       outputMax: 300,
       outputRoom: 890,
@@ -243,6 +243,17 @@ function describeHolds({ under, process, restart }: Bench): void {
     expect(await process().standing('team:a')).toMatchObject({ used: 300, held: 0 })
   })
 
+  test('a hold is raised by the limits that are in force then, and not by those of its admission', async () => {
+    await process().put(budget('global', 400))
+    await process().reserve('call-1', expected)
+    await process().put(budget('global', 60))
+    expect(await under().counters.raise(toCallId('call-1'), 200)).toBe(50)
+    expect(await process().standing('global')).toMatchObject({ held: 60 })
+    await process().put(budget('global', 150))
+    expect(await under().counters.raise(toCallId('call-1'), 200)).toBe(140)
+    expect(await process().standing('global')).toMatchObject({ held: 150 })
+  })
+
   test('a call that ended, was never held, or set a maximum of its own is not raised', async () => {
     await process().put(budget('global'))
     await process().reserve('call-1', expected)
@@ -304,10 +315,10 @@ function describeAmounts({ under, process, restart }: Bench): void {
     )
     await process().reserve('call-1', { input: 100, outputMax: 20, price: PRICE })
     const held = async (id: string) => (await process().standing(id)).held
-    expect([await held('global'), await held('usd'), await held('requests'), await held('weighted')]).toEqual([120, 450_000, 1, 130])
+    expect([await held('global'), await held('requests'), await held('usd'), await held('weighted')]).toEqual([120, 1, 450_000, 130])
     const counts = { input: 90, cachedInput: 40, output: 15, reasoning: 5 }
     const ended = await process().settle('call-1', { kind: 'reported', counts })
-    expect(ended?.charges.map(({ amount }) => amount)).toEqual([105, 285_000, 1, 69])
+    expect(ended?.charges.map(({ amount }) => amount)).toEqual([105, 1, 285_000, 69])
     expect(ended?.costNanoUsd).toBe(285_000)
     await process().reserve('call-2', { price: PRICE })
     await process().settle('call-2', { kind: 'reported', counts: { requests: 7 }, billing: { costNanoUsd: 3 } })

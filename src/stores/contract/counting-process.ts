@@ -1,3 +1,4 @@
+import type { Alert } from '../../domain/alert.ts'
 import type { Budget } from '../../domain/budget.ts'
 import type { Ending, EndedCall } from '../../domain/call.ts'
 import { type CallId, toCallId } from '../../domain/ids.ts'
@@ -24,14 +25,14 @@ export interface CountersUnderTest extends StoreAccess {
   readonly reopen: () => Promise<CountersUnderTest>
   /** Another process on the same store; only where others may count in it. */
   readonly second?: () => Promise<StoreAccess>
-  /** Lets go of all processes and of what they stored. */
+  /** Lets go of all processes, also of those that were killed, and of what they stored. */
   readonly close: () => Promise<void>
 }
 
 /** The channels that counters under test owe alerts to. */
 export const CHANNEL_NAMES: readonly string[] = ['email', 'slack']
 
-/** What a call wishes: 10 tokens of input in all budgets that the process knows, unless told. */
+/** What a call wishes: 10 tokens of input, unless told. */
 export interface CallWish {
   readonly input?: number
   readonly outputMax?: number
@@ -43,7 +44,7 @@ export interface CallWish {
   readonly expiresAt?: EpochMs
   readonly price?: Price
   readonly isTrial?: boolean
-  /** Ids of the budgets that apply, with their `each` value. */
+  /** Ids of the budgets that apply, with their `each` value; all of them, by their ids, unless told. */
   readonly accounts?: readonly (readonly [budget: string, each?: string])[]
   /** Instead of `accounts`. */
   readonly refs?: readonly AccountRef[]
@@ -66,6 +67,7 @@ export class CountingProcess {
     return this.#version
   }
 
+  /** By their ids: a catalog has no order. */
   get budgets(): readonly Budget[] {
     return this.#budgets
   }
@@ -74,7 +76,7 @@ export class CountingProcess {
   async refresh(): Promise<void> {
     const { version, budgets } = await this.access.catalog.read()
     this.#version = version
-    this.#budgets = budgets
+    this.#budgets = budgets.toSorted((a, b) => (a.id < b.id ? -1 : 1))
   }
 
   /** Puts budgets in force, from what is in force now. */
@@ -147,7 +149,8 @@ export function reported(input: number, output = 0): Usage {
   return { kind: 'reported', counts: { input, output } }
 }
 
-/** The alerts among the records, in their order. */
-export function alertsIn(records: readonly LedgerRecord[]) {
-  return records.flatMap((record) => (record.kind === 'ended' ? record.alerts : record.kind === 'alerted' ? [record.alert] : []))
+/** The alerts among the records, each once, in the order in which they were told. */
+export function alertsIn(records: readonly LedgerRecord[]): readonly Alert[] {
+  const told = records.flatMap((record) => (record.kind === 'ended' ? record.alerts : record.kind === 'alerted' ? [record.alert] : []))
+  return [...new Map(told.map((alert) => [alert.id, alert])).values()]
 }
