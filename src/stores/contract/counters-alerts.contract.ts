@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { alertsIn, reported } from './counting-process.ts'
+import { alertsOf, reported } from './counting-process.ts'
 import type { Bench } from './counters.contract.ts'
 import { accountOf, AT, budget, OCTOBER } from './sample-records.ts'
 
@@ -11,7 +11,7 @@ const TOLD_MS_MAX = 10_000
  * a record of its own, also where the process is killed in between.
  */
 export function describeAlerts({ under, process, restart }: Bench): void {
-  const alerts = async () => alertsIn(await under().records())
+  const alerts = () => alertsOf(under())
   const thresholds = async () => (await alerts()).map(({ threshold }) => threshold)
   const expectThresholds = (...told: readonly number[]) => expect.poll(thresholds, { timeout: TOLD_MS_MAX }).toEqual(told)
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { Alert } from '../../domain/alert.ts'
 import { type Budget, restart } from '../../domain/budget.ts'
 import { toCallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
@@ -7,7 +8,7 @@ import type { LedgerRecord } from '../../domain/record.ts'
 import type { Usage } from '../../domain/usage.ts'
 import type { Journal, Standing } from '../../engine/ports.ts'
 import { createMemoryCounters } from '../memory/counters.ts'
-import { alertsIn, CHANNEL_NAMES, CountingProcess, type CountersUnderTest, TTL_MS } from './counting-process.ts'
+import { alertsIn, alertsOf, CHANNEL_NAMES, CountingProcess, type CountersUnderTest, TTL_MS } from './counting-process.ts'
 import { AT, budget, key } from './sample-records.ts'
 
 /**
@@ -158,7 +159,7 @@ async function liveTwice(plan: readonly Step[], under: CountersUnderTest): Promi
   }
   expect(await everythingOf(right, world)).toEqual(structuredClone(await everythingOf(left, world)))
   expect(comparable(await under.records())).toEqual(comparable(memory.records))
-  await expect.poll(async () => alertsById(await under.records()), { timeout: 5000 }).toEqual(alertsById(memory.records))
+  await expect.poll(async () => alertsById(await alertsOf(under)), { timeout: 5000 }).toEqual(alertsById(alertsIn(memory.records)))
 }
 
 function startMemory() {
@@ -313,8 +314,8 @@ function known(standings: readonly Standing[], { touched }: World): readonly Sta
 }
 
 /** What crossed a threshold tells it at once or soon; a refusal's alert is of the instant at which it was told. */
-function alertsById(records: readonly LedgerRecord[]): ReadonlyMap<string, unknown> {
-  return new Map(alertsIn(records).map((alert) => [alert.id, { ...alert, at: 0 }]))
+function alertsById(alerts: readonly Alert[]): ReadonlyMap<string, unknown> {
+  return new Map(alerts.map((alert) => [alert.id, { ...alert, at: 0 }]))
 }
 
 function comparable(records: readonly LedgerRecord[]): readonly LedgerRecord[] {

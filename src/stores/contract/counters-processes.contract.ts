@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { toCallId } from '../../domain/ids.ts'
-import { alertsIn, CountingProcess, reported } from './counting-process.ts'
+import { alertsOf, CountingProcess, reported } from './counting-process.ts'
 import type { Bench } from './counters.contract.ts'
 import { accountOf, AT, budget, key, OCTOBER } from './sample-records.ts'
 
@@ -122,7 +122,7 @@ export function describeProcesses({ under, process }: Bench): void {
     for (let i = 0; i < 10; i++) await turn(i).reserve(`call-${i}`, { input: 10 })
     await Promise.all(Array.from({ length: 10 }, (_, i) => turn(i).settle(`call-${i}`, reported(10))))
     await Promise.all(Array.from({ length: 6 }, (_, i) => turn(i).reserve(`late-${i}`, { input: 10 })))
-    const thresholds = async () => alertsIn(await under().records()).map(({ threshold }) => threshold)
+    const thresholds = async () => (await alertsOf(under())).map(({ threshold }) => threshold)
     await expect.poll(thresholds, POLL).toContain(1)
     expect(await thresholds()).toEqual([...new Set(await thresholds())])
     expect(await process().standing('global')).toMatchObject({ used: 100, alertedAt: 1 })
@@ -133,7 +133,7 @@ export function describeProcesses({ under, process }: Bench): void {
     const second = await other()
     await process().call('call-1', 70)
     await Promise.all(Array.from({ length: 8 }, (_, i) => (i % 2 === 0 ? process() : second).reserve(`late-${i}`, { input: 31 })))
-    await expect.poll(async () => alertsIn(await under().records()), POLL).toMatchObject([{ threshold: 1 }])
+    await expect.poll(() => alertsOf(under()), POLL).toMatchObject([{ threshold: 1 }])
   })
 
   test('an account is closed once', async () => {

@@ -19,6 +19,8 @@ export interface StoreAccess {
 
 /** Counters with all that stands behind them; empty when they are opened. */
 export interface CountersUnderTest extends StoreAccess {
+  /** What a process does every second, where there is such a thing; an alert is told by then. */
+  readonly tend?: () => Promise<void>
   /** All records that were appended so far, in their order, waited for or not. */
   readonly records: () => Promise<readonly LedgerRecord[]>
   /** The same store after this process was killed: nothing of its memory is left. */
@@ -147,6 +149,12 @@ export class CountingProcess {
 /** What a provider said that a call used, all of it plain input. */
 export function reported(input: number, output = 0): Usage {
   return { kind: 'reported', counts: { input, output } }
+}
+
+/** What was alerted so far, each alert once, in the order in which they were told. */
+export async function alertsOf(under: CountersUnderTest): Promise<readonly Alert[]> {
+  await under.tend?.()
+  return alertsIn(await under.records())
 }
 
 /** The alerts among the records, each once, in the order in which they were told. */
