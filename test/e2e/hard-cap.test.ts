@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { App } from '../../src/compose.ts'
-import { api, chat, remove, startInProcess, startProcess, statusOf, tempDir } from './bursar.ts'
+import { api, chat, remove, startInProcess, startProcess, statusOf, tempDir, until } from './bursar.ts'
 import { answerJson, chatCompletion, startUpstream, type Upstream } from './upstream.ts'
 
 let dir: string
@@ -31,7 +31,10 @@ const CAP = 100_000
 async function outputForBound(bursar: App, bound: number): Promise<number> {
   const probe = chat(bursar.url, 500)
   let held = 0
-  while (held === 0) held = (await bursar.engine.standings()).reduce((most, standing) => Math.max(most, standing.held), 0)
+  await until(async () => {
+    held = Math.max(...(await bursar.engine.standings()).map((standing) => standing.held))
+    return held > 0
+  })
   expect((await probe).status).toBe(200)
   return bound - (held - 500)
 }

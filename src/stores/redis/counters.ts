@@ -21,7 +21,7 @@ import { pairsOf, type RedisReply, textsOf } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
 import { causeOf, type Reservations, type Reserved } from './reservations.ts'
 import type { Ended, Ending, Settlements } from './settlements.ts'
-import type { Session } from './session.ts'
+import type { Session, StepReply } from './session.ts'
 import { toEntryText } from './stream-entry.ts'
 import type { CountedCall, Unconfirmed } from './unconfirmed.ts'
 
@@ -104,16 +104,23 @@ export class RedisCounters implements Counters {
     const flight = this.#flights.get(call)
     if (flight?.bound === undefined) return 0
     if (flight.isUncounted) return outputMax
-    const { bound, refs, stored, hold } = flight
-    const { names, session } = this.#deps
+    const { bound, hold } = flight
+    const { names, session, catalog } = this.#deps
     const cost = costLine(hold.call, bound)
-    const reply = await session.step(SCRIPTS.raise, [names.holds, names.stream, ...this.#keysOf(refs)], {
-      numbers: [outputMax, bound.choices, cost.fixed, cost.perOutput, cost.scale, ...demandsOf(refs, bound, hold.call.price)],
-      texts: [call],
-    })
-    if (reply[0] !== 'raised') return reply[0] === 'unknown' ? 0 : stored.outputMax
-    flight.stored = { ...stored, outputMax: Number(reply[2]), amounts: amountsOf(String(reply[3])) }
-    flight.hold = holdOf(flight.stored, hold.expiresAt)
+    const keys = [names.holds, names.stream, ...this.#keysOf(flight.refs)]
+    for (;;) {
+      const demands = demandsOf(await this.#budgetsOf(hold, flight), bound, hold.call.price)
+      const numbers = [outputMax, bound.choices, cost.fixed, cost.perOutput, cost.scale, ...demands]
+      const reply = await session.step(SCRIPTS.raise, keys, { numbers, texts: [call] })
+      if (reply[0] === 'outdated') await catalog.read()
+      else if (reply[0] === 'raised') return this.#raised(flight, reply)
+      else return reply[0] === 'unknown' ? 0 : flight.stored.outputMax
+    }
+  }
+
+  #raised(flight: Flight, reply: StepReply): number {
+    flight.stored = { ...flight.stored, outputMax: Number(reply[2]), amounts: amountsOf(String(reply[3])) }
+    flight.hold = holdOf(flight.stored, flight.hold.expiresAt)
     return flight.stored.outputMax
   }
 
@@ -329,9 +336,9 @@ function isAway(error: unknown): error is Failure {
 }
 
 /** Of each account: limit, fixed, perOutput, scale, and what it may do to a call. */
-function demandsOf(refs: readonly AccountRef[], bound: CallBound, price: ReserveRequest['call']['price']): readonly number[] {
+function demandsOf(budgets: readonly Budget[], bound: CallBound, price: ReserveRequest['call']['price']): readonly number[] {
   const numbers: number[] = []
-  for (const { budget } of refs) {
+  for (const budget of budgets) {
     const { fixed, perOutput, scale } = demandIn(budget, bound, price)
     numbers.push(budget.limit, fixed, perOutput, scale, causeOf(budget))
   }

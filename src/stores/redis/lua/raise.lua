@@ -6,11 +6,12 @@
 -- then of each account: limit, fixed, perOutput, scale, 1 for a hard cap
 --
 -- Replies {'raised', step, the maximum that is covered now, the amounts joined by commas}; {'unknown', step} where the call had
--- ended; {'closed', step} where hard caps do not admit now.
+-- ended; {'outdated', step}; {'closed', step} where hard caps do not admit now.
 local FIRST = 5
 local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
-local stop, step, _, _, state = guard(rows[1], rows[2])
+local stop, step, _, isNewest, state = guard(rows[1], rows[2])
 if stop then return stop end
+if not isNewest then return {'outdated', step - 1} end
 local hold = redis.call('HGET', KEYS[3], ARGV[3])
 if not hold then return {'unknown', step - 1} end
 if state ~= 'open' then return {'closed', step - 1} end
