@@ -55,6 +55,7 @@ const parts = await startRedisCounters({
   applier: stream.applier,
   channelNames: [],
   onStoreDown: 'refuse',
+  onLost: 'charge',
   onAlerts() {},
   onTrouble: console.error,
   ledger,

@@ -5,6 +5,7 @@ import { type Channel, createChannels } from './alerts/channels/create-channels.
 import { createDeliveryWorker } from './alerts/delivery.ts'
 import { testChannel } from './alerts/test-channel.ts'
 import { createApi } from './api/app.ts'
+import type { ApiDeps } from './api/deps.ts'
 import type { Config } from './config/config.ts'
 import type { KeyRow } from './domain/record.ts'
 import { createCallIds } from './engine/call-ids.ts'
@@ -67,7 +68,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
 /** @param onFailure takes what undoes a step where a later one fails */
 async function start(config: Config, options: AppOptions, onFailure: (undo: () => Promise<void>) => void): Promise<App> {
-  const { log } = options
+  const { log, isAdminToken } = options
   const { server } = config
   let deliveries: { readonly wake: () => void } | undefined
   const channels = enabledChannels(config)
@@ -80,7 +81,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     onTrouble: (message) => log(message),
   })
   onFailure(store.close)
-  const { clock, counters, catalog, journal, ledger } = store
+  const { clock, catalog, journal } = store
   const ids = createCallIds(() => clock.now())
   const keys = new KeyBook([...fileKeys(config, clock.now()), ...(await catalog.read()).keys])
   const engine = await startConfigured(config, { store, ids, keys })
@@ -106,18 +107,8 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     isDraining: () => isDraining,
     events: { refused: metrics.refused, ended: metrics.ended, defect: (error) => log('a call ended in an unexpected error', error) },
   })
-  const api = createApi({
-    engine,
-    ledger,
-    clock,
-    keys: createKeys({ keys, catalog, journal, clock, ids }),
-    diagnose: () => diagnose({ counters, ledger, journal, clock }),
-    testChannel: (name) => testChannel(channels, name, clock.now()),
-    defect: (error) => log('the control plane ended in an unexpected error', error),
-    isAdminToken: options.isAdminToken,
-    health: () => healthOf(journal.trouble(), isDraining),
-    metrics: metrics.text,
-  })
+  const health = () => healthOf(journal.trouble(), isDraining)
+  const api = controlPlaneOf({ store, engine, keys, ids, channels, health, metrics: metrics.text, log, isAdminToken })
   const listener = createListener(getRequestListener(api.fetch), pipeline)
   const url = await listen(listener, server)
   setTimeout(loadTokenizer, TICK_MS).unref()
@@ -135,6 +126,39 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
       await store.close()
     },
   }
+}
+
+interface ControlPlane extends Pick<AppOptions, 'log' | 'isAdminToken'>, Pick<ApiDeps, 'engine' | 'health' | 'metrics'> {
+  readonly store: Store
+  readonly keys: KeyBook
+  readonly ids: Ids
+  readonly channels: readonly Channel[]
+}
+
+function controlPlaneOf({
+  store,
+  engine,
+  keys,
+  ids,
+  channels,
+  health,
+  metrics,
+  log,
+  isAdminToken,
+}: ControlPlane): ReturnType<typeof createApi> {
+  const { clock, counters, catalog, journal, ledger } = store
+  return createApi({
+    engine,
+    ledger,
+    clock,
+    keys: createKeys({ keys, catalog, journal, clock, ids }),
+    diagnose: () => diagnose({ counters, ledger, journal, clock }),
+    testChannel: (name) => testChannel(channels, name, clock.now()),
+    defect: (error) => log('the control plane ended in an unexpected error', error),
+    isAdminToken,
+    health,
+    metrics,
+  })
 }
 
 function startConfigured(

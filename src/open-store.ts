@@ -54,7 +54,7 @@ async function openShared(options: StoreOptions, address: NonNullable<Config['st
   const { openRedisStore } = await import('./stores/redis/open-redis-store.ts')
   const streamed = await openStreamLedger(options)
   try {
-    const { dataDir, onStoreDown } = store
+    const { dataDir, onStoreDown, onLost } = store
     const { ledger, applier, retention } = streamed
     const { turn, ...shared } = await openRedisStore({
       ...others,
@@ -62,6 +62,7 @@ async function openShared(options: StoreOptions, address: NonNullable<Config['st
       address,
       dataDir,
       onStoreDown,
+      onLost,
       ledger,
       applier,
     })

@@ -15,6 +15,8 @@ import type { RedisAccounts } from './accounts.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { Crossings } from './crossings.ts'
 import { costLine, fromStored, holdOf, holdText, type StoredHold, toHold, toStored } from './hold-text.ts'
+import type { Lapses } from './lapses.ts'
+import type { LeasedHold, Leases } from './leases.ts'
 import type { KeyNames } from './key-names.ts'
 import type { Recount } from './recount.ts'
 import { pairsOf, type RedisReply, textsOf } from './redis-client.ts'
@@ -32,6 +34,8 @@ export interface RedisCountersDeps {
   readonly accounts: RedisAccounts
   readonly reservations: Reservations
   readonly settlements: Settlements
+  readonly leases: Leases
+  readonly lapses: Lapses
   readonly crossings: Crossings
   readonly recount: Recount
   readonly unconfirmed: Unconfirmed
@@ -53,6 +57,8 @@ interface Flight {
   readonly refs: readonly AccountRef[]
   /** By what its hold may be raised; absent: it may not. */
   readonly bound?: CallBound
+  /** What it holds of this process's slices; absent: its hold stands in the store. */
+  leased?: LeasedHold
   /** Let in while the store was away: it holds nothing there, and is counted when it has ended. */
   readonly isUncounted: boolean
 }
@@ -74,7 +80,8 @@ export class RedisCounters implements Counters {
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     try {
-      return await this.#reserve(request)
+      const leased = await this.#deps.leases.reserve(request)
+      return leased === undefined ? await this.#reserve(request) : this.#heldLeased(request, leased)
     } catch (error) {
       if (!isAway(error) || this.#mustBeCounted(request)) throw error
       return this.#admitUncounted(request)
@@ -91,7 +98,8 @@ export class RedisCounters implements Counters {
       const bill = billOf(hold, budgets, request.usage)
       const { call, endedAt, ending, status } = request
       const settlement: Settlement = { call, endedAt, ending, status, ...bill, overrun: overrunOf(hold, bill.amounts) }
-      const end = { hold, stored: known.stored, budgets, settlement, mayHaveJob: flight === undefined }
+      const end = { hold, stored: known.stored, budgets, settlement, mayHaveJob: flight === undefined, leased: flight?.leased }
+      if (flight?.leased !== undefined) this.#deps.leases.settle(flight.leased, settlement.amounts)
       const outcome = flight?.isUncounted === true ? await this.#countLater(end) : await this.#end(end)
       if (outcome === 'ended') return endedCall(hold, settlement)
       // Other amounts are held than this process knows: an answer to a raise was lost.
@@ -104,6 +112,7 @@ export class RedisCounters implements Counters {
     const flight = this.#flights.get(call)
     if (flight?.bound === undefined) return 0
     if (flight.isUncounted) return outputMax
+    if (flight.leased !== undefined) return this.#raiseLeased(flight, flight.leased, outputMax)
     const { bound, hold } = flight
     const { names, session, catalog } = this.#deps
     const cost = costLine(hold.call, bound)
@@ -118,6 +127,13 @@ export class RedisCounters implements Counters {
     }
   }
 
+  #raiseLeased(flight: Flight, leased: LeasedHold, outputMax: number): number {
+    const covered = this.#deps.leases.raise(leased, outputMax)
+    flight.stored = { ...flight.stored, outputMax: covered, amounts: leased.amounts }
+    flight.hold = holdOf(flight.stored, flight.hold.expiresAt)
+    return covered
+  }
+
   #raised(flight: Flight, reply: StepReply): number {
     flight.stored = { ...flight.stored, outputMax: Number(reply[2]), amounts: amountsOf(String(reply[3])) }
     flight.hold = holdOf(flight.stored, flight.hold.expiresAt)
@@ -125,11 +141,13 @@ export class RedisCounters implements Counters {
   }
 
   async renew(call: CallId, expiresAt: EpochMs): Promise<void> {
-    if (this.#flights.get(call)?.isUncounted === true) return
+    const flight = this.#flights.get(call)
+    if (flight?.isUncounted === true || flight?.leased !== undefined) return
     await this.#moveExpiry(call, { expiresAt, job: '', text: toEntryText({ kind: 'renewed', call, expiresAt }) })
   }
 
   async defer(call: CallId, job: string, expiresAt: EpochMs): Promise<void> {
+    await this.#hold(call)
     await this.#moveExpiry(call, { expiresAt, job, text: toEntryText({ kind: 'deferred', call, job, expiresAt }) })
     // From now on it is any process's to settle.
     this.#flights.delete(call)
@@ -145,6 +163,7 @@ export class RedisCounters implements Counters {
       const job = jobs.get(call)
       return job === undefined ? toHold(text) : { ...toHold(text), job }
     })
+    for (const { hold, leased } of this.#flights.values()) if (leased !== undefined) holds.push(hold)
     return holds.toSorted((a, b) => a.call.admittedAt - b.call.admittedAt || (a.call.id < b.call.id ? -1 : 1))
   }
 
@@ -178,11 +197,13 @@ export class RedisCounters implements Counters {
   }
 
   async tend(): Promise<void> {
-    const { session, recount, crossings, names, unconfirmed } = this.#deps
+    const { session, recount, crossings, leases, lapses, names, unconfirmed } = this.#deps
     const [drained, openAt] = textsOf(await session.ask('HMGET', names.about, 'drained', 'openAt'))
     if (drained !== undefined && drained !== '') unconfirmed.confirm(drained)
     if (Number(openAt) > 0 && Number(openAt) <= this.#deps.clock.now()) await session.reopen()
     await crossings.judge()
+    await leases.tend()
+    await lapses.end()
     await recount.replay()
     for (const call of this.#doubtful) {
       await this.settle({ call, endedAt: this.#deps.clock.now(), ending: 'upstream_unreachable', usage: { kind: 'none' } })
@@ -190,14 +211,33 @@ export class RedisCounters implements Counters {
     }
   }
 
+  /** Gives a call that was admitted from slices a hold of its own, which any process may settle. */
+  async #hold(call: CallId): Promise<void> {
+    const flight = this.#flights.get(call)
+    if (flight?.leased === undefined) return
+    const { session, names, leases } = this.#deps
+    const { hold, stored, refs, leased } = flight
+    const keys = [names.leases, names.holds, names.stream, ...this.#keysOf(refs)]
+    await session.step(SCRIPTS.unlease, keys, {
+      numbers: stored.amounts,
+      texts: [session.node, call, toStored(stored, hold.expiresAt)],
+    })
+    leases.settle(leased, stored.amounts)
+    leases.send(leased, stored.amounts)
+    delete flight.leased
+  }
+
   /** Puts back the holds of this process's calls after the store was made anew. */
   async assertHolds(): Promise<void> {
+    this.#deps.leases.drop()
     const flights = [...this.#flights].filter(([, { isUncounted }]) => !isUncounted)
     const known = await this.#deps.recount.known(flights.map(([call]) => call))
     for (const [call, flight] of flights) if (known.get(call) !== 'ended') await this.#assertHold(call, flight)
   }
 
-  async #assertHold(call: CallId, { stored, hold, refs }: Flight): Promise<void> {
+  async #assertHold(call: CallId, flight: Flight): Promise<void> {
+    delete flight.leased
+    const { stored, hold, refs } = flight
     const { session, names } = this.#deps
     const keys = [names.holds, names.stream, ...this.#keysOf(refs)]
     for (;;) {
@@ -245,9 +285,15 @@ export class RedisCounters implements Counters {
     return { kind: 'held', outputMax, outputRoom, standings }
   }
 
+  #heldLeased(request: ReserveRequest, leased: LeasedHold): ReserveOutcome {
+    const { outputMax, outputRoom } = leased
+    this.#takeOff(request, { outputMax, outputRoom, text: textOf(request), isUncounted: false, leased })
+    return { kind: 'held', outputMax, outputRoom, standings: leased.slices.map(({ standing }) => standing) }
+  }
+
   #takeOff(
     { call, bound, accounts, expiresAt }: ReserveRequest,
-    { isUncounted, ...decided }: Omit<StoredHold, 'amounts'> & { readonly isUncounted: boolean },
+    { isUncounted, leased, ...decided }: Omit<StoredHold, 'amounts'> & Pick<Flight, 'isUncounted' | 'leased'>,
   ): void {
     const { outputMax, outputRoom } = decided
     const amounts = accounts.map(({ budget }) => amountFor(demandIn(budget, bound, call.price), outputMax))
@@ -261,7 +307,14 @@ export class RedisCounters implements Counters {
       isSpared: bound.outputExpected !== undefined && outputRoom < bound.outputMax,
     }
     const raisable = bound.outputExpected === undefined ? {} : { bound }
-    this.#flights.set(call.id, { hold, stored: { ...decided, amounts }, refs: accounts, ...raisable, isUncounted })
+    this.#flights.set(call.id, {
+      hold,
+      stored: { ...decided, amounts },
+      refs: accounts,
+      ...raisable,
+      ...(leased === undefined ? {} : { leased }),
+      isUncounted,
+    })
   }
 
   #refused({ accounts }: ReserveRequest, [, isBlockedByHolds, ...facts]: Reserved): ReserveOutcome {
@@ -284,6 +337,7 @@ export class RedisCounters implements Counters {
   async #end(ending: Ending): Promise<Ended['kind']> {
     try {
       const ended = await this.#deps.settlements.end(ending)
+      if (ended.kind === 'unopened') return this.#countLater(ending)
       if (ended.kind === 'ended') this.#deps.unconfirmed.add(ended.id, { kind: 'call', counted: countedOf(ending) })
       return ended.kind
     } catch (error) {

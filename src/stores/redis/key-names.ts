@@ -21,6 +21,10 @@ export interface KeyNames {
   readonly closed: string
   /** Sorted set: calls that were charged without a hold, by when. */
   readonly charged: string
+  /** Hash: the slice of each process in each account, and when it expires. */
+  readonly leases: string
+  /** Sorted set: the processes that have slices, by when they were heard of. */
+  readonly alive: string
   readonly budgets: string
   readonly keys: string
   /** Stream: the ledger's records in their order. */
@@ -48,6 +52,8 @@ export function createKeyNames(prefix: string): KeyNames {
     accounts: `${prefix}:accounts`,
     closed: `${prefix}:closed`,
     charged: `${prefix}:charged`,
+    leases: `${prefix}:leases`,
+    alive: `${prefix}:alive`,
     budgets: `${prefix}:budgets`,
     keys: `${prefix}:keys`,
     stream: `${prefix}:stream`,

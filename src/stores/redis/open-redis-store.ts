@@ -10,9 +10,11 @@ import { RedisCounters } from './counters.ts'
 import { Crossings } from './crossings.ts'
 import { Drain } from './drain.ts'
 import { RedisJournal } from './journal.ts'
+import { Lapses } from './lapses.ts'
+import { Leases } from './leases.ts'
 import { createKeyNames, type KeyNames } from './key-names.ts'
 import { Rebuild } from './rebuild.ts'
-import { Recount } from './recount.ts'
+import { Recount, type RecountDeps } from './recount.ts'
 import type { RedisClient } from './redis-client.ts'
 import { Reservations } from './reservations.ts'
 import { Session } from './session.ts'
@@ -32,6 +34,7 @@ export interface RedisStoreOptions {
   readonly applier: StreamApplier
   readonly channelNames: readonly string[]
   readonly onStoreDown: 'refuse' | 'admit'
+  readonly onLost: 'charge' | 'release'
   /** Absent: the store's clock. */
   readonly clock?: Clock
   readonly base: Clock
@@ -92,7 +95,7 @@ const SYNC_MS = 1000
 
 export interface RedisPartsOptions extends Pick<
   RedisStoreOptions,
-  'ledger' | 'applier' | 'channelNames' | 'onStoreDown' | 'onAlerts' | 'onTrouble'
+  'ledger' | 'applier' | 'channelNames' | 'onStoreDown' | 'onLost' | 'onAlerts' | 'onTrouble'
 > {
   readonly client: RedisClient
   readonly drainClient: RedisClient
@@ -106,26 +109,15 @@ export interface RedisPartsOptions extends Pick<
 
 /** The parts of a store over connections that are there. @throws Failure store_unavailable */
 export async function startRedisCounters(options: RedisPartsOptions): Promise<RedisStore> {
-  const { client, drainClient, names, clock, node, applier, channelNames, onStoreDown, onAlerts, onTrouble, spool, atTurnEnd } = options
+  const { client, drainClient, names, clock, node, ledger, onTrouble } = options
   const unconfirmed = new Unconfirmed()
   const turn = createTurn(drainClient, names.lock('drain'), node)
-  const drain = new Drain({
-    client: drainClient,
-    names,
-    clock,
-    applier,
-    turn,
-    onAlerts,
-    onTrouble,
-    channelNames,
-    openState: options.ledger.openState,
-  })
+  const drain = new Drain({ ...options, client: drainClient, turn, openState: ledger.openState })
   const openState = async () => {
     await drain.catchUp('start')
-    return options.ledger.openState()
+    return ledger.openState()
   }
-  const rebuildTurn = createTurn(client, names.lock('rebuild'), node)
-  const rebuild = new Rebuild({ client, names, clock, node, turn: rebuildTurn, openState, onTrouble })
+  const rebuild = new Rebuild({ client, names, clock, node, turn: createTurn(client, names.lock('rebuild'), node), openState, onTrouble })
   const session: Session = new Session({
     client,
     names,
@@ -134,32 +126,47 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
     onTrouble,
     rejoin: (known) => rebuild.rejoin(known),
     reopen: () => rebuild.reopen(),
-    putBack: () => putBack(),
+    putBack: () => putBack({ unconfirmed, catalog, journal, counters, recount }),
   })
   const catalog = new RedisCatalog({ session, names, unconfirmed })
-  const accounts = new RedisAccounts({ session, names, catalog })
-  const crossings = new Crossings({ session, names, catalog, clock })
-  const reservations = new Reservations({ session, names, atTurnEnd })
-  const settlements = new Settlements({ session, names, crossings, atTurnEnd })
-  const known: Recount['known'] = (calls) => drain.known(calls)
-  const recount = new Recount({ session, names, catalog, accounts, crossings, settlements, clock, unconfirmed, spool, known, onTrouble })
   const journal = new RedisJournal({ session, names, unconfirmed, ledgerTrouble: () => drain.trouble() })
-  const counters = new RedisCounters({
-    session,
-    names,
-    catalog,
-    accounts,
-    reservations,
-    settlements,
-    crossings,
-    recount,
-    unconfirmed,
-    clock,
-    onStoreDown,
-  })
-  /** What this process wrote or has in flight, and a store that was made anew may not have. */
-  const putBack = async () => {
-    const entries = unconfirmed.take()
+  const { counters, recount } = countersOver({ ...options, session, catalog, unconfirmed, known: (calls) => drain.known(calls) })
+  await session.start()
+  await catalog.read()
+  drain.start()
+  const closeAll = () => close({ session, drain, turn, recount, journal })
+  return { clock, counters, catalog, journal, ledger: caughtUp(ledger, drain), turn, close: closeAll }
+}
+
+type CountersOptions = Pick<RedisPartsOptions, 'names' | 'clock' | 'onStoreDown' | 'onLost' | 'onTrouble' | 'spool' | 'atTurnEnd'> & {
+  readonly session: Session
+  readonly catalog: RedisCatalog
+  readonly unconfirmed: Unconfirmed
+  readonly known: RecountDeps['known']
+}
+
+function countersOver(options: CountersOptions): { readonly counters: RedisCounters; readonly recount: Recount } {
+  const accounts = new RedisAccounts(options)
+  const crossings = new Crossings(options)
+  const leases = new Leases({ ...options, accounts })
+  const settlements = new Settlements({ ...options, crossings, leases })
+  const recount = new Recount({ ...options, accounts, crossings, settlements })
+  const reservations = new Reservations(options)
+  const lapses = new Lapses(options)
+  return { recount, counters: new RedisCounters({ ...options, accounts, crossings, leases, lapses, settlements, recount, reservations }) }
+}
+
+/** What this process wrote or has in flight, and a store that was made anew may not have. */
+async function putBack(parts: {
+  readonly unconfirmed: Unconfirmed
+  readonly catalog: RedisCatalog
+  readonly journal: RedisJournal
+  readonly counters: RedisCounters
+  readonly recount: Recount
+}): Promise<void> {
+  const { unconfirmed, catalog, journal, counters, recount } = parts
+  const entries = unconfirmed.take()
+  try {
     await catalog.read()
     for (const entry of entries) {
       if (entry.kind === 'call') continue
@@ -168,18 +175,9 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
     }
     await counters.assertHolds()
     await recount.count(entries.flatMap((entry) => (entry.kind === 'call' ? [entry.counted] : [])))
-  }
-  await session.start()
-  await catalog.read()
-  drain.start()
-  return {
-    clock,
-    counters,
-    catalog,
-    journal,
-    ledger: caughtUp(options.ledger, drain),
-    turn,
-    close: () => close({ session, drain, turn, recount, journal }),
+  } catch (error) {
+    unconfirmed.restore(entries)
+    throw error
   }
 }
 

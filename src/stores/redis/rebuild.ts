@@ -5,6 +5,7 @@ import { Failure } from '../../engine/failure.ts'
 import type { Clock, OpenState } from '../../engine/ports.ts'
 import { toFace } from './account-row.ts'
 import { storedHold, toStored } from './hold-text.ts'
+import { LEASE_MS } from './leases.ts'
 import type { KeyNames } from './key-names.ts'
 import { type RedisClient, textsOf, toDoubles } from './redis-client.ts'
 import { REOPEN, RESTORE, WHOAMI } from './script.ts'
@@ -105,7 +106,8 @@ export class Rebuild {
       onTrouble(`the counters were made again from the ledger: ${state.accounts.length} accounts, ${state.holds.length} calls in flight`)
     }
     const epoch = `${node}-${clock.now()}`
-    const openAt = isFresh ? 0 : clock.now() + GRACE_MS
+    const hasLeases = state.budgets.some(({ enforcement }) => enforcement === 'leased')
+    const openAt = isFresh ? 0 : clock.now() + (hasLeases ? LEASE_MS : GRACE_MS)
     await client.call('HSET', names.about, 'run', run, 'stream', epoch, 'drained', '', 'openAt', openAt)
     await client.call('SET', names.meta, `${epoch} ${clock.now()} ${isFresh ? 'open' : 'rebuilding'}`)
     return epoch
@@ -114,8 +116,8 @@ export class Rebuild {
   async #clear(): Promise<void> {
     const { client, names } = this.#deps
     for (const account of textsOf(await client.call('ZRANGE', names.accounts, 0, -1))) await client.call('DEL', account)
-    const { about, holds, jobs, accounts, faces, closed, charged, budgets, keys, stream } = names
-    for (const key of [about, holds, jobs, accounts, faces, closed, charged, budgets, keys, stream]) await client.call('DEL', key)
+    const { about, holds, jobs, accounts, faces, closed, charged, leases, budgets, keys, stream } = names
+    for (const key of [about, holds, jobs, accounts, faces, closed, charged, leases, budgets, keys, stream]) await client.call('DEL', key)
   }
 
   async #write({ budgets, keys, accounts, holds }: OpenState): Promise<void> {

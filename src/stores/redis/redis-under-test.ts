@@ -39,10 +39,11 @@ export async function startCounting(address: RedisAddress, options: ProcessOptio
     clock,
     node: randomBytes(6).toString('hex'),
     spool,
-    ledger: { openState: () => foldedState(stream) } as Ledger,
+    ledger: ledgerOf(stream),
     applier: stream.applier,
     channelNames: CHANNEL_NAMES,
     onStoreDown,
+    onLost: 'charge',
     onAlerts: () => undefined,
     onTrouble: () => undefined,
     atTurnEnd: setImmediate,
@@ -52,6 +53,23 @@ export async function startCounting(address: RedisAddress, options: ProcessOptio
     await Promise.all([client.close(), drainClient.close()])
   }
   return { ...store, close }
+}
+
+/** A ledger that only knows what is open. */
+export function ledgerOf(stream: RecordedStream): Ledger {
+  const unasked = async (): Promise<never> => Promise.reject(new Error('only what is open is asked for'))
+  return {
+    openState: () => foldedState(stream),
+    usage: unasked,
+    closes: unasked,
+    alerts: unasked,
+    dueDeliveries: unasked,
+    audit: unasked,
+    differences: unasked,
+    bounds: unasked,
+    unpriced: unasked,
+    sums: unasked,
+  }
 }
 
 async function foldedState({ records }: RecordedStream): Promise<OpenState> {

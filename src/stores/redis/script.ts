@@ -26,6 +26,10 @@ export const SCRIPTS = {
   judge: readScript('judge'),
   charge: readScript('charge'),
   assert: readScript('assert'),
+  lease: readScript('lease'),
+  commit: readScript('commit'),
+  unlease: readScript('unlease'),
+  lapse: readScript('lapse'),
 } as const
 
 /** What asks, and changes nothing. */

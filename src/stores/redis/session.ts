@@ -52,6 +52,8 @@ export class Session {
   #retryMs = RETRY_MIN_MS
   #isJoining = false
   #isClosed = false
+  /** The store was made anew, and does not have yet what this process has. */
+  #mustPutBack = false
   readonly #nodeKey: string
   /** Of the budgets that this process read last; what a step takes for the newest unless it is told another. */
   version = 0
@@ -165,8 +167,10 @@ export class Session {
     const before = this.#known.epoch
     const epoch = await this.#deps.rejoin(this.#known)
     if (epoch !== before) this.#known = { epoch, step: 0 }
+    this.#mustPutBack ||= before !== undefined && epoch !== before
     this.#epoch = epoch
-    if (before !== undefined && epoch !== before) await this.#deps.putBack()
+    if (this.#mustPutBack) await this.#deps.putBack()
+    this.#mustPutBack = false
     this.#retryMs = RETRY_MIN_MS
   }
 }

@@ -12,6 +12,9 @@ export type UnconfirmedEntry =
   | { readonly kind: 'call'; readonly counted: CountedCall }
   | { readonly kind: 'record'; readonly record: LedgerRecord }
 
+/** Comes after every id of a stream. */
+const NEVER = `${Number.MAX_SAFE_INTEGER}-0`
+
 /** The oldest are forgotten beyond: the ledger is far behind then, and what keeps it is told. */
 const ENTRIES_MAX = 200_000
 
@@ -38,6 +41,11 @@ export class Unconfirmed {
     const entries = this.#entries
     this.#entries = []
     return entries.map(({ entry }) => entry)
+  }
+
+  /** They were taken, and could not be written again: they are the oldest, and no id of another stream confirms them. */
+  restore(entries: readonly UnconfirmedEntry[]): void {
+    this.#entries = [...entries.map((entry) => ({ id: NEVER, entry })), ...this.#entries]
   }
 }
 

@@ -1,0 +1,72 @@
+import type { Call, Hold, Settlement } from '../../domain/call.ts'
+import { type AccountKey, parseAccountKey, toBudgetId, toCallId } from '../../domain/ids.ts'
+import type { Clock } from '../../engine/ports.ts'
+import { billOf } from '../bill.ts'
+import { packEnded } from '../ledger/packed-record.ts'
+import { partsOf } from './account-row.ts'
+import type { RedisCatalog } from './catalog.ts'
+import { storedHold, toStored } from './hold-text.ts'
+import type { KeyNames } from './key-names.ts'
+import { pairsOf } from './redis-client.ts'
+import { SCRIPTS } from './script.ts'
+import type { Session } from './session.ts'
+
+export interface LapsesDeps {
+  readonly session: Session
+  readonly names: KeyNames
+  readonly catalog: RedisCatalog
+  readonly clock: Clock
+  /** What becomes of the slice of a process that died: what it let in from it is not known. */
+  readonly onLost: 'charge' | 'release'
+}
+
+/** Ends the slices of processes that are not heard of any more. */
+export class Lapses {
+  readonly #deps: LapsesDeps
+
+  constructor(deps: LapsesDeps) {
+    this.#deps = deps
+  }
+
+  /** @throws Failure store_unavailable: what is left lapses another time */
+  async end(): Promise<void> {
+    const { session, names, clock } = this.#deps
+    const leases = pairsOf(await session.ask('HGETALL', names.leases))
+    for (const [lease, what] of leases) {
+      const [slice = 0, expiresAt = 0] = what.split(' ').map(Number)
+      if (expiresAt <= clock.now()) await this.#lapse(lease, { what, slice })
+    }
+  }
+
+  async #lapse(lease: string, { what, slice }: { readonly what: string; readonly slice: number }): Promise<void> {
+    const { session, names, onLost } = this.#deps
+    const name = lease.slice(lease.indexOf('\n') + 1)
+    const account = parseAccountKey(names.accountIn(name))
+    const texts = onLost === 'release' ? ['', ''] : await this.#lostCall(lease, { account, slice })
+    await session.step(SCRIPTS.lapse, [names.leases, names.stream, name], { numbers: [slice], texts: [lease, what, ...texts] })
+  }
+
+  /** A call that stands for all that the process may have let in: the hold, as it is stored, and the settlement's record. */
+  async #lostCall(
+    lease: string,
+    { account, slice }: { readonly account: AccountKey; readonly slice: number },
+  ): Promise<readonly [hold: string, settlement: string]> {
+    const { catalog, clock } = this.#deps
+    const at = clock.now()
+    const [node = ''] = lease.split('\n')
+    const budget = await catalog.budget(toBudgetId(partsOf(account).budget))
+    const attributes = { provider: 'lease', model: 'lease', tags: {} }
+    const call: Call = { id: toCallId(`lease_${node}_${at}_${partsOf(account).budget}`), admittedAt: at, attributes, endpoint: 'lease' }
+    const hold: Hold = {
+      call,
+      charges: [{ account, amount: slice }],
+      input: budget?.unit === 'tokens' ? slice : 0,
+      output: 0,
+      costNanoUsd: budget?.unit === 'usd' ? slice : 0,
+      expiresAt: at,
+      isSpared: false,
+    }
+    const settlement: Settlement = { call: call.id, endedAt: at, ending: 'lost', ...billOf(hold, [], 'held'), overrun: 0 }
+    return [toStored(storedHold(hold), at), packEnded({ kind: 'ended', settlement, alerts: [] })]
+  }
+}

@@ -1,0 +1,158 @@
+import { type Claim, raise, reserve, settle } from '../../domain/admission.ts'
+import type { Amount } from '../../domain/amount.ts'
+import { amountFor, demandIn } from '../../domain/bound.ts'
+import type { AccountKey } from '../../domain/ids.ts'
+import type { AccountRef, Clock, ReserveRequest } from '../../engine/ports.ts'
+import type { RedisAccounts } from './accounts.ts'
+import type { RedisCatalog } from './catalog.ts'
+import type { KeyNames } from './key-names.ts'
+import { SCRIPTS } from './script.ts'
+import type { Session } from './session.ts'
+import { Slice } from './slice.ts'
+
+export interface LeasesDeps {
+  readonly session: Session
+  readonly names: KeyNames
+  readonly catalog: RedisCatalog
+  readonly accounts: RedisAccounts
+  readonly clock: Clock
+}
+
+/** How long the store keeps a slice for a process that it does not hear of. */
+export const LEASE_MS = 10_000
+/** So much earlier its process stops deciding by it: it reads its clock a little late, and the store a little early. */
+const MARGIN_MS = 2000
+/** After a slice was not granted, calls are decided in the store for so long before it is asked for again. */
+const PAUSE_MS = 50
+
+/** What a call holds of slices. */
+export interface LeasedHold {
+  readonly slices: readonly Slice[]
+  readonly claims: readonly Claim[]
+  readonly outputRoom: number
+  amounts: readonly Amount[]
+  outputMax: number
+}
+
+/**
+ * Slices of the accounts that carry so many calls that the store should not be asked for each of them. A slice is held in the
+ * store before anything is decided by it, so that no process can pass a cap; a call counts in the slices of all of its accounts
+ * in one step of this process, or it is decided in the store.
+ */
+export class Leases {
+  readonly #deps: LeasesDeps
+  readonly #slices = new Map<AccountKey, Slice>()
+  #setting: Promise<void> | undefined
+
+  constructor(deps: LeasesDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Sets the call's whole bound aside in slices, taking larger ones where it must.
+   * @returns undefined where the store has to decide: then nothing is set aside
+   */
+  async reserve(request: ReserveRequest): Promise<LeasedHold | undefined> {
+    if (!isLeased(request.accounts)) return undefined
+    const slices = request.accounts.map((ref) => this.#sliceOf(ref))
+    const { bound, call } = request
+    const output = bound.outputExpected ?? bound.outputMax
+    for (const slice of slices) slice.ask(amountFor(demandIn(slice.ref.budget, bound, call.price), output))
+    const held = this.#tryReserve(slices, request)
+    if (held !== undefined) return held
+    const now = this.#deps.clock.now()
+    if (slices.some(({ pausedUntil }) => pausedUntil > now) || this.#deps.session.trouble() !== undefined) return undefined
+    await this.#setOnce()
+    return this.#tryReserve(slices, request)
+  }
+
+  /** As {@link raise} of the domain, within the slices. @returns the maximum output that is covered now */
+  raise(held: LeasedHold, outputMax: number): number {
+    const raised = raise(held.claims, held.amounts, { from: held.outputMax, to: outputMax })
+    held.amounts = raised.amounts
+    held.outputMax = raised.outputMax
+    return raised.outputMax
+  }
+
+  /** The call has ended, and used that much; the store hears of it with {@link send}. */
+  settle({ slices, amounts }: LeasedHold, used: readonly Amount[]): void {
+    settle(
+      slices.map(({ account }) => account),
+      amounts,
+      amounts.map(() => 0),
+    )
+    for (const [i, slice] of slices.entries()) slice.use(used[i] ?? 0)
+  }
+
+  /** What was used is on its way to the store. */
+  send({ slices }: LeasedHold, used: readonly Amount[]): void {
+    for (const [i, slice] of slices.entries()) slice.send(used[i] ?? 0)
+  }
+
+  /** Renews slices and gives back what is not needed. @throws Failure store_unavailable */
+  async tend(): Promise<void> {
+    if (this.#slices.size === 0) return
+    await this.#setOnce()
+    for (const [key, slice] of this.#slices) {
+      if (slice.isIdle) this.#slices.delete(key)
+      slice.look()
+    }
+  }
+
+  /** The store was made anew, and knows of no slices. */
+  drop(): void {
+    for (const slice of this.#slices.values()) slice.drop()
+  }
+
+  #sliceOf(ref: AccountRef): Slice {
+    const slice = this.#slices.get(ref.key) ?? new Slice(ref)
+    this.#slices.set(ref.key, slice)
+    slice.adopt(ref)
+    return slice
+  }
+
+  /** The whole bound or nothing: a call is not clamped because a slice is small. */
+  #tryReserve(slices: readonly Slice[], { bound, call }: ReserveRequest): LeasedHold | undefined {
+    const now = this.#deps.clock.now()
+    if (slices.some(({ until }) => until <= now)) return undefined
+    const claims = slices.map(({ account, ref }) => ({ account, demand: demandIn(ref.budget, bound, call.price) }))
+    const admission = reserve(claims, { ...bound, outputMin: bound.outputExpected ?? bound.outputMax })
+    if (admission.kind === 'refused') return undefined
+    const { amounts, outputMax, outputRoom } = admission
+    return { slices, claims, amounts, outputMax, outputRoom }
+  }
+
+  #setOnce(): Promise<void> {
+    this.#setting ??= this.#set().finally(() => {
+      this.#setting = undefined
+    })
+    return this.#setting
+  }
+
+  /** Sets all slices anew, in one step of the store. */
+  async #set(): Promise<void> {
+    const { session, names, clock, catalog, accounts } = this.#deps
+    const slices = [...this.#slices.values()]
+    for (;;) {
+      const now = clock.now()
+      const wishes = slices.map((slice) => slice.wish(catalog.known(slice.ref.budget.id) ?? slice.ref.budget))
+      const keys = [names.leases, names.alive, ...slices.map(({ ref }) => names.account(ref.key))]
+      const numbers = [now, now + LEASE_MS, ...wishes.flatMap((wish) => wish.numbers)]
+      const reply = await session.step(SCRIPTS.lease, keys, { numbers, texts: [session.node] })
+      const unopened = reply[0] === 'unopened' ? slices[Number(reply[2])] : undefined
+      if (unopened !== undefined && (await accounts.tryOpen(unopened.ref, session.version))) continue
+      for (const [i, slice] of slices.entries()) {
+        const wish = wishes[i]
+        const isGranted = reply[0] === 'leased' && wish !== undefined && slice.grant(reply[i + 2], wish)
+        if (reply[0] === 'leased') slice.until = now + LEASE_MS - MARGIN_MS
+        if (!isGranted) slice.pausedUntil = now + PAUSE_MS
+      }
+      return
+    }
+  }
+}
+
+/** Whether all budgets of a call are leased: otherwise the store is asked anyway. */
+function isLeased(accounts: readonly AccountRef[]): boolean {
+  return accounts.length > 0 && accounts.every(({ budget }) => budget.enforcement === 'leased')
+}

@@ -1,0 +1,22 @@
+-- Ends the slice of a process that has not been heard of: charges it, as a call of which nothing is known, or gives it back.
+--
+-- KEYS[3] leases, KEYS[4] stream, KEYS[5] the account
+-- ARGV[3] the lease, ARGV[4] what it is, as it was read, ARGV[5] the hold and ARGV[6] the settlement of such a call, or '' twice
+-- numbers: step, the slice
+--
+-- Replies {'lapsed', step}; {'unknown', step} where it was renewed, or ended, meanwhile.
+local rows = redis.call('MGET', KEYS[1], KEYS[2], KEYS[5])
+local stop, step = guard(rows[1], rows[2])
+if stop then return stop end
+if redis.call('HGET', KEYS[3], ARGV[3]) ~= ARGV[4] then return {'unknown', step - 1} end
+redis.call('HDEL', KEYS[3], ARGV[3])
+if not rows[3] then return {'lapsed', step - 1} end
+local it = account(rows[3])
+it.held, it.calls = it.held - numbers[2], it.calls - 1
+if ARGV[5] ~= '' then
+  it.used = it.used + numbers[2]
+  redis.call('XADD', KEYS[4], '*', 'h', ARGV[5])
+  redis.call('XADD', KEYS[4], '*', 'e', ARGV[6])
+end
+redis.call('MSET', KEYS[2], step, KEYS[5], packed(it))
+return {'lapsed', step}

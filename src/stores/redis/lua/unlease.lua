@@ -1,0 +1,30 @@
+-- Makes a call that was admitted from slices one with a hold of its own, which any process may settle.
+--
+-- KEYS[3] leases, KEYS[4] holds, KEYS[5] stream, KEYS[6…] the accounts
+-- ARGV[3] the node, ARGV[4] the call, ARGV[5] the hold as it is stored
+-- numbers: step; then of each account: held
+--
+-- Replies {'held', step}; {'unopened', step, index}.
+local FIRST = 6
+local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
+local stop, step = guard(rows[1], rows[2])
+if stop then return stop end
+local accounts, changed = accountsIn(rows), {}
+for i = 1, #accounts do
+  if not accounts[i] then return {'unopened', step - 1, i - 1} end
+end
+for i, it in ipairs(accounts) do
+  local field, held = ARGV[3] .. '\n' .. KEYS[FIRST + i - 1], numbers[1 + i]
+  local slice, expiresAt = string.match(redis.call('HGET', KEYS[3], field) or '0 0', '^(%d+) (%d+)$')
+  local left = math.max(0, tonumber(slice) - held)
+  it.held, it.calls, changed[i] = it.held - tonumber(slice) + left + held, it.calls + 1, true
+  if left > 0 then redis.call('HSET', KEYS[3], field, text(left) .. ' ' .. expiresAt) end
+  if left == 0 and tonumber(slice) > 0 then
+    redis.call('HDEL', KEYS[3], field)
+    it.calls = it.calls - 1
+  end
+end
+write(step, accounts, changed, FIRST)
+redis.call('HSET', KEYS[4], ARGV[4], ARGV[5])
+redis.call('XADD', KEYS[5], '*', 'h', ARGV[5])
+return {'held', step}
