@@ -26,11 +26,12 @@ export interface ProcessOptions {
   readonly spool?: Spool
   readonly onStoreDown?: 'refuse' | 'admit'
   readonly clock?: Clock
+  readonly onLost?: 'charge' | 'release'
 }
 
 /** A process that counts in that Redis. */
 export async function startCounting(address: RedisAddress, options: ProcessOptions): Promise<RedisStore> {
-  const { prefix, stream, spool = noSpool, onStoreDown = 'refuse', clock = standingClock } = options
+  const { prefix, stream, spool = noSpool, onStoreDown = 'refuse', clock = standingClock, onLost = 'charge' } = options
   const [client, drainClient] = await Promise.all([connectRedis(address), connectRedis(address)])
   const store = await startRedisCounters({
     client,
@@ -43,7 +44,7 @@ export async function startCounting(address: RedisAddress, options: ProcessOptio
     applier: stream.applier,
     channelNames: CHANNEL_NAMES,
     onStoreDown,
-    onLost: 'charge',
+    onLost,
     onAlerts: () => undefined,
     onTrouble: () => undefined,
     atTurnEnd: setImmediate,

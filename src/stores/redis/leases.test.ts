@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import type { Budget } from '../../domain/budget.ts'
+import type { LedgerRecord } from '../../domain/record.ts'
+import type { Clock } from '../../engine/ports.ts'
+import { CountingProcess, reported } from '../contract/counting-process.ts'
+import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
+import { AT, budget } from '../contract/sample-records.ts'
+import type { RedisStore } from './open-redis-store.ts'
+import { startCounting } from './redis-under-test.ts'
+
+const url = inject('redisUrl')
+
+function leased(id: string, limit: number, more: Partial<Budget> = {}): Budget {
+  return { ...budget(id, limit), enforcement: 'leased', ...more }
+}
+
+function usedIn(records: readonly LedgerRecord[]): number {
+  return records.reduce((sum, record) => sum + (record.kind === 'ended' ? (record.settlement.amounts[0] ?? 0) : 0), 0)
+}
+
+describe.skipIf(url === undefined)('leased budgets', () => {
+  let prefix: string
+  let stream: RecordedStream
+  let stores: RedisStore[]
+  let now: number
+  const clock: Clock = {
+    now: () => now,
+    after: (delayMs, run) => {
+      const timer = setTimeout(run, delayMs)
+      return () => clearTimeout(timer)
+    },
+  }
+
+  const start = async (onLost: 'charge' | 'release' = 'charge'): Promise<CountingProcess> => {
+    const store = await startCounting({ kind: 'single', urls: [url ?? ''] }, { prefix, stream, clock, onLost })
+    stores.push(store)
+    const process = new CountingProcess({ ...store })
+    await process.refresh()
+    return process
+  }
+
+  beforeEach(() => {
+    prefix = `{bursar-leases-${randomBytes(6).toString('hex')}}`
+    stream = recordStream()
+    stores = []
+    now = AT
+  })
+
+  afterEach(async () => {
+    await Promise.all(stores.map(({ close }) => close()))
+  })
+
+  const all = async (): Promise<readonly LedgerRecord[]> => {
+    await stores[0]?.ledger.openState()
+    return stream.records
+  }
+
+  test('a call that a slice has room for holds nothing of its own in the store, and is charged once when it has ended', async () => {
+    const process = await start()
+    await process.put(leased('global', 100_000), leased('team:a', 100_000))
+    await process.reserve('call-0', { input: 100 })
+    await process.reserve('call-1', { input: 100 })
+    expect((await all()).filter(({ kind }) => kind === 'held')).toEqual([])
+    const { used, held } = (await process.standing('global'))!
+    expect({ used, isHeld: held >= 200 }).toEqual({ used: 0, isHeld: true })
+    await process.settle('call-0', reported(60))
+    await process.settle('call-1', reported(70))
+    expect(await process.settle('call-1', reported(70))).toBeUndefined()
+    expect((await process.standing('global'))!.used).toBe(130)
+    expect((await process.standing('team:a'))!.used).toBe(130)
+    expect(usedIn(await all())).toBe(130)
+    for (let i = 0; i < 3; i++) await process.access.counters.tend()
+    expect(await process.standing('global')).toMatchObject({ used: 130, held: 0, callsInFlight: 0 })
+  })
+
+  test('four processes never pass a cap together, whatever they hold, and fill it to the last call', async () => {
+    const LIMIT = 60_000
+    const processes = [await start(), await start(), await start(), await start()]
+    await processes[0]!.put(leased('global', LIMIT))
+    for (const process of processes) await process.refresh()
+    let admitted = 0
+    let most = 0
+    let isOver = false
+    const watch = (async () => {
+      while (!isOver) {
+        for (const { used, held } of await processes[0]!.access.counters.standings()) most = Math.max(most, used + held)
+        await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+    })()
+    const caller = async (process: CountingProcess, name: string) => {
+      for (let i = 0; i < 60; i++) {
+        const id = `${name}-${i}`
+        if ((await process.reserve(id, { input: 100 })).kind !== 'held') continue
+        admitted++
+        if (i % 10 === 0) await process.access.counters.tend()
+        await process.settle(id, reported(100))
+      }
+    }
+    await Promise.all(processes.flatMap((process, p) => Array.from({ length: 6 }, (_, c) => caller(process, `${p}-${c}`))))
+    for (let round = 0; round < 3; round++) for (const { access } of processes) await access.counters.tend()
+    for (let i = 0; i < 700; i++) {
+      const process = processes[i % 4]!
+      if ((await process.reserve(`last-${i}`, { input: 100 })).kind !== 'held') break
+      admitted++
+      await process.settle(`last-${i}`, reported(100))
+      if (i % 40 === 0) for (const { access } of processes) await access.counters.tend()
+    }
+    isOver = true
+    await watch
+    expect(most).toBeLessThanOrEqual(LIMIT)
+    for (let round = 0; round < 3; round++) for (const { access } of processes) await access.counters.tend()
+    expect(await processes[0]!.standing('global')).toMatchObject({ used: admitted * 100, held: 0 })
+    expect(usedIn(await all())).toBe(admitted * 100)
+    expect(admitted).toBeGreaterThanOrEqual(590)
+  })
+
+  test.each(['charge', 'release'] as const)('the slice of a process that died comes back by its time (%s)', async (onLost) => {
+    const dying = await start(onLost)
+    await dying.put(leased('global', 10_000))
+    await dying.reserve('call-0', { input: 100 })
+    const other = await start(onLost)
+    const slice = (await other.standing('global'))!.held
+    expect(slice).toBeGreaterThanOrEqual(100)
+    await other.access.counters.tend()
+    expect((await other.standing('global'))!.held).toBe(slice)
+    now += 11_000
+    await other.access.counters.tend()
+    await other.access.counters.tend()
+    const used = onLost === 'charge' ? slice : 0
+    expect(await other.standing('global')).toMatchObject({ used, held: 0, callsInFlight: 0 })
+    expect(usedIn(await all())).toBe(used)
+  })
+
+  test('a process that was cut off decides by no slice whose time is over', async () => {
+    const process = await start()
+    await process.put(leased('global', 10_000))
+    await process.reserve('call-0', { input: 100 })
+    now += 9000
+    await process.reserve('call-1', { input: 100 })
+    expect((await process.standing('global'))!.held).toBeGreaterThanOrEqual(200)
+  })
+
+  test('a call beside a budget that is not leased is decided in the store', async () => {
+    const process = await start()
+    await process.put(leased('global', 10_000), budget('team:a', 100))
+    expect((await process.reserve('call-0', { input: 100 })).kind).toBe('held')
+    expect((await process.reserve('call-1', { input: 1 })).kind).toBe('refused')
+    expect((await all()).filter(({ kind }) => kind === 'held')).toHaveLength(1)
+  })
+
+  test('a call that its provider works on leaves its slice for a hold of its own', async () => {
+    const process = await start()
+    await process.put(leased('global', 10_000))
+    await process.reserve('call-0', { input: 100 })
+    const before = (await process.standing('global'))!.held
+    const [hold] = await process.access.counters.holds()
+    await process.access.counters.defer(hold!.call.id, 'batch_1', AT + 5000)
+    expect((await process.standing('global'))!.held).toBe(before)
+    const other = await start()
+    await other.access.counters.settle({ call: hold!.call.id, endedAt: AT, ending: 'done', usage: reported(40) })
+    expect((await other.standing('global'))!.used).toBe(40)
+    for (let i = 0; i < 3; i++) await process.access.counters.tend()
+    expect(await process.standing('global')).toMatchObject({ used: 40, held: 0, callsInFlight: 0 })
+  })
+
+  test('a threshold that calls of slices cross alerts once', async () => {
+    const processes = [await start(), await start()]
+    await processes[0]!.put(leased('global', 10_000, { alertAt: [0.5] }))
+    await processes[1]!.refresh()
+    for (let i = 0; i < 60; i++) {
+      const process = processes[i % 2]!
+      if ((await process.reserve(`call-${i}`, { input: 100 })).kind === 'held') await process.settle(`call-${i}`, reported(100))
+    }
+    const alerts = (await all()).flatMap((record) => (record.kind === 'ended' ? record.alerts : []))
+    expect(alerts.map(({ threshold, used }) => ({ threshold, used }))).toEqual([{ threshold: 0.5, used: 5000 }])
+  })
+})
