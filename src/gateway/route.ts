@@ -57,8 +57,11 @@ export function createRouter(shapes: readonly ApiShape[], providerApis: Readonly
   const shapeOf = (url: string, headers: IncomingHttpHeaders) => shapeByPath(shapes, providerApis, url) ?? shapeByHeaders(shapes, headers)
   const ofProvider = (method: string, path: string, provider: string): Match | undefined =>
     candidates(method, path.slice(provider.length + 1)).find(({ shape }) => shape.api === providerApis.get(provider))
+  const configured = new Set(providerApis.values())
   const ofHeaders = (method: string, path: string, headers: IncomingHttpHeaders): Match | undefined => {
-    const found = candidates(method, path)
+    const all = candidates(method, path).filter(({ endpoint }) => endpoint.isOnlyBelowProvider !== true)
+    const callable = all.filter(({ shape }) => configured.has(shape.api))
+    const found = callable.length > 0 ? callable : all
     return found.find(({ shape }) => shape.api === shapeByHeaders(shapes, headers).api) ?? found[0]
   }
   return {

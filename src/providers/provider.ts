@@ -113,6 +113,8 @@ export interface Endpoint {
    * `{name}`s as `path`.
    */
   readonly upstreamPath: string
+  /** True where another API has the same path: this one is meant only below `/{provider}`. */
+  readonly isOnlyBelowProvider?: boolean
   readonly admission: Metered | Batch | Free
 }
 

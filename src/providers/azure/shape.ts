@@ -31,6 +31,12 @@ function versionOne(action: string, admission: Endpoint['admission'], name = nam
   return { name, method: 'POST', path, upstreamPath: path, admission }
 }
 
+/** Models of others in Azure AI Foundry (https://learn.microsoft.com/azure/ai-foundry/foundry-models/how-to/inference). */
+function ofFoundry(action: string, admission: Endpoint['admission']): Endpoint {
+  const path = `/models/${action}`
+  return { name: nameOf(action), method: 'POST', path, upstreamPath: path, admission }
+}
+
 /**
  * Azure OpenAI in both of its paths (https://learn.microsoft.com/azure/ai-foundry/openai/reference). A `base_url` is the
  * resource's endpoint without a path.
@@ -45,6 +51,8 @@ export const azure: ApiShape = {
     versionOne('completions', completions),
     versionOne('responses', responsesBelow('/openai/v1')),
     versionOne('embeddings', embeddings),
+    ofFoundry('chat/completions', chat),
+    ofFoundry('embeddings', embeddings),
     ofResponse('GET', ''),
     ofResponse('POST', '/cancel'),
     ofResponse('DELETE', ''),

@@ -82,6 +82,8 @@ export const openAi: ApiShape = {
   api: 'openai',
   endpoints: [
     post('openai.chat', '/chat/completions', chat),
+    // Writer's path (https://dev.writer.com/api-reference/completion-api/chat-completion), which is Cohere's too.
+    { ...post('openai.chat', '/chat', chat), isOnlyBelowProvider: true },
     post('openai.completions', '/completions', completions),
     post('openai.responses', '/responses', responses),
     post('openai.responses', '/responses/compact', responses),
