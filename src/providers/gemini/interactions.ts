@@ -3,6 +3,7 @@ import { type TokenCounts, toCount } from '../../domain/usage.ts'
 import { type AnswerParts, asObject, asObjects, createSseAnswer, readWhole, ReadingSoFar, stringIn, textOf } from '../answer.ts'
 import { backgroundJob } from '../background-job.ts'
 import { readBilling } from '../billing.ts'
+import { providerToolTokens } from '../hidden-input.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { checkMembersOnce, countAt, setAt } from '../member-path.ts'
 import { InvalidRequest, type JsonObject, type Metered, type OutgoingBody, type RequestChanges, type RequestFacts } from '../provider.ts'
@@ -28,7 +29,7 @@ function readInteractionRequest(body: Buffer): { facts: RequestFacts; json: Json
     facts: {
       model,
       isStream: json['stream'] === true,
-      inputBound: Math.max(1, body.length + mediaTokens(json['input']) + contextTokens(json)),
+      inputBound: Math.max(1, body.length + mediaTokens(json['input']) + contextTokens(json) + ofProvidersTools(json)),
       ...(outputMax === undefined ? {} : { outputMax }),
       outputMin: 1,
       canClamp: !isAgent,
@@ -41,6 +42,10 @@ function readInteractionRequest(body: Buffer): { facts: RequestFacts; json: Json
 
 function contextTokens(json: JsonObject): number {
   return json['previous_interaction_id'] === undefined || json['previous_interaction_id'] === null ? 0 : CONTEXT_TOKENS_MAX
+}
+
+function ofProvidersTools(json: JsonObject): number {
+  return providerToolTokens(json['tools'], (type) => type === 'function')
 }
 
 const MEDIA: Readonly<Record<string, number>> = {

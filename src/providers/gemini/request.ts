@@ -1,6 +1,7 @@
 import { isId } from '../../domain/ids.ts'
 import { toServiceTier } from '../billing.ts'
 import { asObject, asObjects } from '../answer.ts'
+import { PROVIDER_TOOL_TOKENS } from '../hidden-input.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { checkMembersOnce, countAt, type MemberPath, setAt } from '../member-path.ts'
 import { InvalidRequest, type JsonObject, type OutgoingBody, type PathValues, type RequestChanges, type RequestFacts } from '../provider.ts'
@@ -93,7 +94,13 @@ function inputBoundOf(body: Buffer, json: JsonObject): number {
   const messages = [...asObjects(json['contents']), ...asObjects([json['systemInstruction'], json['system_instruction'], json['contents']])]
   const parts = messages.flatMap(({ parts: of }) => asObjects(Array.isArray(of) ? of : [of]))
   const media = parts.reduce((sum, part) => sum + mediaTokens(part), 0)
-  return Math.max(1, body.length + media + (isCached ? CONTEXT_TOKENS_MAX : 0))
+  return Math.max(1, body.length + media + (isCached ? CONTEXT_TOKENS_MAX : 0) + ofProvidersTools(json))
+}
+
+/** Google runs every tool but functions: code, search, files, pages by their URL (https://ai.google.dev/gemini-api/docs/tools). */
+function ofProvidersTools(json: JsonObject): number {
+  const names = asObjects(Array.isArray(json['tools']) ? json['tools'] : [json['tools']]).flatMap(Object.keys)
+  return names.some((name) => name !== 'functionDeclarations' && name !== 'function_declarations') ? PROVIDER_TOOL_TOKENS : 0
 }
 
 function mediaTokens(part: JsonObject): number {

@@ -4,6 +4,7 @@ import { insertMember, jsonMembers, spliceBytes, type Splice } from '../json-mem
 import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts } from '../provider.ts'
 import { countIn, parseBody, setMember } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
+import { hiddenInput, isJoinedByProvider, isOpenAiModel } from './hidden-input.ts'
 import { mediaCorrection } from './media-bound.ts'
 import { openAiContextMax } from './output-max.ts'
 
@@ -18,9 +19,9 @@ interface Read {
   readonly json: JsonObject
 }
 
-/** A token per byte is the only cheap bound that holds for byte-level encodings; JSON's own bytes cover what messages add. */
+/** A token per byte is the only cheap bound that holds for byte-level encodings; JSON's own bytes cover what OpenAI's messages add. */
 function inputBoundOf(body: Buffer, json: JsonObject, model: string): number {
-  return Math.max(1, body.length + mediaCorrection(body, json, model))
+  return Math.max(1, body.length + mediaCorrection(body, json, model) + hiddenInput(json, model))
 }
 
 export function readChatRequest(body: Buffer, path?: PathValues): Read {
@@ -142,8 +143,8 @@ function changeSplices(
 /** OpenAI's own models know `max_completion_tokens` (and reasoning models nothing else); servers that imitate it know `max_tokens`. */
 function chatMaximum(json: JsonObject, max: number): Readonly<Record<string, number>> {
   const present = ['max_completion_tokens', 'max_tokens'].filter((name) => json[name] !== undefined && json[name] !== null)
-  const isOpenAiModel = typeof json['model'] === 'string' && /(?:^|\/)(?:gpt-|o\d|chatgpt-)/.test(json['model'])
-  const names = present.length > 0 ? present : [isOpenAiModel ? 'max_completion_tokens' : 'max_tokens']
+  const isOpenAi = typeof json['model'] === 'string' && isOpenAiModel(json['model'])
+  const names = present.length > 0 ? present : [isOpenAi ? 'max_completion_tokens' : 'max_tokens']
   return Object.fromEntries(names.map((name) => [name, max]))
 }
 
@@ -177,7 +178,13 @@ export function refineInputBound(json: JsonObject): number {
   const model = typeof json['model'] === 'string' ? json['model'] : ''
   const text = JSON.stringify(json)
   const hasMedia = MEDIA.test(text)
-  if (hasMedia || text.length > REFINED_BYTES_MAX || !/^(?:gpt-|o\d|chatgpt-|text-embedding-3)/.test(model)) return Infinity
+  if (
+    hasMedia ||
+    isJoinedByProvider(json, model) ||
+    text.length > REFINED_BYTES_MAX ||
+    !/^(?:gpt-|o\d|chatgpt-|text-embedding-3)/.test(model)
+  )
+    return Infinity
   const parts = asList(json['messages']).length + asList(json['input']).length + asList(json['tools']).length
   return Math.ceil(countTokens(text) * MARGIN) + TOKENS_PER_MESSAGE * (parts + 1)
 }
