@@ -9,7 +9,8 @@ export interface Recording {
   readonly kind: string
   readonly model: string | null
   readonly stream: boolean
-  readonly request: { readonly method: string; readonly path: string; readonly body: unknown }
+  readonly quirks: readonly string[]
+  readonly request: { readonly method: string; readonly path: string; readonly body: unknown; readonly omitted: number }
   readonly response: {
     readonly status: number
     readonly headers: Readonly<Record<string, string>>
@@ -33,14 +34,15 @@ export const DATA = new URL('../../../shared/data', import.meta.url).pathname
 
 export const hasRecordings = existsSync(join(DATA, 'recordings'))
 
-export function readRecordings(families: ReadonlySet<string>): readonly Recording[] {
+/** @param families absent: all */
+export function readRecordings(families?: ReadonlySet<string>): readonly Recording[] {
   const folder = join(DATA, 'recordings')
   return readdirSync(folder)
     .filter((name) => name.endsWith('.jsonl'))
     .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n'))
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Recording)
-    .filter(({ family }) => families.has(family))
+    .filter(({ family }) => families?.has(family) !== false)
 }
 
 export function bytesOf({ response }: Recording): Buffer {
