@@ -242,6 +242,7 @@ function prepare({ metered, body, json, facts, target, route }: Asked, { outputM
   const changes = {
     ...(target.model === facts.model || route.values['model'] !== undefined ? {} : { model: target.model }),
     ...(outputMax === undefined ? {} : { outputMax }),
+    ...(facts.isStream && !target.upstream.asksForUsage(route.upstreamPath()) ? { asksForUsage: false } : {}),
   }
   return metered.prepare(body, json, changes, route.values)
 }

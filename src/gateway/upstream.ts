@@ -26,6 +26,8 @@ export interface Upstream {
   readonly basePath: string
   readonly authorize: Authorize
   readonly claims: (model: string) => boolean
+  /** @param path below the `base_url` */
+  readonly asksForUsage: (path: string) => boolean
 }
 
 /** Where a call goes: the provider, and the model's name there. */
@@ -49,6 +51,7 @@ export function createUpstream(config: UpstreamConfig, shape: ApiShape): Upstrea
     origin: url.origin,
     basePath: url.pathname.replace(/\/+$/, ''),
     authorize: shape.authorizer(config.credentials),
+    asksForUsage: (path) => shape.asksForUsage?.(config.baseUrl, path) !== false,
     claims: config.models.length === 0 ? () => false : globs(config.models),
   }
 }

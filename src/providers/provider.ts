@@ -42,6 +42,8 @@ export interface Continued {
 export interface RequestChanges {
   readonly model?: string
   readonly outputMax?: number
+  /** False where the provider refuses to be asked for a stream's usage; absent: true. */
+  readonly asksForUsage?: boolean
 }
 
 /** The request as it goes to the provider. */
@@ -242,6 +244,12 @@ export interface ApiShape {
   readonly errorBody: (error: ErrorFacts) => JsonObject
   /** Headers by which this API's SDKs know the kind of an error; absent: its body alone says it. */
   readonly errorHeaders?: (error: ErrorFacts) => Readonly<Record<string, string>>
+  /**
+   * False where that provider refuses a request that asks for a stream's usage. What it reports unasked is read all the same.
+   * Absent: none does.
+   * @param path below the `base_url`, with its query
+   */
+  readonly asksForUsage?: (baseUrl: string, path: string) => boolean
   /** The model's maximum output in tokens, by its published limits; a safe upper value where the model is unknown. */
   readonly outputMaxOf: (model: string) => number
 }

@@ -31,6 +31,14 @@ function versionOne(action: string, admission: Endpoint['admission'], name = nam
   return { name, method: 'POST', path, upstreamPath: path, admission }
 }
 
+/** Older versions of the API answer 400 to `stream_options` (https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle). */
+const USAGE_OPTION_SINCE = '2024-09-01'
+
+/** The version that a deployment's path asks for; without one it is the newest. */
+function versionOf(path: string): string {
+  return /^\/openai\/deployments\/.*[?&]api-version=(\d{4}-\d\d-\d\d)/.exec(path)?.[1] ?? USAGE_OPTION_SINCE
+}
+
 /** Models of others in Azure AI Foundry (https://learn.microsoft.com/azure/ai-foundry/foundry-models/how-to/inference). */
 function ofFoundry(action: string, admission: Endpoint['admission']): Endpoint {
   const path = `/models/${action}`
@@ -62,5 +70,6 @@ export const azure: ApiShape = {
   ],
   authorizer: ({ apiKey }) => keyHeader('api-key', apiKey),
   errorBody: openAiError,
+  asksForUsage: (_, path) => versionOf(path) >= USAGE_OPTION_SINCE,
   outputMaxOf: openAiOutputMax,
 }

@@ -101,8 +101,8 @@ export function readRerankRequest(body: Buffer, path?: PathValues): Read {
 
 /** Asks for the usage chunk of a stream; a client that did not ask for it must not see it. */
 export function prepareChat(body: Buffer, json: JsonObject, changes: RequestChanges): OutgoingBody {
-  const asksForUsage = asObject(json['stream_options'])?.['include_usage'] === true
-  const hidesUsageChunk = json['stream'] === true && !asksForUsage
+  const isAsked = asObject(json['stream_options'])?.['include_usage'] === true || changes.asksForUsage === false
+  const hidesUsageChunk = json['stream'] === true && !isAsked
   const members = hidesUsageChunk || hasChanges(changes) ? jsonMembers(body) : []
   const splices = [...changeSplices(body, members, changes, (max) => chatMaximum(json, max))]
   if (hidesUsageChunk) splices.push(usageSplice(body, members))

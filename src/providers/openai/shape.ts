@@ -102,5 +102,7 @@ export const openAi: ApiShape = {
   ],
   authorizer: ({ apiKey }) => keyHeader('authorization', apiKey === '' ? '' : `Bearer ${apiKey}`),
   errorBody: openAiError,
+  // Mistral answers 422 to `stream_options`, and reports the usage of every stream (https://docs.mistral.ai/api/#tag/chat).
+  asksForUsage: (baseUrl) => !/^https?:\/\/[^/]*\bmistral\.ai(?:[:/]|$)/.test(baseUrl),
   outputMaxOf: openAiOutputMax,
 }
