@@ -1,6 +1,7 @@
 import { type AnswerParts, readWhole } from '../answer.ts'
 import { createJsonAnswer } from '../json-answer.ts'
 import { keyHeader } from '../key-header.ts'
+import { transcriptions } from '../openai/transcriptions.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
 import { readChatParts, readEmbedParts, readRerankParts } from './answer.ts'
 import { estimateInput, prepare, readChatRequest, readInputRequest } from './request.ts'
@@ -39,6 +40,7 @@ export const cohere: ApiShape = {
     endpoint('POST', 'cohere.embed', '/v2/embed', embed),
     endpoint('POST', 'cohere.rerank', '/v1/rerank', rerank),
     endpoint('POST', 'cohere.rerank', '/v2/rerank', rerank),
+    endpoint('POST', 'cohere.transcriptions', '/v2/audio/transcriptions', transcriptions),
     endpoint('POST', 'cohere.tokenize', '/v1/tokenize', { kind: 'free' }),
   ],
   authorizer: ({ apiKey }) => keyHeader('authorization', apiKey === '' ? '' : `Bearer ${apiKey}`),
