@@ -3,7 +3,7 @@ import { claudeDocumentCorrection } from '../document-bound.ts'
 import { PROVIDER_TOOL_TOKENS, providerToolTokens, TOOL_PROMPT_TOKENS_MAX } from '../hidden-input.ts'
 import { contentParts, imageCorrection } from '../image-bound.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
-import type { JsonObject, OutgoingBody, RequestChanges, RequestFacts } from '../provider.ts'
+import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts } from '../provider.ts'
 import { countIn, parseBody, setMember } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
 
@@ -16,8 +16,8 @@ const CITATION_PROMPT_TOKENS_MAX = 1000
 /** Tools that the client runs, beside its own (https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview). */
 const CLIENT_TOOL = /^(?:custom$|bash_|text_editor_|computer_|memory_)/
 
-export function readMessagesRequest(body: Buffer): { readonly facts: RequestFacts; readonly json: JsonObject } {
-  const { json, model } = parseBody(body)
+export function readMessagesRequest(body: Buffer, path?: PathValues): { readonly facts: RequestFacts; readonly json: JsonObject } {
+  const { json, model } = parseBody(body, path)
   const outputMax = countIn(json, 'max_tokens')
   const thinking = asObject(json['thinking'])
   const thinkingBudget = thinking?.['type'] === 'enabled' ? (countIn(thinking, 'budget_tokens') ?? 0) : 0

@@ -7,7 +7,8 @@ import { anthropicOutputMax } from './output-max.ts'
 import { estimateMessagesInput, prepareMessages, readMessagesRequest } from './request.ts'
 import { readMessageParts } from './stream.ts'
 
-const messages: Metered = {
+/** What Anthropic's API and Vertex admit alike. */
+export const messages: Metered = {
   kind: 'metered',
   readRequest: readMessagesRequest,
   prepare: prepareMessages,

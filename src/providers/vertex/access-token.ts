@@ -4,10 +4,17 @@ import type { Authorize, Credentials } from '../provider.ts'
 
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform'
 
-/** An access token of the service account, fetched with the first call and renewed before it expires; else the key as it is. */
-export function vertexAuthorizer({ apiKey, serviceAccount }: Credentials): Authorize {
+/**
+ * An access token of the service account, fetched with the first call and renewed before it expires; else the key as it is.
+ * @param fetch how Google is asked
+ */
+export function vertexAuthorizer({ apiKey, serviceAccount }: Credentials, fetch?: typeof globalThis.fetch): Authorize {
   if (serviceAccount === undefined) return keyHeader('authorization', apiKey === '' ? '' : `Bearer ${apiKey}`)
-  const auth = new GoogleAuth({ keyFilename: serviceAccount, scopes: SCOPE })
+  const auth = new GoogleAuth({
+    keyFilename: serviceAccount,
+    scopes: SCOPE,
+    ...(fetch === undefined ? {} : { clientOptions: { transporterOptions: { fetchImplementation: fetch } } }),
+  })
   return async () => ({ authorization: `Bearer ${await tokenOf(auth, serviceAccount)}` })
 }
 
