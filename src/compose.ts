@@ -12,13 +12,14 @@ import { createCallIds } from './engine/call-ids.ts'
 import { diagnose } from './engine/doctor.ts'
 import { type Engine, startEngine } from './engine/engine.ts'
 import { ExpectedOutput } from './engine/expected-output.ts'
+import { InputMargins } from './engine/input-margins.ts'
 import { hashSecret, KeyBook } from './engine/key-book.ts'
 import { createKeys, FILE_KEY_PREFIX } from './engine/keys.ts'
 import type { Clock, Ids, Ledger } from './engine/ports.ts'
 import { systemClock } from './engine/system-clock.ts'
 import { Conversations } from './gateway/conversations.ts'
 import { JobPoller } from './gateway/job-poller.ts'
-import { createPipeline } from './gateway/pipeline.ts'
+import { createPipeline, type GatewayDeps } from './gateway/pipeline.ts'
 import { createRouter } from './gateway/route.ts'
 import { createUpstream } from './gateway/upstream.ts'
 import { createMetrics } from './http/metrics.ts'
@@ -102,8 +103,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     router: createRouter(apiShapes, new Map(config.providers.map(({ name, api }) => [name, api]))),
     bodyBytesMax: server.bodyBytesMax,
     outputMaxOf: (route, model) => route.shape.outputMaxOf(model),
-    expectedOutput: new ExpectedOutput(),
-    conversations: new Conversations(),
+    ...createMemory(),
     isDraining: () => isDraining,
     events: { refused: metrics.refused, ended: metrics.ended, defect: (error) => log('a call ended in an unexpected error', error) },
   })
@@ -111,7 +111,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   const api = controlPlaneOf({ store, engine, keys, ids, channels, health, metrics: metrics.text, log, isAdminToken })
   const listener = createListener(getRequestListener(api.fetch), pipeline)
   const url = await listen(listener, server)
-  setTimeout(loadTokenizer, TICK_MS).unref()
+  setTimeout(() => loadTokenizer(), TICK_MS).unref()
   const jobs = new JobPoller({ engine, upstreams, clock, countTokens, ended: metrics.ended, log })
   const ticking = startTicking([engine.tick, () => inTurn(store, () => jobs.tick()), keepFor(store, config.store.keepMs)], log)
   return {
@@ -126,6 +126,11 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
       await store.close()
     },
   }
+}
+
+/** What is learnt from the calls that end. */
+function createMemory(): Pick<GatewayDeps, 'expectedOutput' | 'inputMargins' | 'conversations'> {
+  return { expectedOutput: new ExpectedOutput(), inputMargins: new InputMargins(), conversations: new Conversations() }
 }
 
 interface ControlPlane extends Pick<AppOptions, 'log' | 'isAdminToken'>, Pick<ApiDeps, 'engine' | 'health' | 'metrics'> {

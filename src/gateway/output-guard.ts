@@ -1,12 +1,12 @@
+import type { OutputCount } from '../providers/provider.ts'
+
 /** What an answer may go on to use. */
 export interface OutputGuardOptions {
   /** What its hold covers, in tokens of all its choices. */
   readonly held: number
   /** What the provider itself was told to produce at most. */
   readonly most: number
-  readonly countTokens: (text: string) => number
-  /** How many times as many tokens the model's own encoding may have for the same text. */
-  readonly factor: number
+  readonly count: OutputCount
   /** Raises the hold towards so many tokens; resolves to what it covers then, which is no less. */
   readonly raise: (to: number) => Promise<number>
 }
@@ -27,6 +27,8 @@ export class OutputGuard {
   readonly #options: OutputGuardOptions
   #held: number
   #produced = 0
+  /** The most that it may be. */
+  #needed = 0
   #nextTry = 0
   #raising: Promise<void> | undefined
 
@@ -38,8 +40,10 @@ export class OutputGuard {
   /** Text that came. */
   take(text: string): void {
     if (text === '') return
-    this.#produced += this.#options.countTokens(text)
-    const isDue = this.#needed() + AHEAD > this.#held && this.#held < this.#options.most && this.#produced >= this.#nextTry
+    const { tokens, atMost } = this.#options.count(text)
+    this.#produced += tokens
+    this.#needed += atMost
+    const isDue = this.#needed + AHEAD > this.#held && this.#held < this.#options.most && this.#produced >= this.#nextTry
     if (isDue) this.#raising ??= this.#raise()
   }
 
@@ -47,12 +51,8 @@ export class OutputGuard {
   state(): 'go' | 'wait' | 'stop' {
     // Where all is held, the provider's own maximum ends the answer to the token; this one, where it does not mind it.
     if (this.#held >= this.#options.most) return this.#produced <= this.#options.most ? 'go' : 'stop'
-    if (this.#needed() + GUARD_MARGIN < this.#held) return 'go'
+    if (this.#needed + GUARD_MARGIN < this.#held) return 'go'
     return this.#raising === undefined ? 'stop' : 'wait'
-  }
-
-  #needed(): number {
-    return Math.ceil(this.#produced * this.#options.factor)
   }
 
   /** Resolves when there is no raise under way. */

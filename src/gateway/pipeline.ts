@@ -27,6 +27,7 @@ import { type CallEnd, endingOf, type Estimates, usageOf } from './ending.ts'
 import { relayFree } from './free.ts'
 import { GatewayError } from './gateway-error.ts'
 import type { Key, KeyBook } from '../engine/key-book.ts'
+import { type InputBoundDeps, observeInput, refinedInput } from './input-bound.ts'
 import { GUARD_MARGIN, OutputGuard } from './output-guard.ts'
 import { ratelimitHeaders } from './ratelimit-headers.ts'
 import { refusalError } from './refusal.ts'
@@ -41,15 +42,13 @@ export interface GatewayEvents {
   readonly defect: (error: unknown) => void
 }
 
-export interface GatewayDeps {
+export interface GatewayDeps extends InputBoundDeps {
   readonly engine: Engine
   readonly keys: KeyBook
   readonly router: Router
   readonly upstreams: readonly Upstream[]
   readonly clock: Clock
   readonly bodyBytesMax: number
-  /** Counts the tokens of a text. */
-  readonly countTokens: (text: string) => number
   readonly outputMaxOf: (route: Route, model: string) => number
   readonly expectedOutput: ExpectedOutput
   readonly conversations: Conversations
@@ -108,14 +107,14 @@ async function reserve(
   callers: CallerBook,
   { request, response, asked }: { request: IncomingMessage; response: ServerResponse; asked: Asked },
 ): Promise<Admitted> {
-  const { metered, json, target, key, route } = asked
-  const refine = metered.refineInputBound
+  const { target, key, route } = asked
+  const refine = refinedInput(deps, asked)
   const admission = await deps.engine.admit({
     attributes: callers.attributes(key, request.headers, { provider: target.upstream.name, model: target.model }),
     modelName: target.model,
     endpoint: route.endpoint.name,
     bound: boundOf(deps, asked),
-    ...(refine === undefined ? {} : { refineInput: () => refine(json) + continuedTokens(deps, asked.facts) }),
+    ...(refine === undefined ? {} : { refineInput: () => refine() + continuedTokens(deps, asked.facts) }),
     isAbandoned: () => response.destroyed,
   })
   if (admission.kind === 'refused') throw refusalError(admission, deps.clock.now())
@@ -150,8 +149,10 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
     const tokens = totalTokens(ended.tokens)
     if (id !== undefined) deps.conversations.remember(id, tokens)
     if (asked.facts.continues?.isGrowing === true) deps.conversations.remember(asked.facts.continues.id, tokens)
-    if (ended.usage.kind === 'reported')
+    if (ended.usage.kind === 'reported') {
       deps.expectedOutput.observe(asked.key.row.id, asked.target.model, ended.tokens.output / asked.facts.choices)
+      observeInput(deps, asked, ended.tokens.input)
+    }
     deps.events.ended(ended)
   }
   try {
@@ -214,21 +215,18 @@ function limitOf(
 ): Limit {
   if (!isClamped) return {}
   const { isStream, choices } = facts
-  const isGuarded = isStream && facts.outputMax === undefined && metered.showsAll?.(target.model, json) === true
-  if (!isGuarded || outputMax * choices < 4 * GUARD_MARGIN) return { outputMax }
+  const isCountable = isStream && facts.outputMax === undefined && metered.showsAll?.(target.model, json) === true
+  const count = isCountable ? metered.countOutput?.(target.model) : undefined
+  if (count === undefined || outputMax * choices < 4 * GUARD_MARGIN) return { outputMax }
   const isRoomy = outputRoom >= deps.outputMaxOf(route, target.model)
   const guard = new OutputGuard({
     held: outputMax * choices,
     most: outputRoom * choices,
-    countTokens: deps.countTokens,
-    factor: /^(?:gpt-|chatgpt-)/.test(target.model) ? 1 : OTHER_ENCODINGS,
+    count,
     raise: async (to) => (await deps.engine.raise(call.id, Math.floor(to / choices))) * choices,
   })
   return isRoomy ? { guard } : { guard, outputMax: outputRoom }
 }
-
-/** Models of others have encodings with more tokens for the same text. */
-const OTHER_ENCODINGS = 1.4
 
 function answerHeaders(deps: GatewayDeps, { call, standings }: Admitted, { outputMax }: Limit): Headers {
   return {

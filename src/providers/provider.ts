@@ -137,11 +137,16 @@ export interface Metered {
   readonly readStream: (hidesUsageChunk: boolean, headers: AnswerHeaders, isStoppable?: boolean) => AnswerStream
   /** True where a stream shows all that its model produces, so that it can be counted as it comes; absent: it never is. */
   readonly showsAll?: (model: string, json: JsonObject) => boolean
+  /** How to count what such a stream shows. */
+  readonly countOutput?: (model: string) => OutputCount
   /** How to ask what became of work that goes on after the answer; absent where there is none such. */
   readonly job?: JobReader
   /** True where a stream may have a JSON content type: an array whose elements come one by one, or lines of JSON. */
   readonly hasJsonStreams?: boolean
 }
+
+/** The tokens of a piece of an answer: as they are likely to be, and as many as there can be. */
+export type OutputCount = (text: string) => { readonly tokens: number; readonly atMost: number }
 
 /** A submission of many requests, which the provider works off later: bounded when it is submitted, charged when it has ended. */
 export interface Batch {

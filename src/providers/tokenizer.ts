@@ -2,8 +2,10 @@ import { createRequire } from 'node:module'
 
 type Tokenizer = typeof import('gpt-tokenizer/encoding/o200k_base')
 
+export type Encoding = 'o200k_base' | 'cl100k_base'
+
 const load = createRequire(import.meta.url)
-let tokenizer: Tokenizer | undefined
+const tokenizers = new Map<Encoding, Tokenizer>()
 
 /** Byte pair encoding is quadratic in a run without a break: 20 kB of one letter take 0.3 s, a kilobyte at a time is linear. */
 const SLICE_CHARS = 1024
@@ -13,11 +15,11 @@ const COUNTED_CHARS_MAX = 256 * 1024
 const CHARS_PER_TOKEN_BEYOND = 3
 
 /**
- * The tokens of a text by OpenAI's o200k encoding. Counted in slices, so it may be a token too high at each of their borders.
+ * The tokens of a text by one of OpenAI's encodings. Counted in slices, so it may be a token too high at each of their borders.
  * The first call loads the tables (about 0.3 s).
  */
-export function countTokens(text: string): number {
-  const counter = loadTokenizer()
+export function countTokens(text: string, encoding: Encoding = 'o200k_base'): number {
+  const counter = loadTokenizer(encoding)
   const counted = Math.min(text.length, COUNTED_CHARS_MAX)
   let tokens = 0
   for (let at = 0; at < counted; at += SLICE_CHARS) {
@@ -27,8 +29,8 @@ export function countTokens(text: string): number {
 }
 
 /** Loads the tables now, so that the first call that needs them does not wait. */
-export function loadTokenizer(): Tokenizer {
-  const loaded: Tokenizer = tokenizer ?? load('gpt-tokenizer/encoding/o200k_base')
-  tokenizer = loaded
+export function loadTokenizer(encoding: Encoding = 'o200k_base'): Tokenizer {
+  const loaded: Tokenizer = tokenizers.get(encoding) ?? load(`gpt-tokenizer/encoding/${encoding}`)
+  tokenizers.set(encoding, loaded)
   return loaded
 }

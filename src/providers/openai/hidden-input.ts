@@ -2,9 +2,9 @@ import { asList } from '../answer.ts'
 import { PROVIDER_TOOL_TOKENS, providerToolTokens, TEMPLATE_TOKENS_MAX, TOOL_PROMPT_TOKENS_MAX } from '../hidden-input.ts'
 import type { JsonObject } from '../provider.ts'
 
-/** OpenAI's own, behind whatever provider; what their requests write is at least as long as what the model reads. */
+/** OpenAI's own, behind whatever provider; its open models (`gpt-oss`) have a template that is longer than their requests. */
 export function isOpenAiModel(model: string): boolean {
-  return /(?:^|\/)(?:gpt-|o\d|chatgpt-|text-embedding-|codex-|computer-use-)/.test(model)
+  return /(?:^|\/)(?:gpt-(?!oss)|o\d|chatgpt-|text-embedding-|codex-|computer-use-)/.test(model)
 }
 
 /** Tools that the client runs (https://platform.openai.com/docs/guides/tools); all others are run by the provider. */
@@ -20,9 +20,13 @@ const SEARCHING_MODEL = /-search-(?:preview|api)|(?:^|\/)compound|:online$|deep-
 
 /** Tokens of the input that a request does not write. */
 export function hiddenInput(json: JsonObject, model: string): number {
-  const asksMore = asList(json['tools']).length > 0 || isPresent(json['response_format']) || isPresent(json['text'])
-  const ofTemplate = isOpenAiModel(model) ? 0 : TEMPLATE_TOKENS_MAX + (asksMore ? TOOL_PROMPT_TOKENS_MAX : 0)
+  const ofTemplate = isOpenAiModel(model) ? 0 : TEMPLATE_TOKENS_MAX + (isExplained(json) ? TOOL_PROMPT_TOKENS_MAX : 0)
   return ofTemplate + ofProvidersTools(json, model)
+}
+
+/** True where the model is told how to use tools, or how to write its answer. */
+export function isExplained(json: JsonObject): boolean {
+  return asList(json['tools']).length > 0 || isPresent(json['response_format']) || isPresent(json['text'])
 }
 
 function ofProvidersTools(json: JsonObject, model: string): number {

@@ -3,6 +3,7 @@ import type { ApiShape, Endpoint, Metered } from '../provider.ts'
 import { backgroundJob } from '../background-job.ts'
 import { keyHeader } from '../key-header.ts'
 import { batchEndpoints } from './batches.ts'
+import { countOutput } from './encoding.ts'
 import { openAiError } from './errors.ts'
 import { openAiOutputMax } from './output-max.ts'
 import { showsAll } from './shows-all.ts'
@@ -12,6 +13,7 @@ import {
   prepareEmbeddings,
   prepareResponses,
   readChatRequest,
+  readCompactRequest,
   readCompletionRequest,
   readEmbeddingsRequest,
   readRerankRequest,
@@ -44,11 +46,12 @@ function free(method: Endpoint['method'], name: string, path: string): Endpoint 
 }
 
 /** What OpenAI's API and Azure's admit alike. */
-export const chat: Metered = { ...metered({ readRequest: readChatRequest, prepare: prepareChat }, readChatParts), showsAll }
+export const chat: Metered = { ...metered({ readRequest: readChatRequest, prepare: prepareChat }, readChatParts), showsAll, countOutput }
 export const completions = metered({ readRequest: readCompletionRequest, prepare: prepareChat }, readChatParts)
 const foreground: Metered = {
   ...metered({ readRequest: readResponsesRequest, prepare: prepareResponses }, readResponsesParts),
   showsAll,
+  countOutput,
 }
 export const embeddings = metered({ readRequest: readEmbeddingsRequest, prepare: prepareEmbeddings }, readEmbeddingsParts)
 const rerank = metered({ readRequest: readRerankRequest, prepare: prepareEmbeddings }, readEmbeddingsParts)
@@ -57,6 +60,8 @@ export function responsesBelow(path: string): Metered {
   return { ...foreground, job: backgroundJob((id) => `${path}/responses/${id}`, foreground.readAnswer) }
 }
 const responses = responsesBelow('')
+const { refineInputBound: _, ...unrefined } = responses
+const compact: Metered = { ...unrefined, readRequest: readCompactRequest }
 
 /** What may stand in a batch. */
 export const batchable: ReadonlyMap<string, Metered> = new Map([
@@ -86,7 +91,7 @@ export const openAi: ApiShape = {
     { ...post('openai.chat', '/chat', chat), isOnlyBelowProvider: true },
     post('openai.completions', '/completions', completions),
     post('openai.responses', '/responses', responses),
-    post('openai.responses', '/responses/compact', responses),
+    post('openai.responses', '/responses/compact', compact),
     post('openai.embeddings', '/embeddings', embeddings),
     ...media.map(([name, path, admission]) => post(name, path, admission)),
     post('openai.images', '/images', images),

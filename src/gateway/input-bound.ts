@@ -1,0 +1,55 @@
+import { modelId } from '../domain/model-id.ts'
+import type { InputMargins } from '../engine/input-margins.ts'
+import { countableText, hiddenTokensOf } from '../providers/countable-text.ts'
+import type { JsonObject, Metered, RequestFacts } from '../providers/provider.ts'
+import type { Target } from './upstream.ts'
+
+export interface InputBoundDeps {
+  readonly inputMargins: InputMargins
+  /** Counts the tokens of a text. */
+  readonly countTokens: (text: string) => number
+}
+
+interface Counted {
+  readonly metered: Metered
+  readonly body: Buffer
+  readonly json: JsonObject
+  readonly facts: RequestFacts
+  readonly target: Target
+}
+
+/**
+ * How to bound a request's input more tightly than by its bytes: by the model's own tokenizer, else by the one at hand and the
+ * margin that was learnt for the model. Undefined where neither is known.
+ */
+export function refinedInput(deps: InputBoundDeps, asked: Counted): (() => number) | undefined {
+  const { metered, json, target } = asked
+  const model = marginName(target)
+  const isLearnt = deps.inputMargins.isLearnt(model)
+  if (metered.refineInputBound === undefined && !isLearnt) return undefined
+  return () => {
+    const exact = metered.refineInputBound?.(json) ?? Infinity
+    return exact < Infinity || !isLearnt ? exact : boundByMargin(deps, model, asked)
+  }
+}
+
+function boundByMargin({ inputMargins, countTokens }: InputBoundDeps, model: string, { body, json, facts }: Counted): number {
+  const hidden = hiddenTokensOf(facts, body)
+  const text = countableText(json, hidden)
+  return text === undefined ? Infinity : inputMargins.boundOf(model, countTokens(text)) + hidden
+}
+
+/** Learns from a call that ended, once what is urgent is done: counting takes some milliseconds. */
+export function observeInput(deps: InputBoundDeps, { body, json, facts, target }: Counted, used: number): void {
+  const model = marginName(target)
+  if (facts.continues !== undefined || !deps.inputMargins.wants(model)) return
+  setImmediate(() => {
+    const hidden = hiddenTokensOf(facts, body)
+    const text = countableText(json, hidden)
+    if (text !== undefined) deps.inputMargins.observe(model, deps.countTokens(text), Math.max(0, used - hidden))
+  })
+}
+
+function marginName({ upstream, model }: Target): string {
+  return `${upstream.name}/${modelId(model)}`
+}
