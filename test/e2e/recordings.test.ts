@@ -4,6 +4,7 @@ import { request as httpRequest } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../../src/compose.ts'
 import { pathTemplate } from '../../src/gateway/path-template.ts'
+import type { Endpoint, PathValues } from '../../src/providers/provider.ts'
 import { apiShapes } from '../../src/providers/registry.ts'
 import { KEY, remove, startInProcess, tempDir } from './bursar.ts'
 import { bytesOf, type Expected, hasRecordings, readRecordings, type Recording } from './recordings.ts'
@@ -101,6 +102,7 @@ describe.skipIf(!hasRecordings)('recordings', () => {
 
     const unbound = recordings.filter((recording) => isWholeRequest(recording) && isOver(rows.get(answers.get(recording)?.call ?? '')))
     expect(unbound.map(shown), 'no request used more than its bound').toEqual([])
+    expect(recordings.filter(isOverRefined).map(shown), 'nor than a tokenizer says').toEqual([])
   }, 300_000)
 })
 
@@ -150,6 +152,15 @@ function isOver(row: Row | undefined): boolean {
   return row !== undefined && row.usage_kind === 'reported' && row.input > row.held_input
 }
 
+/** What continues an earlier answer has its input too, which no tokenizer sees. */
+function isOverRefined(recording: Recording): boolean {
+  const { endpoint, values } = placeOf(recording) ?? {}
+  if (!isWholeRequest(recording) || endpoint?.admission.kind !== 'metered') return false
+  const { facts, json } = endpoint.admission.readRequest(Buffer.from(requestOf(recording).body), values ?? {}, 'application/json')
+  const bound = endpoint.admission.refineInputBound?.(json) ?? Infinity
+  return facts.continues === undefined && bound < (recording.expected.input_tokens ?? 0)
+}
+
 const OUTCOMES: readonly Outcome[] = ['exact', 'free', 'deferred', 'refused', 'wrong', 'silently zero']
 
 function tableOf(outcomes: ReadonlyMap<Recording, Outcome>, by: (recording: Recording) => string): string {
@@ -195,21 +206,27 @@ function requestOf(recording: Recording): Sent {
   return { body: JSON.stringify({ ...known, ...model, ...stream }), type: 'application/json' }
 }
 
-/** The path below a provider of the API that the recording is of; undefined where no API has such an endpoint. */
-function pathOf(recording: Recording): string | undefined {
+interface Place {
+  /** The path on which a client reaches it, below a provider. */
+  readonly path: string
+  readonly endpoint: Endpoint
+  readonly values: PathValues
+}
+
+/** The endpoint that the recording is of; undefined where no API has it. */
+function placeOf(recording: Recording): Place | undefined {
   const [path = '', query] = recording.request.path.split('?')
   const apis = [apiOf(recording), ...(/^(?:rerank|count_tokens)$/.test(recording.family) ? APIS : [])]
   const tails = [...path.matchAll(/\//g)].map(({ index }) => path.slice(index))
-  const found = apis.flatMap((api) => tails.flatMap((tail) => pathsTo(api, recording.request.method, tail))).at(0)
-  return found && found + (query === undefined ? '' : `?${query}`)
+  const found = apis.flatMap((api) => tails.flatMap((tail) => placesAt(api, recording.request.method, tail))).at(0)
+  return found && { ...found, path: found.path + (query === undefined ? '' : `?${query}`) }
 }
 
-/** The paths on which a client reaches what the provider has at that path. */
-function pathsTo(api: string, method: string, upstreamPath: string): readonly string[] {
+function placesAt(api: string, method: string, upstreamPath: string): readonly Place[] {
   const endpoints = apiShapes.find((shape) => shape.api === api)?.endpoints ?? []
   return endpoints.flatMap((endpoint) => {
     const values = endpoint.method === method ? pathTemplate(endpoint.upstreamPath).match(upstreamPath) : undefined
-    return values === undefined ? [] : [`/at-${api}${pathTemplate(endpoint.path).fill(values)}`]
+    return values === undefined ? [] : [{ endpoint, values, path: `/at-${api}${pathTemplate(endpoint.path).fill(values)}` }]
   })
 }
 
@@ -221,7 +238,7 @@ function apiOf({ family, provider, request }: Recording): string {
 
 /** Sends the recorded request, and compares the answer's bytes. */
 async function replay(url: string, recording: Recording): Promise<Answer> {
-  const path = pathOf(recording) ?? `/at-openai${recording.request.path}`
+  const path = placeOf(recording)?.path ?? `/at-openai${recording.request.path}`
   const { method } = recording.request
   const sent = method === 'GET' ? { body: '', type: 'application/json' } : requestOf(recording)
   const { status, headers, body } = await send(url + path, sent.body, {

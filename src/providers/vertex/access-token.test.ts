@@ -32,7 +32,7 @@ function claimIn(body: string): Readonly<Record<string, unknown>> {
 test('a service account signs for an access token, which is kept while it is valid', async () => {
   const asked: Readonly<Record<string, unknown>>[] = []
   const google = async (_: unknown, init?: RequestInit) => {
-    asked.push(claimIn(String(init?.body)))
+    asked.push(claimIn(await new Response(init?.body ?? null).text()))
     return Response.json({ access_token: `token-${asked.length}`, expires_in: 3600, token_type: 'Bearer' })
   }
   const authorize = vertexAuthorizer({ apiKey: '', serviceAccount }, google)
