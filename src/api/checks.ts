@@ -1,4 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { overshootOf } from '../domain/account.ts'
+import type { Standing } from '../engine/ports.ts'
+import { displayAmount } from '../http/amounts.ts'
 import type { ApiDeps } from './deps.ts'
 import { PROBLEM } from './problem.ts'
 
@@ -37,7 +40,7 @@ const boundsRoute = createRoute({
   request: { query: z.object({ days: z.coerce.number().int().min(1).max(400).default(30) }) },
   responses: {
     200: {
-      description: 'In tokens; only calls whose provider reported their use',
+      description: 'Rows in tokens, of calls whose provider reported their use',
       content: {
         'application/json': {
           schema: z.object({
@@ -54,6 +57,9 @@ const boundsRoute = createRoute({
                 used: z.number(),
               }),
             ),
+            overshoot: z
+              .array(z.object({ budget: z.string(), account: z.string().nullable(), unit: z.string(), amount: z.number() }))
+              .openapi({ description: 'Open accounts of which calls used more than the hard cap; empty where every cap held' }),
           }),
         },
       },
@@ -94,7 +100,7 @@ const auditRoute = createRoute({
 })
 
 /** `GET /api/v1/doctor`, `/api/v1/doctor/bounds`, `/api/v1/audit`, and what needs no token: `/healthz`, `/readyz`, `/metrics`. */
-export function addChecks(app: OpenAPIHono, { diagnose, ledger, clock, health, metrics }: ApiDeps): void {
+export function addChecks(app: OpenAPIHono, { diagnose, engine, ledger, clock, health, metrics }: ApiDeps): void {
   app.openapi(doctorRoute, async (context) => {
     const { differences, unpriced, callsInFlight, trouble } = await diagnose()
     const found = differences.map(({ account, ...rest }) => ({ ...rest, account: account.replaceAll('\n', ' ').trim() }))
@@ -107,7 +113,7 @@ export function addChecks(app: OpenAPIHono, { diagnose, ledger, clock, health, m
       day: new Date(day).toISOString().slice(0, 10),
       worst_excess: worstExcess,
     }))
-    return context.json({ rows: shown }, 200)
+    return context.json({ rows: shown, overshoot: engine.standings().flatMap(toOvershoot) }, 200)
   })
   app.openapi(auditRoute, async (context) => {
     const entries = await ledger.audit({ limit: context.req.valid('query').limit })
@@ -125,6 +131,12 @@ export function addChecks(app: OpenAPIHono, { diagnose, ledger, clock, health, m
     return context.json({ ready, reasons }, ready ? 200 : 503)
   })
   app.get('/metrics', async (context) => context.text(await metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }))
+}
+
+function toOvershoot(standing: Standing) {
+  const { budget, each } = standing
+  const amount = overshootOf(standing)
+  return amount === 0 ? [] : [{ budget: budget.id, account: each, unit: budget.unit, amount: displayAmount(budget.unit, amount) }]
 }
 
 function parseJson(text: string): unknown {

@@ -23,7 +23,8 @@ const boundRow = z.object({
   held: z.number(),
   used: z.number(),
 })
-const boundsAnswer = z.object({ rows: z.array(boundRow) })
+const overshoot = z.object({ budget: z.string(), account: z.string().nullable(), unit: z.string(), amount: z.number() })
+const boundsAnswer = z.object({ rows: z.array(boundRow), overshoot: z.array(overshoot) })
 type BoundRow = z.infer<typeof boundRow>
 
 /** `bursar doctor` */
@@ -37,7 +38,7 @@ export function addDoctor(program: Command, io: Io, server: () => Server): void 
     .action(async (options: { json?: boolean; bounds?: boolean }) => {
       if (options.bounds === true) {
         const report = boundsAnswer.parse(await server().get('doctor/bounds'))
-        print(io, options, report, () => formatBounds(report.rows))
+        print(io, options, report, () => formatBounds(report))
         return
       }
       const found = diagnosis.parse(await server().get('doctor'))
@@ -70,22 +71,40 @@ function formatDifferences({ differences, calls_in_flight: inFlight }: z.infer<t
   return table(rows, ['left', 'left', 'right', 'right'])
 }
 
-/** A line for each model over all days. */
-function formatBounds(rows: readonly BoundRow[]): string {
-  if (rows.length === 0) return 'no call of the last 30 days reported what it used\n'
-  const byModel = Map.groupBy(rows, ({ provider, model }) => `${provider}/${model}`)
-  const sum = (of: readonly BoundRow[], name: 'calls' | 'passed' | 'spared' | 'held' | 'used') =>
-    of.reduce((total, row) => total + row[name], 0)
-  const lines = [...byModel].map(([name, of]) => [
-    name,
-    amount('requests', sum(of, 'calls')),
-    String(sum(of, 'passed')),
-    amount('tokens', Math.max(...of.map((row) => row.worst_excess))),
-    amount('requests', sum(of, 'spared')),
-    amount('tokens', sum(of, 'held')),
-    amount('tokens', sum(of, 'used')),
-    `${(sum(of, 'held') / Math.max(1, sum(of, 'used'))).toFixed(1)} x`,
+/** A line for each model over all days, and for each day over all models; what went beyond a hard cap. */
+function formatBounds({ rows, overshoot }: z.infer<typeof boundsAnswer>): string {
+  if (rows.length === 0) return `no call of the last 30 days reported what it used\n${formatOvershoot(overshoot)}`
+  const byModel = tableOf('model', rows, ({ provider, model }) => `${provider}/${model}`)
+  const byDay = tableOf('day', rows, ({ day }) => day)
+  return `${byModel}\n${byDay}\n${formatOvershoot(overshoot)}`
+}
+
+function formatOvershoot(found: z.infer<typeof boundsAnswer>['overshoot']): string {
+  if (found.length === 0) return 'overshoot: 0, every hard cap held\n'
+  const rows = found.map(({ budget, account, unit, amount: by }) => [
+    `  ${budget}${account === null ? '' : ` (${account})`}`,
+    amount(unit, by),
+    unit,
   ])
-  const head = ['model', 'calls', 'passed their hold', 'by at most', 'spared a refusal', 'held', 'used', 'held / used']
+  return `overshoot: calls that used more than they held passed these hard caps\n${table(rows, ['left', 'right', 'left'])}`
+}
+
+function tableOf(of: string, rows: readonly BoundRow[], name: (row: BoundRow) => string): string {
+  const lines = [...Map.groupBy(rows, name)].map(([group, its]) => lineOf(group, its))
+  const head = [of, 'calls', 'passed their hold', 'by at most', 'spared a refusal', 'held', 'used', 'held / used']
   return table([head, ...lines], ['left', ...head.slice(1).map(() => 'right' as const)])
+}
+
+function lineOf(name: string, rows: readonly BoundRow[]): string[] {
+  const sum = (part: 'calls' | 'passed' | 'spared' | 'held' | 'used') => rows.reduce((total, row) => total + row[part], 0)
+  return [
+    name,
+    amount('requests', sum('calls')),
+    String(sum('passed')),
+    amount('tokens', Math.max(...rows.map((row) => row.worst_excess))),
+    amount('requests', sum('spared')),
+    amount('tokens', sum('held')),
+    amount('tokens', sum('used')),
+    `${(sum('held') / Math.max(1, sum('used'))).toFixed(1)} x`,
+  ]
 }

@@ -363,7 +363,7 @@ test('doctor lists the models that have no price, and is content with the sums a
   )
 })
 
-test('doctor --bounds has a line for each model, over all days', async () => {
+test('doctor --bounds has a line for each model and each day, and says whether a cap was passed', async () => {
   const { stdout, error } = await run(['doctor', '--bounds'])
   expect(error).toBeUndefined()
   expect(stdout).toBe(
@@ -372,10 +372,27 @@ test('doctor --bounds has a line for each model, over all days', async () => {
       'openai/gpt-4o-mini              50                  1          12                 7  100,000  36,000        2.8 x',
       'anthropic/claude-sonnet-4-5      1                  0           0                 0      900     450        2.0 x',
       '',
+      'day         calls  passed their hold  by at most  spared a refusal    held    used  held / used',
+      '2026-11-18     40                  0           0                 3  90,000  30,000        3.0 x',
+      '2026-11-17     11                  1          12                 4  10,900   6,450        1.7 x',
+      '',
+      'overshoot: 0, every hard cap held',
+      '',
     ].join('\n'),
   )
   expect(JSON.parse((await run(['doctor', '--bounds', '--json'])).stdout)).toMatchObject({
     rows: [{ day: '2026-11-18', worst_excess: 0 }, {}, {}],
+  })
+})
+
+test('doctor --bounds names the hard caps that were passed, and by how much', async () => {
+  const passed = { ...STANDINGS[1]!, used: 1300, held: 0, overrun: 90 }
+  const engine = { ...sampleDeps().deps.engine, standings: () => [passed, { ...passed, overrun: 0 }, STANDINGS[0]!] }
+  const env = { BURSAR_URL: await serveApi({ engine }), BURSAR_TOKEN: ADMIN_TOKEN }
+  const { stdout } = await run(['doctor', '--bounds'], { env })
+  expect(stdout).toContain('overshoot: calls that used more than they held passed these hard caps\n  global  50  tokens\n')
+  expect(JSON.parse((await run(['doctor', '--bounds', '--json'], { env })).stdout)).toMatchObject({
+    overshoot: [{ budget: 'global', account: null, unit: 'tokens', amount: 50 }],
   })
 })
 
