@@ -250,6 +250,11 @@ describe('near the limit', () => {
       reserve c1 a input=10 output=5000 min=1 expected=200 -> held max=990
       reserve c2 a input=10 output=500 min=1 expected=200
 
+    a hold that is raised while its answer comes begins with what is expected, unless there is plenty of room
+      budget a limit=10000
+      reserve c1 a input=10 output=5000 min=1 expected=200 raisable -> held max=200
+      reserve c2 a input=10 output=900 min=1 expected=200 raisable
+
     where what is expected does not fit, a budget that denies refuses
       budget  a limit=100 deny
       reserve c1 a input=10 output=500 min=1 expected=200 -> refused a
@@ -593,6 +598,7 @@ function boundFrom(options: ReadonlyMap<string, string>): CallBound {
     outputMin: Number(options.get('min') ?? outputMax),
     choices: Number(options.get('n') ?? 1),
     ...(options.has('expected') ? { outputExpected: Number(options.get('expected')) } : {}),
+    ...(options.has('raisable') ? { isRaisable: true } : {}),
   }
 }
 

@@ -148,9 +148,11 @@ function outputThatFitsIn({ account, demand }: Claim, bound: CallBound, room: nu
 /** One call without a maximum of its own must not take all the room, which others need; nor be cut where there is plenty. */
 const FAIR_SHARE = 0.1
 
-function outputWanted(demand: Demand, { outputMax, outputExpected = outputMax }: CallBound, room: number): number {
+function outputWanted(demand: Demand, { outputMax, outputExpected = outputMax, isRaisable = false }: CallBound, room: number): number {
   if (outputExpected >= outputMax) return outputMax
-  return Math.min(outputMax, Math.max(outputExpected, outputThatFits(demand, Math.floor(room * FAIR_SHARE))))
+  const share = Math.min(outputMax, outputThatFits(demand, Math.floor(room * FAIR_SHARE)))
+  if (share === outputMax) return outputMax
+  return isRaisable ? outputExpected : Math.max(outputExpected, share)
 }
 
 function refusal(claims: readonly Claim[], bound: CallBound): Admission {

@@ -16,6 +16,8 @@ export interface CallBound {
    * allowed that, or what a tenth of the room covers, whichever is more. Absent: all of `outputMax`.
    */
   readonly outputExpected?: number
+  /** True where the hold is raised while the answer comes: then it begins with what is expected, and not with a share of the room. */
+  readonly isRaisable?: boolean
   /** How many answers the request asks for (`n`); each may be as long as the maximum. */
   readonly choices: number
   /** How many requests the call is made of: those of a batch; absent: 1. */

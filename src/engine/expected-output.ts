@@ -2,6 +2,8 @@ import { OutputHistogram } from '../domain/output-histogram.ts'
 
 /** What is expected of a caller and model that little is known of, in tokens. */
 const UNKNOWN = 4096
+/** What its hold begins with where it can be raised. */
+const UNKNOWN_START = 512
 const OBSERVATIONS_MIN = 20
 const QUANTILE = 0.95
 /** An answer that was cut at what had been expected says only that more was wanted: this lets the expectation grow. */
@@ -26,10 +28,19 @@ export class ExpectedOutput {
     histogram.observe(tokens)
   }
 
-  /** In tokens per choice; at least 1. */
+  /** What an answer is to be allowed that is cut beyond it; in tokens per choice, at least 1. */
   of(caller: string, model: string): number {
+    const quantile = this.#quantile(caller, model)
+    return quantile === undefined ? UNKNOWN : Math.ceil(quantile * MARGIN)
+  }
+
+  /** What the hold of an answer is to begin with that is raised if it gets longer; likewise. */
+  startOf(caller: string, model: string): number {
+    return this.#quantile(caller, model) ?? UNKNOWN_START
+  }
+
+  #quantile(caller: string, model: string): number | undefined {
     const histogram = this.#histograms.get(`${caller}\n${model}`)
-    if (histogram === undefined || histogram.total < OBSERVATIONS_MIN) return UNKNOWN
-    return Math.max(1, Math.ceil(histogram.quantile(QUANTILE) * MARGIN))
+    return histogram === undefined || histogram.total < OBSERVATIONS_MIN ? undefined : Math.max(1, histogram.quantile(QUANTILE))
   }
 }

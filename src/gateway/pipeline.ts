@@ -17,6 +17,7 @@ import {
   type JsonObject,
   type Metered,
   type OutgoingBody,
+  type OutputCount,
   type RequestFacts,
 } from '../providers/provider.ts'
 import { submitBatch } from './batch.ts'
@@ -121,15 +122,24 @@ async function reserve(
   return admission
 }
 
-function boundOf(deps: GatewayDeps, { facts, route, target, key }: Asked): CallBound {
+function boundOf(deps: GatewayDeps, asked: Asked): CallBound {
+  const { facts, route, target, key } = asked
   const outputMax = facts.outputMax ?? deps.outputMaxOf(route, target.model)
   const outputMin = facts.canClamp ? Math.min(facts.outputMin, outputMax) : outputMax
   const { inputBound, choices, audioSeconds = 0, tier } = facts
   const input = inputBound + continuedTokens(deps, facts)
   const bound = { input, outputMax, outputMin, choices, audioSeconds, ...(tier === undefined ? {} : { tier }) }
   if (facts.outputMax !== undefined || !facts.canClamp) return bound
-  const expected = deps.expectedOutput.of(key.row.id, target.model)
-  return { ...bound, outputExpected: Math.min(outputMax, Math.max(outputMin, expected)) }
+  const isRaisable = countOf(asked) !== undefined
+  const { expectedOutput } = deps
+  const expected = isRaisable ? expectedOutput.startOf(key.row.id, target.model) : expectedOutput.of(key.row.id, target.model)
+  return { ...bound, isRaisable, outputExpected: Math.min(outputMax, Math.max(outputMin, expected)) }
+}
+
+/** How to count an answer while it comes, where that is to be done: a stream without a maximum of its own that shows all of it. */
+function countOf({ metered, facts, json, target }: Asked): OutputCount | undefined {
+  if (!facts.isStream || facts.outputMax !== undefined || metered.showsAll?.(target.model, json) !== true) return undefined
+  return metered.countOutput?.(target.model)
 }
 
 function continuedTokens({ conversations }: GatewayDeps, { continues }: RequestFacts): number {
@@ -208,15 +218,11 @@ interface Limit {
   readonly guard?: OutputGuard
 }
 
-function limitOf(
-  deps: GatewayDeps,
-  { metered, facts, json, target, route }: Asked,
-  { call, outputMax, outputRoom, isClamped }: Admitted,
-): Limit {
+function limitOf(deps: GatewayDeps, asked: Asked, { call, outputMax, outputRoom, isClamped }: Admitted): Limit {
   if (!isClamped) return {}
-  const { isStream, choices } = facts
-  const isCountable = isStream && facts.outputMax === undefined && metered.showsAll?.(target.model, json) === true
-  const count = isCountable ? metered.countOutput?.(target.model) : undefined
+  const { facts, target, route } = asked
+  const { choices } = facts
+  const count = countOf(asked)
   if (count === undefined || outputMax * choices < 4 * GUARD_MARGIN) return { outputMax }
   const isRoomy = outputRoom >= deps.outputMaxOf(route, target.model)
   const guard = new OutputGuard({
