@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { audioSecondsMax } from './audio-length.ts'
+import { imageSizeOf } from './image-size.ts'
 import type { Metered } from './provider.ts'
 import { apiShapes } from './registry.ts'
 
@@ -8,10 +10,10 @@ const PAGES = 12
 const PDF = Buffer.from(`%PDF-1.4\n${'<< /Type /Page >>\n'.repeat(PAGES)}%%EOF`).toString('base64')
 const PNG = Buffer.alloc(30_000, 7).toString('base64')
 
-function boundOf(endpoint: string, body: object): number {
+function boundOf(endpoint: string, body: object, path: Readonly<Record<string, string>> = {}): number {
   const found = apiShapes.flatMap(({ endpoints }) => endpoints).find(({ name }) => name === endpoint)
   const metered = found?.admission as Metered
-  return metered.readRequest(Buffer.from(JSON.stringify(body)), {}, 'application/json').facts.inputBound
+  return metered.readRequest(Buffer.from(JSON.stringify(body)), path, 'application/json').facts.inputBound
 }
 
 const chat = (model: string, part: object) => boundOf('openai.chat', { model, messages: [{ role: 'user', content: [part] }] })
@@ -56,4 +58,103 @@ test('a document that is text is bounded by its bytes', () => {
   const bound = message({ type: 'document', source })
   expect(bound).toBeGreaterThanOrEqual(5000)
   expect(bound).toBeLessThan(5300)
+})
+
+/** 16 bits, one channel. */
+function wav(samplesPerSecond: number, bytes: number): Buffer {
+  const head = Buffer.alloc(44)
+  head.write('RIFF', 0)
+  head.write('WAVEfmt ', 8)
+  head.writeUInt16LE(1, 20)
+  head.writeUInt16LE(1, 22)
+  head.writeUInt32LE(samplesPerSecond, 24)
+  head.writeUInt32LE(0xffffffff, 28)
+  head.writeUInt16LE(16, 34)
+  return Buffer.concat([head, Buffer.alloc(bytes - head.length)])
+}
+
+describe('audio is bounded by how long it can last', () => {
+  test('a WAV file says so, by the numbers that a decoder goes by', () => {
+    expect(audioSecondsMax(wav(16_000, 320_000), 320_000)).toBe(10)
+    expect(audioSecondsMax(Buffer.from('ID3 of an MP3 file'), 7500)).toBe(10)
+    expect(audioSecondsMax(Buffer.alloc(0), 0)).toBe(0)
+  })
+
+  test('and its seconds are counted as the provider counts them', () => {
+    const data = wav(16_000, 320_000).toString('base64')
+    const ofOpenAi = chat('gpt-4o-audio-preview', { type: 'input_audio', input_audio: { data, format: 'wav' } })
+    expect(ofOpenAi).toBeGreaterThanOrEqual(100)
+    expect(ofOpenAi).toBeLessThan(1000)
+    const ofGemini = gemini('gemini-2.5-flash', { inlineData: { mimeType: 'audio/wav', data } })
+    expect(ofGemini).toBeGreaterThanOrEqual(320)
+    expect(ofGemini).toBeLessThan(700)
+  })
+})
+
+const gemini = (model: string, part: object) => boundOf('gemini.generateContent', { contents: [{ parts: [part] }] }, { model })
+
+function png(width: number, height: number): string {
+  const head = Buffer.alloc(30_000)
+  head.write('\x89PNG\r\n\x1a\n', 0, 'latin1')
+  head.writeUInt32BE(width, 16)
+  head.writeUInt32BE(height, 20)
+  return head.toString('base64')
+}
+
+describe('Gemini', () => {
+  test.each([
+    ['gemini-2.5-flash', 384, 200, 258],
+    ['gemini-2.5-flash', 960, 540, 6 * 258],
+    ['gemini-2.5-flash', 3072, 3072, 16 * 258],
+    ['gemini-3-flash-preview', 384, 200, 2240],
+  ])('%s counts an image of %i x %i pixels by its tiles', (model, width, height, tokens) => {
+    const bound = gemini(model, { inline_data: { mime_type: 'image/png', data: png(width, height) } })
+    expect(bound).toBeGreaterThanOrEqual(tokens)
+    expect(bound).toBeLessThan(tokens + 300)
+  })
+
+  test('an image that does not tell its size is the largest', () => {
+    expect(gemini('gemini-2.5-flash', { inlineData: { mimeType: 'image/png', data: PNG } })).toBeGreaterThanOrEqual(66_048)
+  })
+
+  test('a PDF is counted by its pages', () => {
+    const bound = gemini('gemini-2.5-flash', { inlineData: { mimeType: 'application/pdf', data: PDF } })
+    expect(bound).toBeGreaterThanOrEqual(PAGES * 258)
+    expect(bound).toBeLessThan(PAGES * 258 + 300)
+  })
+
+  test('video has more bytes than tokens; a file that is named may fill the context', () => {
+    const data = Buffer.alloc(30_000).toString('base64')
+    expect(gemini('gemini-2.5-flash', { inlineData: { mimeType: 'video/mp4', data } })).toBeGreaterThanOrEqual(data.length)
+    expect(gemini('gemini-2.5-flash', { fileData: { fileUri: 'files/1' } })).toBeGreaterThanOrEqual(2_097_152)
+  })
+})
+
+describe('the size of an image is in its head', () => {
+  const bytes = (...parts: readonly (string | readonly number[])[]) =>
+    Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.from(part)))).toString('base64')
+  const size = { width: 0x120, height: 0x90 }
+
+  test.each([
+    ['PNG', bytes('\x89PNG\r\n\x1a\n', [0, 0, 0, 13], 'IHDR', [0, 0, 1, 0x20, 0, 0, 0, 0x90])],
+    ['GIF', bytes('GIF89a', [0x20, 1, 0x90, 0])],
+    ['JPEG', bytes([0xff, 0xd8, 0xff, 0xe0, 0, 4, 7, 7, 0xff, 0xc4, 0, 3, 7, 0xff, 0xc2, 0, 17, 8, 0, 0x90, 1, 0x20, 3, 1])],
+    ['WebP', bytes('RIFF', [0, 0, 0, 0], 'WEBPVP8 ', [0, 0, 0, 0, 0, 0, 0, 0x9d, 1, 0x2a, 0x20, 1, 0x90, 0])],
+    ['WebP without loss', bytes('RIFF', [0, 0, 0, 0], 'WEBPVP8L', [0, 0, 0, 0, 0x2f, 0x1f, 0xc1, 0x23, 0, 0, 0, 0, 0, 0])],
+    ['WebP, extended', bytes('RIFF', [0, 0, 0, 0], 'WEBPVP8X', [10, 0, 0, 0, 0, 0, 0, 0, 0x1f, 1, 0, 0x8f, 0, 0])],
+  ])('of a %s', (_, data) => {
+    expect(imageSizeOf(data)).toEqual(size)
+  })
+
+  test('whatever the bytes, an answer comes', () => {
+    for (const data of [
+      '',
+      'AA==',
+      'not base64 at all',
+      bytes([0xff, 0xd8]),
+      bytes([0xff, 0xd8, 0xff, 0xe0, 0, 0, 0xff, 0xe0, 0, 0, 0, 0]),
+    ]) {
+      expect(imageSizeOf(data)).toBeUndefined()
+    }
+  })
 })

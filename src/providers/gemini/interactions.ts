@@ -9,7 +9,8 @@ import { checkMembersOnce, countAt, setAt } from '../member-path.ts'
 import { InvalidRequest, type JsonObject, type Metered, type OutgoingBody, type RequestChanges, type RequestFacts } from '../provider.ts'
 import { parseObjectBody, setMember } from '../request-body.ts'
 import { tokenCounts } from '../token-counts.ts'
-import { CONTEXT_TOKENS_MAX, DOCUMENT_TOKENS_MAX, estimateGeminiInput, IMAGE_TOKENS_MAX } from './request.ts'
+import { CONTEXT_TOKENS_MAX, DOCUMENT_TOKENS_MAX, IMAGE_TOKENS_MAX } from './media-bound.ts'
+import { estimateGeminiInput } from './request.ts'
 
 /* The Interactions API (https://ai.google.dev/gemini-api/docs/interactions): a model or an agent, whole or in events. */
 

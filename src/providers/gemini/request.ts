@@ -5,6 +5,7 @@ import { PROVIDER_TOOL_TOKENS } from '../hidden-input.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { checkMembersOnce, countAt, type MemberPath, setAt } from '../member-path.ts'
 import { InvalidRequest, type JsonObject, type OutgoingBody, type PathValues, type RequestChanges, type RequestFacts } from '../provider.ts'
+import { CONTEXT_TOKENS_MAX, mediaCorrection } from './media-bound.ts'
 import { countIn, parseObjectBody } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
 
@@ -17,13 +18,6 @@ interface Read {
 const CONFIGS = ['generationConfig', 'generation_config'] as const
 const MAXIMA = ['maxOutputTokens', 'max_output_tokens'] as const
 const CHOICES = ['candidateCount', 'candidate_count'] as const
-
-/** An image of any size: 258 tokens for each tile of 768 pixels (https://ai.google.dev/gemini-api/docs/tokens); 12,000 x 12,000 pixels. */
-export const IMAGE_TOKENS_MAX = 66_048
-/** 1,000 pages of 258 tokens (https://ai.google.dev/gemini-api/docs/document-processing). */
-export const DOCUMENT_TOKENS_MAX = 258_000
-/** Files and caches are named, not sent: no more than the largest context window (https://ai.google.dev/gemini-api/docs/models). */
-export const CONTEXT_TOKENS_MAX = 2_097_152
 
 /** @throws InvalidRequest */
 export function readGenerateRequest(isStream: boolean): (body: Buffer, path: PathValues) => Read {
@@ -38,7 +32,7 @@ export function readGenerateRequest(isStream: boolean): (body: Buffer, path: Pat
       facts: {
         model,
         isStream,
-        inputBound: inputBoundOf(body, json),
+        inputBound: inputBoundOf(body, json, model),
         ...(maxima.length === 0 ? {} : { outputMax: Math.max(...maxima) }),
         outputMin: 1,
         canClamp: true,
@@ -88,12 +82,12 @@ function configIn(json: JsonObject): (typeof CONFIGS)[number] {
   return present[0] ?? 'generationConfig'
 }
 
-/** A token per byte, and for what costs by pixels, pages and seconds its own maximum: compressed data is no bound. */
-function inputBoundOf(body: Buffer, json: JsonObject): number {
+/** A token per byte, and for what costs by pixels, pages and seconds what it costs: compressed data is no bound. */
+function inputBoundOf(body: Buffer, json: JsonObject, model: string): number {
   const isCached = json['cachedContent'] !== undefined || json['cached_content'] !== undefined
   const messages = [...asObjects(json['contents']), ...asObjects([json['systemInstruction'], json['system_instruction'], json['contents']])]
   const parts = messages.flatMap(({ parts: of }) => asObjects(Array.isArray(of) ? of : [of]))
-  const media = parts.reduce((sum, part) => sum + mediaTokens(part), 0)
+  const media = parts.reduce((sum, part) => sum + mediaCorrection(part, model), 0)
   return Math.max(1, body.length + media + (isCached ? CONTEXT_TOKENS_MAX : 0) + ofProvidersTools(json))
 }
 
@@ -101,15 +95,6 @@ function inputBoundOf(body: Buffer, json: JsonObject): number {
 function ofProvidersTools(json: JsonObject): number {
   const names = asObjects(Array.isArray(json['tools']) ? json['tools'] : [json['tools']]).flatMap(Object.keys)
   return names.some((name) => name !== 'functionDeclarations' && name !== 'function_declarations') ? PROVIDER_TOOL_TOKENS : 0
-}
-
-function mediaTokens(part: JsonObject): number {
-  if (part['fileData'] !== undefined || part['file_data'] !== undefined) return CONTEXT_TOKENS_MAX
-  const inline = asObject(part['inlineData'] ?? part['inline_data'])
-  const type = inline?.['mimeType'] ?? inline?.['mime_type']
-  if (typeof type !== 'string') return 0
-  if (type.startsWith('image/')) return IMAGE_TOKENS_MAX
-  return type === 'application/pdf' ? DOCUMENT_TOKENS_MAX : 0
 }
 
 const DEPTH_MAX = 40

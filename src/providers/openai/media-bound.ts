@@ -1,7 +1,9 @@
 import { asObject, stringIn } from '../answer.ts'
+import { audioSecondsMaxOf } from '../audio-length.ts'
 import { pdfTokens } from '../document-bound.ts'
 import { contentParts, imageCorrection } from '../image-bound.ts'
 import type { JsonObject } from '../provider.ts'
+import { audioTokensMax } from './audio-tokens.ts'
 import { openAiContextMax } from './output-max.ts'
 
 /**
@@ -27,12 +29,21 @@ const UNKNOWN_IMAGE_TOKENS_MAX = 50_000
 const PAGE_TEXT_TOKENS_MAX = 3000
 
 /**
- * How much an upper bound by bytes changes for the images and files in a request. A page of a PDF is its text and an image of it
+ * How much an upper bound by bytes changes for the images, files and audio in a request. A page of a PDF is its text and an image of it
  * (https://platform.openai.com/docs/guides/pdf-files); what is only named may fill the model's context.
  */
 export function mediaCorrection(body: Buffer, json: JsonObject, model: string): number {
   const imageTokensMax = Math.ceil(IMAGE_TOKENS_MAX.find(([prefix]) => model.startsWith(prefix))?.[1] ?? UNKNOWN_IMAGE_TOKENS_MAX)
-  return imageCorrection(body, json, imageTokensMax) + fileCorrection(body, json, { model, page: imageTokensMax + PAGE_TEXT_TOKENS_MAX })
+  const ofFiles = fileCorrection(body, json, { model, page: imageTokensMax + PAGE_TEXT_TOKENS_MAX })
+  return imageCorrection(body, json, imageTokensMax) + ofFiles + audioCorrection(body, json)
+}
+
+function audioCorrection(body: Buffer, json: JsonObject): number {
+  if (!body.includes('"input_audio"')) return 0
+  return contentParts(json).reduce((sum, part) => {
+    const data = part['type'] === 'input_audio' ? stringIn(asObject(part['input_audio']) ?? part, 'data') : ''
+    return data === '' ? sum : sum + audioTokensMax(audioSecondsMaxOf(data)) - data.length
+  }, 0)
 }
 
 function fileCorrection(body: Buffer, json: JsonObject, { model, page }: { readonly model: string; readonly page: number }): number {

@@ -2,27 +2,21 @@ import { toCount } from '../../domain/usage.ts'
 import { type AnswerParts, asObject, createSseAnswer, parseObject, readWhole, ReadingSoFar, stringIn } from '../answer.ts'
 import { readBilling } from '../billing.ts'
 import type { JsonObject, Metered, PathValues, RequestFacts } from '../provider.ts'
+import { audioSecondsMax } from '../audio-length.ts'
+import { audioTokensMax } from './audio-tokens.ts'
 import { prepareForm, readForm } from './form-request.ts'
 import { readMediaUsage } from './usage.ts'
 
-/*
- * Transcriptions and translations of audio: counted in tokens (gpt-4o-transcribe, Voxtral) or in seconds (Whisper). OpenAI
- * counts 10 tokens a second, Mistral 12.5 of windows of 30 seconds (measured on recorded answers).
- */
+/* Transcriptions and translations of audio: counted in tokens (gpt-4o-transcribe, Voxtral) or in seconds (Whisper). */
 
 const TOKENS_PER_SECOND = 10
-const TOKENS_PER_SECOND_MAX = 12.5
-const WINDOW_SECONDS = 30
-/** The least that a codec of speech needs: Opus with 6 kbit/s (https://datatracker.ietf.org/doc/html/rfc6716). */
-const BYTES_PER_SECOND_MIN = 750
 /** Fast speech has 4 words a second; with time stamps and speakers of short segments. */
 const OUTPUT_TOKENS_PER_SECOND_MAX = 50
 const OUTPUT_TOKENS_MIN = 256
 
 function readTranscriptionRequest(body: Buffer, path: PathValues, contentType: string): { facts: RequestFacts; json: JsonObject } {
   const { json, model, files } = readForm(body, contentType, path)
-  const seconds = files.reduce((sum, file) => sum + secondsMax(file), 0)
-  const windows = Math.ceil(seconds / WINDOW_SECONDS) * WINDOW_SECONDS
+  const seconds = files.reduce((sum, file) => sum + audioSecondsMax(file, file.length), 0)
   const text = Object.values(json).reduce<number>((sum, value) => sum + Buffer.byteLength(String(value)), 0)
   const outputMax = OUTPUT_TOKENS_MIN + Math.ceil(seconds * OUTPUT_TOKENS_PER_SECOND_MAX)
   return {
@@ -30,7 +24,7 @@ function readTranscriptionRequest(body: Buffer, path: PathValues, contentType: s
     facts: {
       model,
       isStream: json['stream'] === 'true',
-      inputBound: Math.max(1, text + Math.ceil(windows * TOKENS_PER_SECOND_MAX)),
+      inputBound: Math.max(1, text + audioTokensMax(seconds)),
       outputMax,
       outputMin: outputMax,
       canClamp: false,
@@ -38,13 +32,6 @@ function readTranscriptionRequest(body: Buffer, path: PathValues, contentType: s
       audioSeconds: Math.ceil(seconds),
     },
   }
-}
-
-/** A WAV file says its bytes a second (http://soundfile.sapp.org/doc/WaveFormat/); of others the lowest rate is the bound. */
-function secondsMax(file: Buffer): number {
-  const isWav = file.toString('latin1', 0, 4) === 'RIFF' && file.toString('latin1', 8, 16) === 'WAVEfmt '
-  const rate = isWav && file.length >= 44 ? file.readUInt32LE(28) : 0
-  return file.length / Math.max(rate, BYTES_PER_SECOND_MIN)
 }
 
 function readTranscriptionParts(): AnswerParts {
