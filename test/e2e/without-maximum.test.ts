@@ -168,6 +168,26 @@ const APIS: readonly Api[] = [
     answer: (of) => ({ candidates: [], usageMetadata: geminiUsage(of) }),
   },
   {
+    path: '/cloud/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict',
+    body: { anthropic_version: 'vertex-2023-10-16', messages: MESSAGES, max_tokens: 64_000 },
+    answer: (of) => ({ type: 'message', content: [], usage: tokenUsage(of) }),
+  },
+  {
+    path: '/cloud/v1/projects/p/locations/l/publishers/mistralai/models/mistral-small-2503:rawPredict',
+    body: { model: 'mistral-small-2503', messages: MESSAGES },
+    answer: (of) => ({ choices: [], usage: chatUsage(of) }),
+  },
+  {
+    path: '/cloud/v1/projects/p/locations/l/endpoints/openapi/chat/completions',
+    body: { model: 'meta/llama-3.3-70b-instruct-maas', messages: MESSAGES },
+    answer: (of) => ({ choices: [], usage: chatUsage(of) }),
+  },
+  {
+    path: '/az/models/chat/completions?api-version=2024-05-01-preview',
+    body: { model: 'mistral-large-2411', messages: MESSAGES },
+    answer: (of) => ({ choices: [], usage: chatUsage(of) }),
+  },
+  {
     path: '/az/openai/v1/chat/completions',
     body: { model: 'my-gpt', messages: MESSAGES },
     answer: (of) => ({ choices: [], usage: chatUsage(of) }),
