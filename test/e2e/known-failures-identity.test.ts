@@ -43,8 +43,11 @@ const PROVIDERS = (url: string) => `  google: { api: gemini, base_url: ${url}, a
   aws: { api: bedrock, base_url: "${url}", region: us-east-1, api_key: k }`
 
 describe('routes', () => {
+  const nameOf: Readonly<Record<string, string>> = { gemini: 'google', vertex: 'cloud', azure: 'az', ollama: 'local', bedrock: 'aws' }
   const metered = apiShapes.flatMap(({ api: name, endpoints }) =>
-    endpoints.filter(({ admission }) => admission.kind === 'metered').map(({ path }) => [path, name] as const),
+    endpoints
+      .filter(({ admission }) => admission.kind === 'metered')
+      .map(({ path, isOnlyBelowProvider }) => [isOnlyBelowProvider === true ? `/${nameOf[name] ?? name}${path}` : path, name] as const),
   )
 
   test.each(metered)('a key over its cap keeps working on %s', async (path, name) => {

@@ -20,6 +20,22 @@ const ANSWERS: readonly (readonly [path: RegExp, answer: object])[] = [
   [/\/v2\/rerank$/, { id: 'r', results: [{ index: 0, relevance_score: 0.9 }], meta: { billed_units: { search_units: 1 } } }],
 ]
 
+/** Azure's paths below `/openai`, without their query. */
+const AZURE: Readonly<Record<string, string>> = {
+  '/responses': JSON.stringify({
+    id: 'resp_1',
+    status: 'completed',
+    output: [],
+    usage: { input_tokens: 6, output_tokens: 3, total_tokens: 9 },
+  }),
+  '/v1/files/file-in/content': JSON.stringify({ url: '/chat/completions', body: { model: 'our-gpt', messages: [], max_tokens: 20 } }),
+  '/batches': JSON.stringify({ id: 'batch_1', status: 'validating', endpoint: '/chat/completions' }),
+  '/v1/batches/batch_1': JSON.stringify({ id: 'batch_1', status: 'completed', endpoint: '/chat/completions', output_file_id: 'file-out' }),
+  '/v1/files/file-out/content': JSON.stringify({
+    response: { status_code: 200, body: JSON.parse(chatCompletion({ input: 11, output: 7 })) as unknown },
+  }),
+}
+
 const COHERE_EVENTS = [
   { type: 'message-start', id: 'c', delta: { message: { role: 'assistant', content: [] } } },
   { type: 'content-delta', index: 0, delta: { message: { content: { text: 'Hello' } } } },
@@ -29,6 +45,8 @@ const COHERE_EVENTS = [
 beforeAll(async () => {
   upstream = await startUpstream(({ path, body }, response) => {
     const isStream = body.includes('"stream":true')
+    const azure = AZURE[path.replace(/^\/openai/, '').replace(/\?.*$/, '')]
+    if (azure !== undefined) return answerJson(response, azure)
     if (path.startsWith('/openai/')) return answerJson(response, chatCompletion({ input: 11, output: 7 }))
     if (path === '/v2/chat' && isStream) return answerSse(response, COHERE_EVENTS)
     if (path === '/api/chat') {
@@ -106,6 +124,18 @@ test('azure: the deployment in the path is the model, and the key is Azure’s',
     path: '/openai/deployments/our-gpt/chat/completions?api-version=2025-04-01-preview',
     headers: { 'api-key': 'az-key' },
   })
+})
+
+test('azure: responses and batches of the older style, of which Bursar asks in the newer one', async () => {
+  const azure = new AzureOpenAI({ endpoint: bursar.url, apiKey: KEY, apiVersion: '2025-04-01-preview' })
+  expect(await charged(() => azure.responses.create({ model: 'our-gpt', input: 'Hello' }))).toBe(9)
+  expect(upstream.received.at(-1)?.path).toBe('/openai/responses?api-version=2025-04-01-preview')
+  const { used } = await statusOf(bursar.url, 'global')
+  const endpoint = '/v1/chat/completions'
+  await azure.batches.create({ input_file_id: 'file-in', endpoint, completion_window: '24h' })
+  expect((await statusOf(bursar.url, 'global')).held).toBeGreaterThan(20)
+  await expect.poll(async () => (await statusOf(bursar.url, 'global')).held, { timeout: 10_000 }).toBe(0)
+  expect((await statusOf(bursar.url, 'global')).used - used).toBe(18)
 })
 
 test('ollama: lines of JSON are relayed as they come, and the last has the counts', async () => {

@@ -2,6 +2,7 @@ import { createSseAnswer, readWhole } from '../answer.ts'
 import type { ApiShape, Metered } from '../provider.ts'
 import { keyHeader } from '../key-header.ts'
 import { batchEndpoints } from './batches.ts'
+import { complete } from './complete.ts'
 import { anthropicError } from './errors.ts'
 import { anthropicOutputMax } from './output-max.ts'
 import { estimateMessagesInput, prepareMessages, readMessagesRequest } from './request.ts'
@@ -28,6 +29,7 @@ export const anthropic: ApiShape = {
       upstreamPath: '/v1/messages',
       admission: messages,
     },
+    { name: 'anthropic.complete', method: 'POST', path: '/v1/complete', upstreamPath: '/v1/complete', admission: complete },
     ...batchEndpoints(messages),
     {
       name: 'anthropic.count_tokens',

@@ -3,15 +3,33 @@ import { openAiError } from '../openai/errors.ts'
 import { openAiOutputMax } from '../openai/output-max.ts'
 import { batchEndpoints } from '../openai/batches.ts'
 import { batchable, chat, completions, embeddings, media, responsesBelow } from '../openai/shape.ts'
-import type { ApiShape, Endpoint } from '../provider.ts'
+import type { ApiShape, Endpoint, Metered } from '../provider.ts'
 
 function nameOf(action: string): string {
   return `azure.${action.replace(/^.*\//, '')}`
 }
 
-function ofResponse(method: Endpoint['method'], tail: string): Endpoint {
-  const path = `/openai/v1/responses/{id}${tail}`
+/** Of both styles the newer is in every resource, and needs no version of the API. */
+const NEWER = '/openai/v1'
+const responses = responsesBelow(NEWER)
+
+/** What names no deployment, in the older and in the newer style. */
+const withoutDeployment: readonly Endpoint[] = ['/openai', NEWER].flatMap((base) => [
+  { name: 'azure.responses', method: 'POST', path: `${base}/responses`, upstreamPath: `${base}/responses`, admission: responses },
+  ofResponse('GET', `${base}/responses/{id}`),
+  ofResponse('POST', `${base}/responses/{id}/cancel`),
+  ofResponse('DELETE', `${base}/responses/{id}`),
+  ...batchEndpoints('azure', { path: base, upstreamPath: base, ownPath: NEWER }, batchableAtAzure()),
+  { name: 'azure.models', method: 'GET', path: `${base}/models`, upstreamPath: `${base}/models`, admission: { kind: 'free' } },
+])
+
+function ofResponse(method: Endpoint['method'], path: string): Endpoint {
   return { name: 'azure.responses', method, path, upstreamPath: path, admission: { kind: 'free' } }
+}
+
+/** By their paths at OpenAI, and by those without a version (https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch). */
+function batchableAtAzure(): ReadonlyMap<string, Metered> {
+  return new Map([...batchable].flatMap(([path, metered]) => [[path, metered] as const, [path.replace('/v1', ''), metered] as const]))
 }
 
 /** Images and audio by the same names as OpenAI's, in both paths. */
@@ -57,16 +75,11 @@ export const azure: ApiShape = {
     ofDeployment('embeddings', embeddings),
     versionOne('chat/completions', chat),
     versionOne('completions', completions),
-    versionOne('responses', responsesBelow('/openai/v1')),
     versionOne('embeddings', embeddings),
     ofFoundry('chat/completions', chat),
     ofFoundry('embeddings', embeddings),
-    ofResponse('GET', ''),
-    ofResponse('POST', '/cancel'),
-    ofResponse('DELETE', ''),
     ...ofMedia,
-    ...batchEndpoints('azure', { path: '/openai/v1', upstreamPath: '/openai/v1' }, batchable),
-    { name: 'azure.models', method: 'GET', path: '/openai/v1/models', upstreamPath: '/openai/v1/models', admission: { kind: 'free' } },
+    ...withoutDeployment,
   ],
   authorizer: ({ apiKey }) => keyHeader('api-key', apiKey),
   errorBody: openAiError,

@@ -17,17 +17,25 @@ import { parseObjectBody } from '../request-body.ts'
  * each line is uploaded, a batch names it, and its answers are the lines of another file.
  */
 
-/** The files' and batches' endpoints below a path, such as '/v1' for the client and '' for the provider. */
+/** Where the endpoints are, such as '/v1' for the client and '' for the provider. */
+interface BatchPaths {
+  readonly path: string
+  readonly upstreamPath: string
+  /** Where Bursar asks for files and batches itself; absent: `upstreamPath`. */
+  readonly ownPath?: string
+}
+
+/** The files' and batches' endpoints below a path. */
 export function batchEndpoints(
   api: string,
-  { path, upstreamPath }: { readonly path: string; readonly upstreamPath: string },
+  { path, upstreamPath, ownPath = upstreamPath }: BatchPaths,
   requests: ReadonlyMap<string, Metered>,
 ): readonly Endpoint[] {
   const at = (method: Endpoint['method'], name: string, tail: string, admission: Endpoint['admission'] = { kind: 'free' }): Endpoint => {
     return { name: `${api}.${name}`, method, path: path + tail, upstreamPath: upstreamPath + tail, admission }
   }
   return [
-    at('POST', 'batches', '/batches', batches(upstreamPath, requests)),
+    at('POST', 'batches', '/batches', batches(ownPath, requests)),
     at('GET', 'batches', '/batches'),
     at('GET', 'batches', '/batches/{id}'),
     at('POST', 'batches', '/batches/{id}/cancel'),
@@ -40,8 +48,8 @@ export function batchEndpoints(
 }
 
 /** @param requests what may stand in a batch, by its path */
-function batches(upstreamPath: string, requests: ReadonlyMap<string, Metered>): Batch {
-  const contentOf = (file: string) => `${upstreamPath}/files/${encodeURIComponent(file)}/content`
+function batches(ownPath: string, requests: ReadonlyMap<string, Metered>): Batch {
+  const contentOf = (file: string) => `${ownPath}/files/${encodeURIComponent(file)}/content`
   return {
     kind: 'batch',
     requestsIn: (body) => {
@@ -54,7 +62,7 @@ function batches(upstreamPath: string, requests: ReadonlyMap<string, Metered>): 
     },
     idIn: jobIdIn,
     job: {
-      path: (id) => `${upstreamPath}/batches/${encodeURIComponent(id)}`,
+      path: (id) => `${ownPath}/batches/${encodeURIComponent(id)}`,
       headers: {},
       read: (bytes) => {
         const status = parseObject(bytes.toString())
