@@ -23,6 +23,7 @@ import { createPipeline, type GatewayDeps } from './gateway/pipeline.ts'
 import { createRouter } from './gateway/route.ts'
 import { createUpstream } from './gateway/upstream.ts'
 import { createMetrics } from './http/metrics.ts'
+import { countableText } from './providers/countable-text.ts'
 import { PriceBook } from './providers/prices/price-book.ts'
 import { apiShape, apiShapes } from './providers/registry.ts'
 import { countTokens, loadTokenizer } from './providers/tokenizer.ts'
@@ -100,6 +101,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     upstreams,
     clock,
     countTokens,
+    countableText,
     router: createRouter(apiShapes, new Map(config.providers.map(({ name, api }) => [name, api]))),
     bodyBytesMax: server.bodyBytesMax,
     outputMaxOf: (route, model) => route.shape.outputMaxOf(model),

@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { overshootOf } from '../domain/account.ts'
+import { overshootOf } from '../engine/doctor.ts'
 import type { Standing } from '../engine/ports.ts'
 import { displayAmount } from '../http/amounts.ts'
 import type { ApiDeps } from './deps.ts'

@@ -61,12 +61,6 @@ export function capOf(account: Account): Amount {
   return account.budget.limit + account.granted
 }
 
-/** What calls used beyond their holds and thereby beyond a hard cap; 0 where the cap held. */
-export function overshootOf(account: Account): Amount {
-  const beyond = Math.min(account.overrun, -roomOf(account))
-  return account.budget.isHardCap && beyond > 0 ? beyond : 0
-}
-
 /** What is left; negative where an advisory budget is exceeded or the limit was lowered below what is used and held. */
 export function roomOf(account: Account): number {
   return capOf(account) - account.used - account.held

@@ -1,5 +1,7 @@
+import { roomOf } from '../domain/account.ts'
+import type { Amount } from '../domain/amount.ts'
 import type { AccountKey } from '../domain/ids.ts'
-import type { Clock, Counters, Journal, Ledger, LedgerDifference, UnpricedModel } from './ports.ts'
+import type { Clock, Counters, Journal, Ledger, LedgerDifference, Standing, UnpricedModel } from './ports.ts'
 
 /** What a check of all sums found. */
 export interface Diagnosis {
@@ -52,4 +54,10 @@ async function counterDifferences(deps: { counters: Counters; ledger: Ledger }):
 
 async function usedByAccount(counters: Counters): Promise<ReadonlyMap<AccountKey, number>> {
   return new Map((await counters.standings()).map(({ key, used }) => [key, used]))
+}
+
+/** What calls used beyond their holds and thereby beyond a hard cap; 0 where the cap held. */
+export function overshootOf(standing: Standing): Amount {
+  const beyond = Math.min(standing.overrun, -roomOf(standing))
+  return standing.budget.isHardCap && beyond > 0 ? beyond : 0
 }

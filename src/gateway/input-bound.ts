@@ -1,6 +1,5 @@
 import { modelId } from '../domain/model-id.ts'
 import type { InputMargins } from '../engine/input-margins.ts'
-import { countableText, hiddenTokensOf } from '../providers/countable-text.ts'
 import type { JsonObject, Metered, RequestFacts } from '../providers/provider.ts'
 import type { Target } from './upstream.ts'
 
@@ -8,6 +7,8 @@ export interface InputBoundDeps {
   readonly inputMargins: InputMargins
   /** Counts the tokens of a text. */
   readonly countTokens: (text: string) => number
+  /** The text by which a tokenizer counts a request's input; undefined where that is more than text, or long. */
+  readonly countableText: (json: JsonObject, hiddenTokens: number) => string | undefined
 }
 
 interface Counted {
@@ -33,10 +34,10 @@ export function refinedInput(deps: InputBoundDeps, asked: Counted): (() => numbe
   }
 }
 
-function boundByMargin({ inputMargins, countTokens }: InputBoundDeps, model: string, { body, json, facts }: Counted): number {
-  const hidden = hiddenTokensOf(facts, body)
-  const text = countableText(json, hidden)
-  return text === undefined ? Infinity : inputMargins.boundOf(model, countTokens(text)) + hidden
+function boundByMargin(deps: InputBoundDeps, model: string, { body, json, facts }: Counted): number {
+  const hidden = facts.inputBound - body.length
+  const text = deps.countableText(json, hidden)
+  return text === undefined ? Infinity : deps.inputMargins.boundOf(model, deps.countTokens(text)) + hidden
 }
 
 /** Learns from a call that ended, once what is urgent is done: counting takes some milliseconds. */
@@ -44,8 +45,8 @@ export function observeInput(deps: InputBoundDeps, { body, json, facts, target }
   const model = marginName(target)
   if (facts.continues !== undefined || !deps.inputMargins.wants(model)) return
   setImmediate(() => {
-    const hidden = hiddenTokensOf(facts, body)
-    const text = countableText(json, hidden)
+    const hidden = facts.inputBound - body.length
+    const text = deps.countableText(json, hidden)
     if (text !== undefined) deps.inputMargins.observe(model, deps.countTokens(text), Math.max(0, used - hidden))
   })
 }

@@ -1,5 +1,5 @@
 import { TEMPLATE_TOKENS_MAX, TOOL_PROMPT_TOKENS_MAX } from './hidden-input.ts'
-import type { JsonObject, RequestFacts } from './provider.ts'
+import type { JsonObject } from './provider.ts'
 
 /** Parts that cost otherwise than by their text, as the APIs name them; in a text of the request the quotes would be escaped. */
 const MEDIA =
@@ -12,15 +12,11 @@ const HIDDEN_TOKENS_MAX = 4096 + TEMPLATE_TOKENS_MAX + 2 * TOOL_PROMPT_TOKENS_MA
 
 /**
  * The text by which a tokenizer counts a request's input: its whole JSON, which has more than what the model is given of it.
+ * @param hiddenTokens those of its bound that its bytes do not have
  * @returns undefined where it is long, or the input is more than text: media, files, what the provider's tools find
  */
 export function countableText(json: JsonObject, hiddenTokens: number): string | undefined {
   if (hiddenTokens < 0 || hiddenTokens > HIDDEN_TOKENS_MAX) return undefined
   const text = JSON.stringify(json)
   return text.length > CHARS_MAX || MEDIA.test(text) ? undefined : text
-}
-
-/** Tokens of a request's bound that its bytes do not have. */
-export function hiddenTokensOf({ inputBound }: RequestFacts, body: Buffer): number {
-  return inputBound - body.length
 }
