@@ -34,7 +34,7 @@ test('a month is closed with its own name and sums, and a call in flight is char
   const bursar = await startInProcess({ upstreamUrl: upstream.url, dir, budgets: BUDGETS }, clock)
   await chat(bursar.url, 200)
   const slow = chat(bursar.url, 777)
-  await expect.poll(() => release.length).toBe(1)
+  await expect.poll(() => release.length, { timeout: 10_000 }).toBe(1)
   clock.jumpTo(Date.parse('2026-10-31T23:00:05Z'))
   await bursar.engine.tick()
   expect((await api<History>(bursar.url, 'history?budget=global')).closes).toEqual([])

@@ -50,7 +50,8 @@ describe.skipIf(!hasRecordings)('recordings', () => {
   beforeAll(async () => {
     upstream = await startUpstream(async ({ headers }, response) => {
       const recording = byId.get(String(headers['x-recording']))
-      if (recording === undefined) throw new Error('no such recording')
+      // Bursar itself asks what became of responses in the background.
+      if (recording === undefined) return void response.writeHead(503).end()
       const { 'content-length': _, ...kept } = recording.response.headers
       response.writeHead(recording.response.status, kept)
       for (const piece of cut(bytesOf(recording))) {
