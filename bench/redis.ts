@@ -1,130 +1,147 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { BudgetDefinition } from '../src/domain/budget.ts'
-import { toBudgetId, toCallId } from '../src/domain/ids.ts'
-import { BudgetBook } from '../src/engine/budget-book.ts'
-import { systemClock } from '../src/engine/system-clock.ts'
-import { recordStream } from '../src/stores/contract/recorded-stream.ts'
-import { connectRedis } from '../src/stores/redis/connect-redis.ts'
-import { createKeyNames } from '../src/stores/redis/key-names.ts'
-import { startRedisCounters } from '../src/stores/redis/open-redis-store.ts'
-import { createHash } from 'node:crypto'
+import { type ChildProcess, fork } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { loadavg } from 'node:os'
+import { startRedis } from '../test/services/start-redis.ts'
+import { budgetOf, type Caller, CALLERS, startCaller } from './redis-caller.ts'
 
-const url = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6399'
-const CALLERS = 64
-const AT = Date.now()
+/*
+ * What does Redis cost? Two questions, each against its rival in one run.
+ *
+ * 1. Reserve + settle over 4 accounts at 64 callers of one process, against the bare EVALSHA of a script that reads and raises
+ *    the same four sums, on the same Redis. On paper a step is 1 MGET, 1 MSET, and of each call its hold and its record; what is
+ *    asked in one turn shares the script's start, the round trip and the accounts.
+ * 2. One hot account that carries everything, in 4 processes: decided in slices (leased) against each call in Redis (exact). On
+ *    paper a leased call is additions in the process, and its record's share of one write a turn.
+ *
+ * REDIS_URL names another Redis than one of its own; what it writes there has a prefix of its own, and is removed.
+ */
+
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5)
+const PAIRS = Number(process.env['BENCH_PAIRS'] ?? 20_000)
+const PROCESSES = 4
 
 const BARE = `
 for i = 1, #KEYS do
-  local row = redis.call('HMGET', KEYS[i], 'u', 'h', 'n', 'g')
-  redis.call('HINCRBY', KEYS[i], 'h', ARGV[1])
+  local row = redis.call('HMGET', KEYS[i], 'used', 'held', 'granted', 'limit')
+  redis.call('HINCRBY', KEYS[i], 'held', ARGV[1])
 end
 return 1`
 const bare = { name: 'bare', source: BARE, sha: createHash('sha1').update(BARE).digest('hex') }
 
-function definition(id: string): BudgetDefinition {
-  return {
-    id: toBudgetId(id),
-    name: id,
-    scope: {},
-    unit: 'tokens',
-    limit: Number.MAX_SAFE_INTEGER - 1,
-    period: { kind: 'month', timezone: 'UTC' },
-    alertAt: [0.8],
-    isHardCap: true,
-    nearLimit: 'clamp',
-    waitMs: 0,
-    managedBy: 'file',
-  }
-}
-const prefix = `{bench-${randomBytes(4).toString('hex')}}`
-const names = createKeyNames(prefix)
-const address = { kind: 'single', urls: [url] } as const
-const [client, drainClient] = await Promise.all([connectRedis(address), connectRedis(address)])
-const dir = mkdtempSync(join(tmpdir(), 'bench-'))
-const stream = recordStream()
-const ledger = { openState: async () => ({ budgets: [], accounts: [], holds: [], keys: [] }) } as never
-const parts = await startRedisCounters({
-  client,
-  drainClient,
-  names,
-  clock: systemClock,
-  node: 'n',
-  applier: stream.applier,
-  channelNames: [],
-  onStoreDown: 'refuse',
-  onLost: 'charge',
-  onAlerts() {},
-  onTrouble: console.error,
-  ledger,
-  spool: { append() {}, left: () => [], clear() {} },
-  atTurnEnd: setImmediate,
-})
-const definitions = ['global', 'team:a', 'project:b', 'key:c'].map(definition)
-const { version: v0 } = await parts.catalog.read()
-const version = (await parts.catalog.putBudgets(definitions, { at: AT, version: v0 }))!
-await parts.catalog.read()
-const book = new BudgetBook({ version, budgets: definitions })
-const attributes = { team: 'a', project: 'b', key: 'c', provider: 'p', model: 'm', tags: {} }
-const bound = { input: 700, outputMax: 300, outputMin: 1, choices: 1 }
-let ids = 0
-const usage = { kind: 'reported', counts: { input: 500, output: 200 } } as const
-const accounts = book.accountsOf(attributes, AT)
-for (const ref of accounts) await parts.counters.open(ref)
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+const whole = (values: readonly number[]): string => values.map((value) => Math.round(value)).join(' ')
 
-async function ours(count: number) {
-  let left = count
-  const caller = async () => {
-    while (left-- > 0) {
-      const id = toCallId(`call_${ids++}`)
-      const call = { id, admittedAt: AT, attributes, endpoint: 'bench', price: undefined }
-      const outcome = await parts.counters.reserve({ call, bound, accounts, version, expiresAt: AT + 900_000 })
-      if (outcome.kind !== 'held') throw new Error(outcome.kind)
-      await parts.counters.settle({ call: id, endedAt: AT, ending: 'done', status: 200, usage })
-    }
-  }
-  await Promise.all(Array.from({ length: CALLERS }, caller))
+interface Sample {
+  readonly perSecond: number
+  /** CPU time of the server for one step, in microseconds. */
+  readonly serverUs: number
 }
-const keys = accounts.map((ref) => names.account(ref.key) + ':bare')
-for (const key of keys) await client.call('HSET', key, 'u', 0, 'h', 0, 'n', 0, 'g', 0)
-async function theirs(count: number) {
-  let left = count * 2
-  const caller = async () => {
+
+async function serverCpuUs({ client }: Caller): Promise<number> {
+  const info = String(await client.call('INFO', 'cpu'))
+  const seconds = ['used_cpu_sys', 'used_cpu_user'].map((name) => Number(new RegExp(`${name}:([\\d.]+)`).exec(info)?.[1]))
+  return seconds.reduce((sum, value) => sum + value, 0) * 1e6
+}
+
+async function measure(caller: Caller, steps: number, run: () => Promise<void>): Promise<Sample> {
+  const cpu = await serverCpuUs(caller)
+  const start = performance.now()
+  await run()
+  const seconds = (performance.now() - start) / 1000
+  return { perSecond: steps / seconds, serverUs: ((await serverCpuUs(caller)) - cpu) / steps }
+}
+
+async function bareSteps({ client, names, accounts }: Caller, count: number): Promise<void> {
+  const keys = accounts.map(({ key }) => `${names.account(key)}:bare`)
+  for (const key of keys) await client.call('HSET', key, 'used', 0, 'held', 0, 'granted', 0, 'limit', 0)
+  let left = count
+  const call = async () => {
     while (left-- > 0) await client.run(bare, keys, [7])
   }
-  await Promise.all(Array.from({ length: CALLERS }, caller))
+  await Promise.all(Array.from({ length: CALLERS }, call))
 }
-const N = 20_000
-async function serverCpu() {
-  const info = String(await client.call('INFO', 'cpu'))
-  const of = (name: string) => Number(new RegExp(`${name}:([\\d.]+)`).exec(info)?.[1])
-  return (of('used_cpu_sys') + of('used_cpu_user')) * 1e6
+
+async function compareSteps(url: string): Promise<void> {
+  const budgets = ['global', 'team:a', 'project:b', 'key:c'].map((id) => budgetOf(id, 'exact'))
+  const caller = await startCaller(url, newPrefix(), budgets)
+  const ours: Sample[] = []
+  const theirs: Sample[] = []
+  await caller.pairs(PAIRS / 4)
+  await bareSteps(caller, PAIRS / 2)
+  for (let round = 0; round < ROUNDS; round++) {
+    const runs = [
+      async () => ours.push(await measure(caller, PAIRS * 2, () => caller.pairs(PAIRS))),
+      async () => theirs.push(await measure(caller, PAIRS * 2, () => bareSteps(caller, PAIRS * 2))),
+    ]
+    for (const run of round % 2 === 0 ? runs : runs.toReversed()) await run()
+  }
+  print('reserve or settle, 4 accounts', ours)
+  print('bare EVALSHA, the same sums  ', theirs)
+  const ratio = median(ours.map(({ perSecond }) => perSecond)) / median(theirs.map(({ perSecond }) => perSecond))
+  const byCpu = median(theirs.map(({ serverUs }) => serverUs)) / median(ours.map(({ serverUs }) => serverUs))
+  console.log(`   ours / bare: ${ratio.toFixed(2)} of its steps per second; by the server's CPU time ${byCpu.toFixed(2)}`)
+  console.log(`   checksum ${(await caller.used()).join(',')}`)
+  await removeAll(caller)
 }
-for (let round = 0; round < 3; round++) {
-  for (const [name, run] of [
-    ['ours', ours],
-    ['bare', theirs],
-  ] as const) {
-    const server = await serverCpu()
-    const cpu = process.cpuUsage()
-    const t = performance.now()
-    await run(N)
-    const ms = performance.now() - t
-    const used = process.cpuUsage(cpu)
+
+function print(name: string, samples: readonly Sample[]): void {
+  const perSecond = samples.map((sample) => sample.perSecond)
+  const serverUs = median(samples.map((sample) => sample.serverUs))
+  console.log(`${name}  ${Math.round(median(perSecond))} steps/s, ${serverUs.toFixed(1)} us server CPU a step; raw ${whole(perSecond)}`)
+}
+
+async function compareLeases(url: string): Promise<void> {
+  const rounds = Math.max(1, Math.ceil(ROUNDS / 2))
+  const sums: Record<'exact' | 'leased', number[]> = { exact: [], leased: [] }
+  for (let round = 0; round < rounds; round++) {
+    for (const kind of round % 2 === 0 ? (['exact', 'leased'] as const) : (['leased', 'exact'] as const)) {
+      sums[kind].push(await callsPerSecond(url, kind))
+    }
+  }
+  for (const kind of ['exact', 'leased'] as const) {
     console.log(
-      name,
-      Math.round((N * 2) / (ms / 1000)),
-      'ops/s',
-      'client CPU us/op',
-      ((used.user + used.system) / (N * 2)).toFixed(1),
-      'server CPU us/op',
-      (((await serverCpu()) - server) / (N * 2)).toFixed(1),
+      `one account, ${PROCESSES} processes, ${kind.padEnd(6)}  ${Math.round(median(sums[kind]))} calls/s; raw ${whole(sums[kind])}`,
     )
   }
+  console.log(`   leased / exact: ${(median(sums.leased) / median(sums.exact)).toFixed(1)} times its calls per second`)
 }
-await parts.close()
-await client.close()
-await drainClient.close()
-rmSync(dir, { recursive: true })
+
+/** Reserve + settle pairs of all processes together. */
+async function callsPerSecond(url: string, kind: 'exact' | 'leased'): Promise<number> {
+  const prefix = newPrefix()
+  const caller = await startCaller(url, prefix, [budgetOf('global', kind)])
+  const path = new URL('./redis-caller.ts', import.meta.url)
+  const children = Array.from({ length: PROCESSES }, () => fork(path, [url, prefix, kind]))
+  await Promise.all(children.map(message))
+  const start = performance.now()
+  for (const child of children) child.send('go')
+  const counts = await Promise.all(children.map(message))
+  const seconds = (performance.now() - start) / 1000
+  await removeAll(caller)
+  return counts.reduce<number>((sum, count) => sum + Number(count), 0) / seconds
+}
+
+function message(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    child.once('message', resolve)
+    child.once('exit', (code) => reject(new Error(`a caller ended with ${code}`)))
+  })
+}
+
+function newPrefix(): string {
+  return `{bursar-bench-${randomBytes(6).toString('hex')}}`
+}
+
+async function removeAll({ client, names }: Caller): Promise<void> {
+  const prefix = names.meta.slice(0, names.meta.indexOf('}') + 1)
+  const keys = await client.call('KEYS', `${prefix}*`)
+  if (Array.isArray(keys)) for (const key of keys) await client.call('UNLINK', String(key))
+}
+
+const own = process.env['REDIS_URL'] === undefined ? await startRedis({ args: ['--appendonly', 'no', '--save', ''] }) : undefined
+const url = own?.url ?? process.env['REDIS_URL'] ?? ''
+console.log(`load average before: ${loadavg()[0]?.toFixed(2)}`)
+await compareSteps(url)
+await compareLeases(url)
+await own?.stop()
+process.exit(0)

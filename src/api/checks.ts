@@ -113,7 +113,7 @@ export function addChecks(app: OpenAPIHono, { diagnose, engine, ledger, clock, h
       day: new Date(day).toISOString().slice(0, 10),
       worst_excess: worstExcess,
     }))
-    return context.json({ rows: shown, overshoot: engine.standings().flatMap(toOvershoot) }, 200)
+    return context.json({ rows: shown, overshoot: (await engine.standings()).flatMap(toOvershoot) }, 200)
   })
   app.openapi(auditRoute, async (context) => {
     const entries = await ledger.audit({ limit: context.req.valid('query').limit })

@@ -387,7 +387,7 @@ test('doctor --bounds has a line for each model and each day, and says whether a
 
 test('doctor --bounds names the hard caps that were passed, and by how much', async () => {
   const passed = { ...STANDINGS[1]!, used: 1300, held: 0, overrun: 90 }
-  const engine = { ...sampleDeps().deps.engine, standings: () => [passed, { ...passed, overrun: 0 }, STANDINGS[0]!] }
+  const engine = { ...sampleDeps().deps.engine, standings: async () => [passed, { ...passed, overrun: 0 }, STANDINGS[0]!] }
   const env = { BURSAR_URL: await serveApi({ engine }), BURSAR_TOKEN: ADMIN_TOKEN }
   const { stdout } = await run(['doctor', '--bounds'], { env })
   expect(stdout).toContain('overshoot: calls that used more than they held passed these hard caps\n  global  50  tokens\n')

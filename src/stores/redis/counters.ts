@@ -5,7 +5,7 @@ import type { Budget } from '../../domain/budget.ts'
 import { type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import { assert } from '../../domain/defect.ts'
-import { type AccountKey, type CallId, toBudgetId, toCallId } from '../../domain/ids.ts'
+import { type AccountKey, type CallId, toBudgetId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { AccountRef, Clock, Counters, ReserveOutcome, ReserveRequest, SettleRequest, Standing } from '../../engine/ports.ts'
@@ -14,12 +14,13 @@ import { partsOf, toAccount } from './account-row.ts'
 import type { RedisAccounts } from './accounts.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { Crossings } from './crossings.ts'
-import { costLine, fromStored, holdOf, holdText, type StoredHold, toHold, toStored } from './hold-text.ts'
+import { costLine, holdOf, holdText, type StoredHold, toStored } from './hold-text.ts'
+import { type KnownHold, oldestFirst, type RedisHolds } from './holds.ts'
 import type { Lapses } from './lapses.ts'
 import type { LeasedHold, Leases } from './leases.ts'
 import type { KeyNames } from './key-names.ts'
 import type { Recount } from './recount.ts'
-import { pairsOf, type RedisReply, textsOf } from './redis-client.ts'
+import { type RedisReply, textsOf } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
 import { causeOf, type Reservations, type Reserved } from './reservations.ts'
 import type { Ended, Ending, Settlements } from './settlements.ts'
@@ -32,6 +33,7 @@ export interface RedisCountersDeps {
   readonly names: KeyNames
   readonly catalog: RedisCatalog
   readonly accounts: RedisAccounts
+  readonly holds: RedisHolds
   readonly reservations: Reservations
   readonly settlements: Settlements
   readonly leases: Leases
@@ -42,12 +44,6 @@ export interface RedisCountersDeps {
   readonly clock: Clock
   /** Whether a call under a hard cap is refused or let in while the store is away. */
   readonly onStoreDown: 'refuse' | 'admit'
-}
-
-/** A hold, and how it is stored. */
-interface KnownHold {
-  readonly hold: Hold
-  readonly stored: StoredHold
 }
 
 /** A call of this process that is in flight. */
@@ -63,8 +59,6 @@ interface Flight {
   readonly isUncounted: boolean
 }
 
-const SCANNED_AT_ONCE = 200
-
 /** Counters that many processes share: every transition is one script over all accounts of the call, in one round trip. */
 export class RedisCounters implements Counters {
   readonly isShared = true
@@ -72,7 +66,6 @@ export class RedisCounters implements Counters {
   readonly #flights = new Map<CallId, Flight>()
   /** Calls of which it is unknown whether they hold something: refused, so they must not. */
   readonly #doubtful = new Set<CallId>()
-  #scanned = '0'
 
   constructor(deps: RedisCountersDeps) {
     this.#deps = deps
@@ -91,7 +84,7 @@ export class RedisCounters implements Counters {
   async settle(request: SettleRequest): Promise<EndedCall | undefined> {
     const flight = this.#flights.get(request.call)
     this.#flights.delete(request.call)
-    let known: KnownHold | undefined = flight ?? (await this.#storedHold(request.call))
+    let known: KnownHold | undefined = flight ?? (await this.#deps.holds.find(request.call))
     while (known !== undefined) {
       const { hold } = known
       const budgets = await this.#budgetsOf(hold, flight)
@@ -103,7 +96,7 @@ export class RedisCounters implements Counters {
       const outcome = flight?.isUncounted === true ? await this.#countLater(end) : await this.#end(end)
       if (outcome === 'ended') return endedCall(hold, settlement)
       // Other amounts are held than this process knows: an answer to a raise was lost.
-      known = outcome === 'changed' ? await this.#storedHold(call) : undefined
+      known = outcome === 'changed' ? await this.#deps.holds.find(call) : undefined
     }
     return undefined
   }
@@ -154,26 +147,12 @@ export class RedisCounters implements Counters {
   }
 
   async holds(): Promise<readonly OpenHold[]> {
-    const { session, names } = this.#deps
-    const [stored, jobs] = await Promise.all([
-      session.ask('HGETALL', names.holds).then(pairsOf),
-      session.ask('HGETALL', names.jobs).then(pairsOf),
-    ])
-    const holds = [...stored].map(([call, text]): OpenHold => {
-      const job = jobs.get(call)
-      return job === undefined ? toHold(text) : { ...toHold(text), job }
-    })
-    for (const { hold, leased } of this.#flights.values()) if (leased !== undefined) holds.push(hold)
-    return holds.toSorted((a, b) => a.call.admittedAt - b.call.admittedAt || (a.call.id < b.call.id ? -1 : 1))
+    const leased = [...this.#flights.values()].flatMap(({ hold, leased }) => (leased === undefined ? [] : [hold]))
+    return oldestFirst([...(await this.#deps.holds.all()), ...leased])
   }
 
-  /** Looks at some of the holds each time, so that many in flight cost no more; all have their turn. */
-  async expired(at: EpochMs): Promise<readonly CallId[]> {
-    const { session, names } = this.#deps
-    const reply = await session.ask('HSCAN', names.holds, this.#scanned, 'COUNT', SCANNED_AT_ONCE)
-    const [cursor, pairs]: readonly RedisReply[] = Array.isArray(reply) ? reply : []
-    this.#scanned = String(cursor ?? 0)
-    return [...pairsOf(pairs ?? [])].filter(([, text]) => fromStored(text).expiresAt <= at).map(([call]) => toCallId(call))
+  expired(at: EpochMs): Promise<readonly CallId[]> {
+    return this.#deps.holds.expired(at)
   }
 
   standings(): Promise<readonly Standing[]> {
@@ -350,12 +329,6 @@ export class RedisCounters implements Counters {
   async #countLater(ending: Ending): Promise<'ended'> {
     await this.#deps.recount.later(countedOf(ending))
     return 'ended'
-  }
-
-  async #storedHold(call: CallId): Promise<KnownHold | undefined> {
-    const { session, names } = this.#deps
-    const text = await session.ask('HGET', names.holds, call)
-    return typeof text === 'string' ? { stored: fromStored(text), hold: toHold(text) } : undefined
   }
 
   /** As they are now; as they were at the reserve where they count in another unit now. */

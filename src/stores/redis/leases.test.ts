@@ -62,13 +62,13 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     await process.reserve('call-0', { input: 100 })
     await process.reserve('call-1', { input: 100 })
     expect((await all()).filter(({ kind }) => kind === 'held')).toEqual([])
-    const { used, held } = (await process.standing('global'))!
+    const { used, held } = await process.standing('global')
     expect({ used, isHeld: held >= 200 }).toEqual({ used: 0, isHeld: true })
     await process.settle('call-0', reported(60))
     await process.settle('call-1', reported(70))
     expect(await process.settle('call-1', reported(70))).toBeUndefined()
-    expect((await process.standing('global'))!.used).toBe(130)
-    expect((await process.standing('team:a'))!.used).toBe(130)
+    expect((await process.standing('global')).used).toBe(130)
+    expect((await process.standing('team:a')).used).toBe(130)
     expect(usedIn(await all())).toBe(130)
     for (let i = 0; i < 3; i++) await process.access.counters.tend()
     expect(await process.standing('global')).toMatchObject({ used: 130, held: 0, callsInFlight: 0 })
@@ -81,9 +81,9 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     for (const process of processes) await process.refresh()
     let admitted = 0
     let most = 0
-    let isOver = false
+    const load = { isOver: false }
     const watch = (async () => {
-      while (!isOver) {
+      while (!load.isOver) {
         for (const { used, held } of await processes[0]!.access.counters.standings()) most = Math.max(most, used + held)
         await new Promise((resolve) => setTimeout(resolve, 1))
       }
@@ -106,7 +106,7 @@ describe.skipIf(url === undefined)('leased budgets', () => {
       await process.settle(`last-${i}`, reported(100))
       if (i % 40 === 0) for (const { access } of processes) await access.counters.tend()
     }
-    isOver = true
+    load.isOver = true
     await watch
     expect(most).toBeLessThanOrEqual(LIMIT)
     for (let round = 0; round < 3; round++) for (const { access } of processes) await access.counters.tend()
@@ -120,10 +120,10 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     await dying.put(leased('global', 10_000))
     await dying.reserve('call-0', { input: 100 })
     const other = await start(onLost)
-    const slice = (await other.standing('global'))!.held
+    const slice = (await other.standing('global')).held
     expect(slice).toBeGreaterThanOrEqual(100)
     await other.access.counters.tend()
-    expect((await other.standing('global'))!.held).toBe(slice)
+    expect((await other.standing('global')).held).toBe(slice)
     now += 11_000
     await other.access.counters.tend()
     await other.access.counters.tend()
@@ -138,7 +138,7 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     await process.reserve('call-0', { input: 100 })
     now += 9000
     await process.reserve('call-1', { input: 100 })
-    expect((await process.standing('global'))!.held).toBeGreaterThanOrEqual(200)
+    expect((await process.standing('global')).held).toBeGreaterThanOrEqual(200)
   })
 
   test('a call beside a budget that is not leased is decided in the store', async () => {
@@ -153,13 +153,13 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     const process = await start()
     await process.put(leased('global', 10_000))
     await process.reserve('call-0', { input: 100 })
-    const before = (await process.standing('global'))!.held
+    const before = (await process.standing('global')).held
     const [hold] = await process.access.counters.holds()
     await process.access.counters.defer(hold!.call.id, 'batch_1', AT + 5000)
-    expect((await process.standing('global'))!.held).toBe(before)
+    expect((await process.standing('global')).held).toBe(before)
     const other = await start()
     await other.access.counters.settle({ call: hold!.call.id, endedAt: AT, ending: 'done', usage: reported(40) })
-    expect((await other.standing('global'))!.used).toBe(40)
+    expect((await other.standing('global')).used).toBe(40)
     for (let i = 0; i < 3; i++) await process.access.counters.tend()
     expect(await process.standing('global')).toMatchObject({ used: 40, held: 0, callsInFlight: 0 })
   })

@@ -9,6 +9,7 @@ import { type RedisAddress, connectRedis } from './connect-redis.ts'
 import { RedisCounters } from './counters.ts'
 import { Crossings } from './crossings.ts'
 import { Drain } from './drain.ts'
+import { RedisHolds } from './holds.ts'
 import { RedisJournal } from './journal.ts'
 import { Lapses } from './lapses.ts'
 import { Leases } from './leases.ts'
@@ -153,7 +154,11 @@ function countersOver(options: CountersOptions): { readonly counters: RedisCount
   const recount = new Recount({ ...options, accounts, crossings, settlements })
   const reservations = new Reservations(options)
   const lapses = new Lapses(options)
-  return { recount, counters: new RedisCounters({ ...options, accounts, crossings, leases, lapses, settlements, recount, reservations }) }
+  const holds = new RedisHolds(options)
+  return {
+    recount,
+    counters: new RedisCounters({ ...options, accounts, holds, crossings, leases, lapses, settlements, recount, reservations }),
+  }
 }
 
 /** What this process wrote or has in flight, and a store that was made anew may not have. */

@@ -1,5 +1,7 @@
+import type { Amount } from '../../domain/amount.ts'
 import type { Budget } from '../../domain/budget.ts'
 import type { Hold, Settlement } from '../../domain/call.ts'
+import type { AccountKey } from '../../domain/ids.ts'
 import { packEnded } from '../ledger/packed-record.ts'
 import { sharesOf } from './account-row.ts'
 import type { Crossings } from './crossings.ts'
@@ -40,6 +42,8 @@ export interface Ending {
 export type Ended = { readonly kind: 'ended'; readonly id: string } | { readonly kind: 'unknown' | 'changed' | 'unopened' }
 
 const CALLS_MAX = 50
+/** Their sums are one, so only the size of their records bounds how many. */
+const LEASED_CALLS_MAX = 500
 
 /** Ends calls in the store, each once, and sees to the alerts of what they crossed. */
 export class Settlements {
@@ -51,7 +55,7 @@ export class Settlements {
     this.#deps = deps
     const { atTurnEnd } = deps
     this.#batch = new TurnBatch({ send: (endings) => this.#settle(endings), atTurnEnd, countMax: CALLS_MAX })
-    this.#leased = new TurnBatch({ send: (endings) => this.#commit(endings), atTurnEnd, countMax: CALLS_MAX })
+    this.#leased = new TurnBatch({ send: (endings) => this.#commit(endings), atTurnEnd, countMax: LEASED_CALLS_MAX })
   }
 
   /** @throws Failure store_unavailable: whether it was done is unknown */
@@ -71,42 +75,33 @@ export class Settlements {
     return replies.map(toEnded)
   }
 
-  /** Calls that were admitted from slices: their holds and their ends go into the stream together. */
+  /** Calls that were admitted from slices: their holds and their ends go into the stream as one entry, and their sums as one. */
   async #commit(endings: readonly Ending[]): Promise<readonly Ended[]> {
     const { session, names, leases } = this.#deps
-    const places = new Places()
-    const numbers: number[] = []
-    const texts: string[] = [session.node]
-    for (const ending of endings) this.#addLeased(ending, { places, numbers, texts })
-    const keys = [names.leases, names.stream, names.faces, ...places.names()]
+    const sums = new Map<string, AccountSum>()
+    const records: string[] = []
+    for (const { hold, stored, budgets, settlement } of endings) {
+      records.push(toStored(stored, hold.expiresAt), packEnded({ kind: 'ended', settlement, alerts: [] }))
+      for (const [i, { account }] of hold.charges.entries())
+        addTo(sums, { account, budget: budgets[i], held: stored.amounts[i], used: settlement.amounts[i] })
+    }
+    const rows = [...sums.values()]
+    const keys = [names.leases, names.stream, names.faces, ...rows.map(({ account }) => names.account(account))]
+    const numbers = rows.flatMap(({ used, beyond, budget }) => [used, beyond, budget.limit, leastAlerting(budget)])
     for (const { leased, settlement } of endings) if (leased !== undefined) leases.send(leased, settlement.amounts)
-    const [kind, , isOutdated, ...ids] = await session.step(SCRIPTS.commit, keys, { numbers, texts })
+    const texts = [session.node, records.join('\n'), ...rows.map(({ budget }) => sharesOf(budget))]
+    const [kind, , isOutdated, id] = await session.step(SCRIPTS.commit, keys, { numbers, texts })
     if (kind !== 'committed') return endings.map(() => ({ kind: 'unopened' }))
     if (isOutdated === 1) this.#judgeLater(endings)
-    return ids.map((id) => ({ kind: 'ended', id: String(id) }))
+    return endings.map(() => ({ kind: 'ended', id: String(id) }))
   }
 
   #judgeLater(endings: readonly Ending[]): void {
     this.#deps.crossings.judgeLater(endings.flatMap(({ hold }) => hold.charges.map(({ account }) => account)))
   }
 
-  #add({ hold, stored, budgets, settlement, mayHaveJob }: Ending, to: Arguments): void {
-    to.numbers.push(hold.charges.length, mayHaveJob ? 1 : 0)
-    const shares = this.#addAmounts({ hold, stored, budgets, settlement }, to)
-    to.texts.push(settlement.call, headOf(stored), packEnded({ kind: 'ended', settlement, alerts: [] }), shares)
-  }
-
-  #addLeased({ hold, stored, budgets, settlement }: Ending, to: Arguments): void {
-    to.numbers.push(hold.charges.length)
-    const shares = this.#addAmounts({ hold, stored, budgets, settlement }, to)
-    to.texts.push(toStored(stored, hold.expiresAt), packEnded({ kind: 'ended', settlement, alerts: [] }), shares)
-  }
-
-  /** Of each account: its place, held, used, limit, the least amount that alerts. @returns the shares that alert, of all of them */
-  #addAmounts(
-    { hold, stored, budgets, settlement }: Pick<Ending, 'hold' | 'stored' | 'budgets' | 'settlement'>,
-    { places, numbers }: Pick<Arguments, 'places' | 'numbers'>,
-  ): string {
+  #add({ hold, stored, budgets, settlement, mayHaveJob }: Ending, { places, numbers, texts }: Arguments): void {
+    numbers.push(hold.charges.length, mayHaveJob ? 1 : 0)
     let shares = ''
     for (let i = 0; i < hold.charges.length; i++) {
       const charge = hold.charges[i]
@@ -116,7 +111,7 @@ export class Settlements {
       numbers.push(place, stored.amounts[i] ?? 0, settlement.amounts[i] ?? 0, budget.limit, leastAlerting(budget))
       shares += `${i === 0 ? '' : ';'}${sharesOf(budget)}`
     }
-    return shares
+    texts.push(settlement.call, headOf(stored), packEnded({ kind: 'ended', settlement, alerts: [] }), shares)
   }
 }
 
@@ -125,6 +120,30 @@ interface Arguments {
   readonly places: Places
   readonly numbers: number[]
   readonly texts: string[]
+}
+
+/** What the calls of a turn add to an account. */
+interface AccountSum {
+  readonly account: AccountKey
+  readonly budget: Budget
+  used: Amount
+  beyond: Amount
+}
+
+function addTo(
+  sums: Map<string, AccountSum>,
+  {
+    account,
+    budget,
+    held = 0,
+    used = 0,
+  }: { account: AccountKey; budget: Budget | undefined; held: Amount | undefined; used: Amount | undefined },
+): void {
+  if (budget === undefined) return
+  const sum = sums.get(account) ?? { account, budget, used: 0, beyond: 0 }
+  sum.used += used
+  sum.beyond += Math.max(0, used - held)
+  sums.set(account, sum)
 }
 
 /** No less of `used` alerts; what was granted only raises it. */

@@ -25,12 +25,13 @@ export function idOfEntry(entry: RedisReply | undefined): string | undefined {
 
 /**
  * What the scripts write: `h` a hold; `e` a settlement, with the crossings `x` of what it crossed; `x` alone what was crossed
- * otherwise, at the instant `t`; `r` a raised call, `o` its output, `c` its cost, `m` its amounts; `l` any other record's text.
+ * otherwise, at the instant `t`; `b` calls that were decided by a process, a hold and a settlement in turn; `r` a raised call, `o` its output, `c` its cost, `m` its amounts; `l` any other record's text.
  */
 async function recordsOf(fields: ReadonlyMap<string, string>, facts: AlertFacts): Promise<readonly LedgerRecord[]> {
   const field = (name: string) => fields.get(name) ?? ''
   if (fields.has('h')) return [{ kind: 'held', hold: toHold(field('h')) }]
   if (fields.has('e')) return [await endedOf(fromText(field('e')), field('x'), facts)]
+  if (fields.has('b')) return leasedRecords(field('b'), field('x'), facts)
   if (fields.has('x')) return (await alertsOfCrossings(field('x'), Number(field('t')), facts)).map((alert) => ({ kind: 'alerted', alert }))
   if (!fields.has('r')) return [fromText(field('l'))]
   const amounts = field('m') === '' ? [] : field('m').split(',').map(Number)
@@ -40,4 +41,12 @@ async function recordsOf(fields: ReadonlyMap<string, string>, facts: AlertFacts)
 async function endedOf(record: LedgerRecord, crossings: string, facts: AlertFacts): Promise<LedgerRecord> {
   if (crossings === '' || record.kind !== 'ended') return record
   return { ...record, alerts: await alertsOfCrossings(crossings, record.settlement.endedAt, facts) }
+}
+
+/** Their crossings are of the sum of all of them: they stand with the last. */
+async function leasedRecords(lines: string, crossings: string, facts: AlertFacts): Promise<readonly LedgerRecord[]> {
+  const texts = lines.split('\n')
+  const records = texts.map((text, i): LedgerRecord => (i % 2 === 0 ? { kind: 'held', hold: toHold(text) } : fromText(text)))
+  const last = records.pop()
+  return last === undefined ? records : [...records, await endedOf(last, crossings, facts)]
 }

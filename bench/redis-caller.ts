@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto'
+import type { Budget } from '../src/domain/budget.ts'
+import { toBudgetId, toCallId } from '../src/domain/ids.ts'
+import { BudgetBook } from '../src/engine/budget-book.ts'
+import type { AccountRef, Counters } from '../src/engine/ports.ts'
+import { systemClock } from '../src/engine/system-clock.ts'
+import { connectRedis } from '../src/stores/redis/connect-redis.ts'
+import { createKeyNames, type KeyNames } from '../src/stores/redis/key-names.ts'
+import { type RedisStore, startRedisCounters } from '../src/stores/redis/open-redis-store.ts'
+import type { RedisClient } from '../src/stores/redis/redis-client.ts'
+
+/* A process that counts in Redis as fast as 64 callers ask it to; what drains the stream is not measured here. */
+
+export const CALLERS = 64
+const AT = Date.now()
+const ATTRIBUTES = { team: 'a', project: 'b', key: 'c', provider: 'p', model: 'm', tags: {} }
+const BOUND = { input: 700, outputMax: 300, outputMin: 1, choices: 1 }
+const USAGE = { kind: 'reported', counts: { input: 500, output: 200 } } as const
+
+export function budgetOf(id: string, enforcement: 'exact' | 'leased'): Budget {
+  return {
+    id: toBudgetId(id),
+    name: id,
+    scope: {},
+    unit: 'tokens',
+    limit: Number.MAX_SAFE_INTEGER - 1,
+    period: { kind: 'month', timezone: 'UTC' },
+    alertAt: [0.8],
+    isHardCap: true,
+    nearLimit: 'clamp',
+    waitMs: 0,
+    managedBy: 'file',
+    ...(enforcement === 'exact' ? {} : { enforcement }),
+  }
+}
+
+export interface Caller {
+  readonly client: RedisClient
+  readonly names: KeyNames
+  readonly accounts: readonly AccountRef[]
+  /** Reserves and settles so many calls. */
+  readonly pairs: (count: number) => Promise<void>
+  readonly tend: () => Promise<void>
+  readonly used: () => Promise<readonly number[]>
+}
+
+/** @param budgets put in force where they are not yet */
+export async function startCaller(url: string, prefix: string, budgets: readonly Budget[]): Promise<Caller> {
+  const address = { kind: 'single', urls: [url] } as const
+  const [client, drainClient] = await Promise.all([connectRedis(address), connectRedis(address)])
+  const names = createKeyNames(prefix)
+  const store = await startOver(client, drainClient, names)
+  const { version } = await putOnce(store, budgets)
+  const accounts = new BudgetBook({ version, budgets }).accountsOf(ATTRIBUTES, AT)
+  for (const ref of accounts) await store.counters.open(ref)
+  return {
+    client,
+    names,
+    accounts,
+    pairs: (count) => callPairs(store.counters, { count, accounts, version }),
+    tend: () => store.counters.tend(),
+    used: async () => (await store.counters.standings()).map(({ used }) => used),
+  }
+}
+
+function startOver(client: RedisClient, drainClient: RedisClient, names: KeyNames): Promise<RedisStore> {
+  const unasked = (): Promise<never> => Promise.reject(new Error('the ledger is not asked here'))
+  const nothing = { budgets: [], accounts: [], holds: [], keys: [] }
+  const reports = { usage: unasked, closes: unasked, alerts: unasked, dueDeliveries: unasked, audit: unasked, differences: unasked }
+  return startRedisCounters({
+    client,
+    drainClient,
+    names,
+    clock: systemClock,
+    node: randomBytes(6).toString('hex'),
+    // Never takes anything in, so the stream stays where it is.
+    applier: { position: async () => ({ epoch: '', id: '0-0' }), apply: () => new Promise(() => undefined), known: unasked },
+    ledger: { ...reports, openState: async () => nothing, bounds: unasked, unpriced: unasked, sums: unasked },
+    spool: { append: () => undefined, left: () => [], clear: () => undefined },
+    channelNames: [],
+    onStoreDown: 'refuse',
+    onLost: 'charge',
+    onAlerts: () => undefined,
+    onTrouble: (message) => console.error(message),
+    atTurnEnd: setImmediate,
+  })
+}
+
+async function putOnce({ catalog }: RedisStore, budgets: readonly Budget[]): Promise<{ readonly version: number }> {
+  for (;;) {
+    const { version, budgets: known } = await catalog.read()
+    if (known.length === budgets.length) return { version }
+    const put = await catalog.putBudgets(budgets, { at: AT, version })
+    if (put !== undefined) return { version: put }
+  }
+}
+
+async function callPairs(
+  counters: Counters,
+  { count, accounts, version }: { readonly count: number; readonly accounts: readonly AccountRef[]; readonly version: number },
+): Promise<void> {
+  let left = count
+  const run = randomBytes(4).toString('hex')
+  const call = async () => {
+    while (left > 0) {
+      const id = toCallId(`call_${run}_${left--}`)
+      const made = { id, admittedAt: AT, attributes: ATTRIBUTES, endpoint: 'bench', price: undefined }
+      const outcome = await counters.reserve({ call: made, bound: BOUND, accounts, version, expiresAt: AT + 900_000 })
+      if (outcome.kind !== 'held') throw new Error(`a call was not held: ${outcome.kind}`)
+      await counters.settle({ call: id, endedAt: AT, ending: 'done', status: 200, usage: USAGE })
+    }
+  }
+  await Promise.all(Array.from({ length: CALLERS }, call))
+}
+
+/** As a process of its own: `redis-caller.ts URL PREFIX exact|leased`; calls when it is told to, and says how many. */
+async function main([url = '', prefix = '', enforcement = '']: readonly string[]): Promise<void> {
+  const caller = await startCaller(url, prefix, [budgetOf('global', enforcement === 'leased' ? 'leased' : 'exact')])
+  const chunk = enforcement === 'leased' ? 5000 : 500
+  await caller.pairs(chunk)
+  await caller.tend()
+  process.send?.('ready')
+  await new Promise((resolve) => process.once('message', resolve))
+  const until = performance.now() + Number(process.env['BENCH_SECONDS'] ?? 2) * 1000
+  const tending = setInterval(() => void caller.tend(), 500)
+  let count = 0
+  for (; performance.now() < until; count += chunk) await caller.pairs(chunk)
+  clearInterval(tending)
+  process.send?.(count)
+  process.exit(0)
+}
+
+if (process.argv[1] === import.meta.filename) await main(process.argv.slice(2))
