@@ -8,5 +8,6 @@ console.log(
 )
 const [only] = process.argv.slice(2)
 if (only === undefined || only === 'engine') await import('./engine.ts')
+if (only === undefined || only === 'ledger') await import('./ledger.ts')
 if (only === undefined || only === 'gateway') await import('./gateway.ts')
 if (only === undefined || only === 'redis') await import('./redis.ts')

@@ -14,7 +14,7 @@ export function placeOf(batch: number): StreamPosition {
 }
 
 /** Batches, one behind the other. */
-export function batchesOf(records: readonly (readonly LedgerRecord[])[]): readonly StreamBatch[] {
+function batchesOf(records: readonly (readonly LedgerRecord[])[]): readonly StreamBatch[] {
   return records.map((batch, i) => ({ records: batch, from: placeOf(i), next: placeOf(i + 1) }))
 }
 

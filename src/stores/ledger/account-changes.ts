@@ -41,7 +41,7 @@ const FIND_CLOSING: Bulk = {
     FROM GIVEN JOIN accounts ON accounts.key = given.key`,
   columns: { nr: 'integer', key: 'text' },
 }
-const ADD_CLOSES = insert('closes', { account: 'text', budget: 'text', content: 'text', hash: 'text' }, '')
+const ADD_CLOSES = insert('closes', { account: 'text', budget: 'text', content: 'text', hash: 'text' })
 
 /** What a batch adds to an account. */
 interface Added {

@@ -8,11 +8,7 @@ const ALERTED_ACCOUNTS: Bulk = {
     WHERE accounts.key = given.account AND accounts.alerted_at < given.threshold`,
   columns: { account: 'text', threshold: 'real' },
 }
-const ADD_ALERTS = insert(
-  'alerts',
-  { id: 'text', account: 'text', threshold: 'real', record: 'text' },
-  'ON CONFLICT DO NOTHING RETURNING id',
-)
+const ADD_ALERTS = insert('alerts', { id: 'text', account: 'text', threshold: 'real', record: 'text' }, 'ON CONFLICT DO NOTHING', 'id')
 const ADD_DELIVERIES = insert(
   'deliveries',
   { alert: 'text', channel: 'text', state: 'text', attempts: 'integer', next_at: 'integer', last_error: 'text' },

@@ -25,7 +25,7 @@ const COLUMNS: Columns = {
 }
 
 /** Adds calls; returns the ids of those that were not there already, and changes nothing of the others. */
-export const ADD_CALLS = insert('ended_calls', COLUMNS, 'ON CONFLICT DO NOTHING RETURNING id')
+export const ADD_CALLS = insert('ended_calls', COLUMNS, 'ON CONFLICT DO NOTHING', 'id')
 
 /** What a call charged to an account: its id, the amount, and how much of that went beyond the hold. */
 export type ChargeRow = readonly [account: number, amount: Amount, beyond: Amount]

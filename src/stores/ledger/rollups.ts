@@ -37,8 +37,6 @@ interface RollupRow {
   readonly sums: Sums
 }
 
-type Rows = Map<string, RollupRow>
-
 /**
  * The rollups of one batch: added up in memory, so that a row is written once however many calls it has. A call costs one
  * look-up; the rows are made of what calls of the same attributes have in common.
@@ -61,18 +59,41 @@ export class Rollups {
 
   /** Adds them to the ledger's. */
   *write({ addHour, addAttributeDay, addDay }: RollupStatements): Steps<void> {
-    const hours: Rows = new Map()
-    const attributeDays: Rows = new Map()
-    const days: Rows = new Map()
+    const hours = new Rows()
+    const attributeDays = new Rows()
+    const days = new Rows()
     for (const { hour, values, sums } of [...this.#entries.values()].flat()) {
       const day = hour - (hour % DAY_MS)
-      for (const [attribute, value] of attributeKeys(values)) addRow(hours, [attribute, hour, value], sums)
-      for (const [attribute, value] of attributeKeys(values)) addRow(attributeDays, [attribute, day, value], sums)
-      addRow(days, [day, ...values], sums)
+      for (const [attribute, value] of attributeKeys(values)) {
+        const name = `${attribute}\0${value}`
+        hours.add(hour, name, { key: [attribute, hour, value], sums })
+        attributeDays.add(day, name, { key: [attribute, day, value], sums })
+      }
+      days.add(day, values.join('\0'), { key: [day, ...values], sums })
     }
-    yield* bulk(addHour, valuesOfRows(hours))
-    yield* bulk(addAttributeDay, valuesOfRows(attributeDays))
-    yield* bulk(addDay, valuesOfRows(days))
+    yield* bulk(addHour, hours.values())
+    yield* bulk(addAttributeDay, attributeDays.values())
+    yield* bulk(addDay, days.values())
+  }
+}
+
+/** The rows of a rollup. */
+class Rows {
+  /** By their hour or day, and then by the rest of their key. */
+  readonly #rows = new Map<number, Map<string, RollupRow>>()
+
+  /** Adds to the row of that key. */
+  add(at: number, name: string, { key, sums }: RollupRow): void {
+    const rows = this.#rows.get(at) ?? new Map<string, RollupRow>()
+    if (rows.size === 0) this.#rows.set(at, rows)
+    const row = rows.get(name)
+    if (row === undefined) rows.set(name, { key, sums: [...sums] })
+    else addTo(row.sums, sums)
+  }
+
+  /** Their values, in the order of their columns. */
+  values(): readonly (readonly (string | number)[])[] {
+    return [...this.#rows.values()].flatMap((rows) => [...rows.values()].map(({ key, sums }) => [...key, ...sums]))
   }
 }
 
@@ -124,19 +145,8 @@ function attributeKeys(values: readonly string[]): readonly (readonly [attribute
   ]
 }
 
-function addRow(rows: Rows, key: RollupRow['key'], sums: Sums): void {
-  const name = key.join('\0')
-  const row = rows.get(name)
-  if (row === undefined) rows.set(name, { key, sums: [...sums] })
-  else addTo(row.sums, sums)
-}
-
 function addTo(total: Sums, sums: Sums): void {
   for (let i = 0; i < sums.length; i++) total[i] = (total[i] ?? 0) + (sums[i] ?? 0)
-}
-
-function valuesOfRows(rows: Rows): readonly (readonly (string | number)[])[] {
-  return [...rows.values()].map(({ key, sums }) => [...key, ...sums])
 }
 
 function sumsOf({ usage, tokens, costNanoUsd }: EndedCall): Sums {

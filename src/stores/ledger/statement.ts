@@ -12,9 +12,14 @@ export type Columns = Readonly<Record<string, 'integer' | 'real' | 'text'>>
 
 /** A statement that is run for many rows of values in one go. */
 export interface Bulk {
-  /** Has the word GIVEN where a relation may stand: that is one of the name `given`, with these columns. */
+  /**
+   * Has the word GIVEN where a relation may stand: that is one of the name `given`, with these columns. Or it has ALL_ROWS where
+   * the rows of an INSERT stand.
+   */
   readonly sql: string
   readonly columns: Columns
+  /** Of an INSERT: what it returns is this column of the rows that were not there before. */
+  readonly added?: string
 }
 
 export type Step =
@@ -40,11 +45,11 @@ export function* bulk(statement: Bulk, rows: readonly (readonly Value[])[]): Ste
   return yield { kind: 'bulk', bulk: statement, rows }
 }
 
-/** An INSERT of all columns into the table. @param behind what follows it: ON CONFLICT, RETURNING */
-export function insert(table: string, columns: Columns, behind: string): Bulk {
+/** An INSERT of all columns into the table. @param conflict what becomes of rows that are there already */
+export function insert(table: string, columns: Columns, conflict = '', added?: string): Bulk {
   const names = Object.keys(columns)
     .map((name) => `"${name}"`)
     .join(', ')
-  // Without a WHERE, SQLite takes ON CONFLICT for the condition of a join.
-  return { sql: `INSERT INTO ${table} (${names}) SELECT ${names} FROM GIVEN WHERE true ${behind}`, columns }
+  const sql = `INSERT INTO ${table} (${names}) ALL_ROWS ${conflict}`
+  return added === undefined ? { sql, columns } : { sql, columns, added }
 }

@@ -45,10 +45,10 @@ const CALL_SUMS = [
  */
 export function* usage(asked: UsageQuery): Steps<readonly UsageRow[]> {
   const source = sourceOf(asked.groupBy)
-  const from = yield* keptFrom()
+  const kept = yield* keptFrom()
   const rows: UsageRow[] = []
-  for (const span of spansOf(asked, yield* clipped(asked))) {
-    const found = yield* rowsOf(source.grains, span, from)
+  for (const span of spansOf(asked, yield* clipped(asked, kept))) {
+    const found = yield* rowsOf(source.grains, span, kept)
     rows.push(...summedUp(found, source, span))
   }
   return rows
@@ -111,12 +111,17 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
-/** The range without the UTC days at its ends in which there are no calls. */
-function* clipped({ from, to }: UsageQuery): Steps<Span> {
+/**
+ * The range without the UTC days at its ends in which there are no calls. Where none ended behind it, as where it ends now, it
+ * goes to the end of the last day: then that day, too, is read in one row for each value.
+ */
+function* clipped({ from, to }: UsageQuery, kept: EpochMs): Steps<Span> {
   const [row] = yield* query("SELECT min(hour) AS first, max(hour) AS last FROM rollup_hour WHERE attribute = ''")
   const { first, last } = row ?? {}
   if (typeof first !== 'number' || typeof last !== 'number') return { from: 0, to: 0 }
-  return { from: Math.max(from, first - (first % DAY_MS)), to: Math.min(to, last - (last % DAY_MS) + DAY_MS) }
+  const end = last - (last % DAY_MS) + DAY_MS
+  const isToTheEnd = to >= kept && (yield* query('SELECT 1 AS one FROM ended_calls WHERE ended_at >= ? LIMIT 1', to)).length === 0
+  return { from: Math.max(from, first - (first % DAY_MS)), to: isToTheEnd ? end : Math.min(to, end) }
 }
 
 function* spansOf({ interval }: UsageQuery, { from, to }: Span): Iterable<Span> {

@@ -23,11 +23,13 @@ function numbered(sql: string): string {
   return remembered(sql, () => sql.replaceAll('?', () => `$${++count}`))
 }
 
-function forArrays({ sql, columns }: Bulk): string {
+function forArrays({ sql, columns, added }: Bulk): string {
   return remembered(sql, () => {
     const arrays = Object.values(columns).map((kind, i) => `$${i + 1}::${TYPES[kind]}[]`)
     const names = Object.keys(columns).map((name) => `"${name}"`)
-    return sql.replaceAll('GIVEN', `unnest(${arrays.join(', ')}) AS given (${names.join(', ')})`)
+    const given = `unnest(${arrays.join(', ')}) AS given (${names.join(', ')})`
+    const returning = added === undefined ? '' : ` RETURNING "${added}"`
+    return sql.replaceAll('GIVEN', given).replace('ALL_ROWS', `SELECT ${names.join(', ')} FROM ${given}`) + returning
   })
 }
 

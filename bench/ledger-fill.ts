@@ -1,0 +1,80 @@
+import { DatabaseSync } from 'node:sqlite'
+import pg from 'pg'
+import { ATTRIBUTES, DAY_MS, MEASURES } from '../src/stores/ledger/rollups.ts'
+import { ledgerPath } from '../src/stores/sqlite/database.ts'
+
+/* Calls written straight into a ledger's tables, as applying them would have left them: millions within minutes. */
+
+/** Monday 2026-09-28 14:35 UTC: a month that is almost full. */
+export const END = Date.UTC(2026, 8, 28, 14, 35)
+const DAYS = 90
+export const START = END - DAYS * DAY_MS
+export const USERS = 2000
+export const TEAMS = 50
+export const MODELS = 12
+
+const CALLERS = `INSERT INTO callers (team, project, "user", key, provider, model, tags, endpoint, price)
+  SELECT 'team-' || (i / ${MODELS} % ${TEAMS}), 'project-' || (i / ${MODELS} % 20), 'user-' || (i / ${MODELS}), 'key-' || (i / ${MODELS} % ${TEAMS}),
+    'openai', 'model-' || (i % ${MODELS}), '{}', 'openai.chat', '' FROM`
+
+const COLUMNS =
+  'id, caller, admitted_at, ended_at, ending, status, usage_kind, why, input, cached_input, cache_write, output, reasoning, cost_nano_usd, ' +
+  'charges, overrun, held_input, held_output, spared'
+
+/** Every user calls in turn, every model too. */
+const callsOf = (calls: number): string => `INSERT INTO ended_calls (${COLUMNS})
+  SELECT 'call_' || i, 1 + i * 7919 % ${USERS} * ${MODELS} + i * 31 % ${MODELS}, ${START} + i * ${DAYS * DAY_MS} / ${calls},
+    ${START} + i * ${DAYS * DAY_MS} / ${calls}, 'done', 200, 'reported', '', 500 + i % 1000, i % 100, 0, 100 + i % 300, 0, 1000000 + i % 5000,
+    '[[1,1000,0],[2,1000,0],[3,1000,0],[4,1000,0]]', 0, 2000, 500, 0 FROM`
+
+const SUMS = ["count(*), count(*) FILTER (WHERE usage_kind = 'estimated')", ...MEASURES.slice(2).map((name) => `sum(${name})`)].join(', ')
+
+/** The rollups of the calls of a range, one statement for each kind of row. */
+function rollupsOf(from: number, to: number): readonly string[] {
+  const values: [string, string][] = ATTRIBUTES.map((name) => [name, `"${name}"`])
+  values.push(['', "''"], ['team+user', `'["' || team || '","' || "user" || '"]'`])
+  const within = 'FROM filling'
+  const all = ATTRIBUTES.map((name) => `"${name}"`).join(', ')
+  return [
+    `CREATE TEMP TABLE filling AS SELECT * FROM calls WHERE ended_at >= ${from} AND ended_at < ${to}`,
+    ...values.map(
+      ([name, value]) =>
+        `INSERT INTO rollup_hour SELECT '${name}', ended_at / 3600000 * 3600000, ${value}, ${SUMS} ${within} GROUP BY 2, 3`,
+    ),
+    ...values.map(([name, value]) => `INSERT INTO rollup_attribute_day SELECT '${name}', ${from}, ${value}, ${SUMS} ${within} GROUP BY 3`),
+    `INSERT INTO rollup_day SELECT ${from}, ${all}, ${SUMS} ${within} GROUP BY ${all}`,
+    'DROP TABLE filling',
+  ]
+}
+
+function* statementsOf(calls: number, series: (count: number) => string): Iterable<string> {
+  yield `${CALLERS} ${series(USERS * MODELS)}`
+  yield `${callsOf(calls)} ${series(calls)}`
+  yield 'ANALYZE'
+  for (let day = START - (START % DAY_MS); day < END; day += DAY_MS) yield* rollupsOf(day, day + DAY_MS)
+}
+
+export function fillSqlite(dataDir: string, calls: number): void {
+  const db = new DatabaseSync(ledgerPath(dataDir))
+  db.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; PRAGMA temp_store = MEMORY')
+  const series = (count: number) =>
+    `(WITH RECURSIVE series (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM series WHERE i + 1 < ${count}) SELECT i FROM series)`
+  for (const statement of statementsOf(calls, series)) db.exec(statement)
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  db.close()
+}
+
+export async function fillPostgres(url: string, calls: number): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query("SET search_path = bursar; SET work_mem = '256MB'; SET synchronous_commit = off")
+  for (let month = 5; month <= 9; month++) {
+    const range = `FROM (${Date.UTC(2026, month)}) TO (${Date.UTC(2026, month + 1)})`
+    await client.query(`CREATE TABLE ended_calls_2026_${String(month + 1).padStart(2, '0')} PARTITION OF ended_calls FOR VALUES ${range}`)
+  }
+  const series = (count: number) => `generate_series(0::bigint, ${count - 1}) AS series (i)`
+  for (const statement of statementsOf(calls, series)) await client.query(statement)
+  // As autovacuum does, only at once.
+  await client.query('VACUUM ANALYZE')
+  await client.end()
+}
