@@ -1,9 +1,8 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Failure } from '../../engine/failure.ts'
+import { SQLITE_BUSY } from './database.ts'
 import { explain } from './storage-error.ts'
-
-const SQLITE_BUSY = 5
 
 const TAKE = { exclusive: 'BEGIN EXCLUSIVE', shared: 'BEGIN; SELECT count(*) FROM sqlite_schema' } as const
 

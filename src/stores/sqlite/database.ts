@@ -24,6 +24,9 @@ export interface Database {
 }
 
 const BUSY_TIMEOUT_MS = 5000
+const RETRY_MS = 10
+/** https://www.sqlite.org/rescode.html */
+export const SQLITE_BUSY = 5
 
 /**
  * A connection that writes; brings the schema up to date.
@@ -35,8 +38,9 @@ export function openForWriting(dataDir: string, synchronous: 'NORMAL' | 'FULL' =
   try {
     const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
     try {
+      useWriteAheadLog(db)
       db.exec(
-        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; ` +
+        `PRAGMA synchronous = ${synchronous}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; ` +
           'PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864',
       )
       migrate(db, path)
@@ -47,6 +51,21 @@ export function openForWriting(dataDir: string, synchronous: 'NORMAL' | 'FULL' =
     }
   } catch (error) {
     throw explain(error, `can't open ${path}`)
+  }
+}
+
+/** Waits for other processes that start, which SQLite's own timeout does not where a new file changes over to the log. */
+function useWriteAheadLog(db: DatabaseSync): void {
+  const endsAt = performance.now() + BUSY_TIMEOUT_MS
+  for (;;) {
+    try {
+      db.exec('PRAGMA journal_mode = WAL')
+      return
+    } catch (error) {
+      const isBusy = error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY
+      if (!isBusy || performance.now() > endsAt) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+    }
   }
 }
 
