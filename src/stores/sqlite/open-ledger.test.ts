@@ -89,6 +89,40 @@ test('a ledger of an older version is brought up to date, and every call reads a
   db.close()
 })
 
+test('an older ledger has sums by the day, too, once it is brought up to date', async () => {
+  const dataDir = join(directory(), 'days')
+  const first = await openLedger({ dataDir, durability: 'process' })
+  const calls = Array.from({ length: 30 }, (_, i) =>
+    called(`call-${i}`, { endedAt: AT - i * 7_200_000, attributes: { user: `u${i % 2}` } }),
+  )
+  await first.journal.append(calls.flat())
+  await first.close()
+  const db = new DatabaseSync(ledgerPath(dataDir))
+  const read = 'SELECT * FROM rollup_attribute_day ORDER BY attribute, day, value'
+  const days = db.prepare(read).all()
+  db.exec(`DROP TABLE stream; DELETE FROM meta WHERE name = 'kept_from'; DROP VIEW charged; DROP TABLE rollup_attribute_day;
+    ALTER TABLE accounts DROP COLUMN dropped_used; ALTER TABLE accounts DROP COLUMN dropped_overrun; PRAGMA user_version = 3`)
+  migrate(db, ledgerPath(dataDir))
+  expect(days.length).toBeGreaterThan(20)
+  expect(db.prepare(read).all()).toEqual(days)
+  db.close()
+})
+
+test('old calls are dropped while the journal goes on', async () => {
+  const { journal, ledger, retention, close } = await openLedger({ dataDir: join(directory(), 'dropped'), durability: 'process' })
+  const calls = Array.from({ length: 12_000 }, (_, i) => called(`call-${i}`, { charges: { global: 1 }, endedAt: AT - i * 60_000 }))
+  await journal.append([opened('global'), ...calls.flat()])
+  await ledger.openState()
+  const dropping = retention.dropCallsBefore(AT)
+  const appended = journal.append(calls.flatMap((_, i) => called(`more-${i}`, { charges: { global: 1 } })))
+  // 1,350 minutes of the day are kept, and the minute at its start.
+  expect(await dropping).toBe(12_000 - 1351)
+  await appended
+  expect(await ledger.sums()).toEqual([{ account: accountOf('global'), used: 24_000, overrun: 0 }])
+  expect(await ledger.differences()).toEqual([])
+  await close()
+})
+
 test('a ledger thread that crashes is started again, and nothing is lost or taken in twice', async () => {
   const dataDir = join(directory(), 'crashed')
   mkdirSync(journalDir(dataDir), { recursive: true })
