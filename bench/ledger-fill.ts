@@ -23,7 +23,7 @@ const COLUMNS =
 
 /** Every user calls in turn, every model too. */
 const callsOf = (calls: number): string => `INSERT INTO ended_calls (${COLUMNS})
-  SELECT 'call_' || i, 1 + i * 7919 % ${USERS} * ${MODELS} + i * 31 % ${MODELS}, ${START} + i * ${DAYS * DAY_MS} / ${calls},
+  SELECT 'call_' || (1000000000 + i), 1 + i * 7919 % ${USERS} * ${MODELS} + i * 31 % ${MODELS}, ${START} + i * ${DAYS * DAY_MS} / ${calls},
     ${START} + i * ${DAYS * DAY_MS} / ${calls}, 'done', 200, 'reported', '', 500 + i % 1000, i % 100, 0, 100 + i % 300, 0, 1000000 + i % 5000,
     '[[1,1000,0],[2,1000,0],[3,1000,0],[4,1000,0]]', 0, 2000, 500, 0 FROM`
 

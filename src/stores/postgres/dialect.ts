@@ -5,22 +5,20 @@ import { text } from '../ledger/row.ts'
 import { query, type Steps } from '../ledger/statement.ts'
 
 /**
- * Stands for values that may be too long for an index: callers name models, and a row of a B-tree has 2,704 bytes. The digest
- * keeps apart what differs; it guards nothing.
+ * Stands for a text that may be too long for an index: callers name models, and a row of a B-tree has 2,704 bytes. A short one
+ * stands for itself, which costs nothing; a long one's is longer than any short one, so they are kept apart.
  */
-export function digest(...columns: readonly string[]): string {
-  if (columns.length === 1) return `(md5(${columns[0]})::uuid)`
-  return `(md5(${columns.map((column) => `md5(${column})`).join(' || ')})::uuid)`
+export function indexed(text: string): string {
+  return `(CASE WHEN octet_length(${text}) <= 90 THEN ${text} ELSE left(${text}, 64) || md5(${text}) END)`
 }
 
-const CALLER = [...ATTRIBUTES, 'tags', 'endpoint', 'price']
+const CALLER = [...ATTRIBUTES, 'tags', 'endpoint', 'price'].map((name) => `"${name}"`)
 
-/** The unique key of `callers`. */
-export const callerKey = (table: string): string => digest(...CALLER.map((name) => `${table}"${name}"`))
-
-export const HOUR_KEY = `attribute, hour, ${digest('value')}`
-export const ATTRIBUTE_DAY_KEY = `attribute, day, ${digest('value')}`
-export const DAY_KEY = `day, ${digest(...ATTRIBUTES.map((name) => `"${name}"`))}`
+/** The unique keys of tables, as indexes and ON CONFLICT name them. */
+export const CALLER_KEY = CALLER.map(indexed).join(', ')
+export const HOUR_KEY = `attribute, hour, ${indexed('value')}`
+export const ATTRIBUTE_DAY_KEY = `attribute, day, ${indexed('value')}`
+export const DAY_KEY = ['day', ...ATTRIBUTES.map((name) => indexed(`"${name}"`))].join(', ')
 
 /**
  * What is Postgres's own in applying a batch. Calls are kept in a partition for each UTC month of their admission: that is
@@ -31,7 +29,7 @@ export const postgresDialect: Dialect = {
   hourKey: HOUR_KEY,
   attributeDayKey: ATTRIBUTE_DAY_KEY,
   dayKey: DAY_KEY,
-  sameCaller: `${callerKey('callers.')} = ${callerKey('given.')}`,
+  sameCaller: CALLER.map((name) => `${indexed(`callers.${name}`)} = ${indexed(`given.${name}`)}`).join(' AND '),
   *makeRoom(admittedAt) {
     const wanted = new Set<EpochMs>()
     // Ahead of its first call, so that the turn of a month is like any other minute.

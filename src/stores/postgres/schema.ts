@@ -1,7 +1,7 @@
 import type { Migration } from 'kysely'
 import { sql } from 'kysely'
 import { MEASURES } from '../ledger/rollups.ts'
-import { ATTRIBUTE_DAY_KEY, callerKey, DAY_KEY, digest, HOUR_KEY } from './dialect.ts'
+import { ATTRIBUTE_DAY_KEY, CALLER_KEY, DAY_KEY, HOUR_KEY, indexed } from './dialect.ts'
 
 // By bytes, as SQLite orders: what is listed comes in the same order from both, and indexes are compared faster.
 const TEXT = 'text COLLATE "C"'
@@ -72,7 +72,7 @@ CREATE TABLE callers (
   endpoint ${TEXT} NOT NULL,
   price ${TEXT} NOT NULL -- '' where none is known
 );
-CREATE UNIQUE INDEX callers_key ON callers (${callerKey('')});
+CREATE UNIQUE INDEX callers_key ON callers (${CALLER_KEY});
 ${immutable('callers')}
 
 CREATE TABLE ended_calls (
@@ -131,7 +131,7 @@ CREATE TABLE closes (
   content ${TEXT} NOT NULL, -- JSON, exactly as it was hashed
   hash ${TEXT} NOT NULL
 );
-CREATE UNIQUE INDEX closes_account ON closes (${digest('account')});
+CREATE UNIQUE INDEX closes_account ON closes (${indexed('account')});
 CREATE INDEX closes_budget ON closes (budget);
 ${immutable('closes')}
 
@@ -143,7 +143,7 @@ CREATE TABLE alerts (
   record ${TEXT} NOT NULL,
   EXCLUDE USING hash (id WITH =)
 );
-CREATE UNIQUE INDEX alerts_once ON alerts (${digest('account')}, threshold);
+CREATE UNIQUE INDEX alerts_once ON alerts (${indexed('account')}, threshold);
 CREATE TABLE deliveries (
   alert ${TEXT} NOT NULL,
   channel ${TEXT} NOT NULL,
@@ -152,7 +152,7 @@ CREATE TABLE deliveries (
   next_at bigint NOT NULL,
   last_error ${TEXT} NOT NULL
 );
-CREATE UNIQUE INDEX deliveries_once ON deliveries (${digest('alert')}, channel);
+CREATE UNIQUE INDEX deliveries_once ON deliveries (${indexed('alert')}, channel);
 CREATE INDEX deliveries_alert ON deliveries USING hash (alert);
 CREATE INDEX deliveries_due ON deliveries (next_at) WHERE state = 'pending';
 
@@ -167,7 +167,7 @@ CREATE TABLE audit (
   before ${TEXT} NOT NULL,
   after ${TEXT} NOT NULL
 );
-CREATE UNIQUE INDEX audit_once ON audit (${digest('id')});
+CREATE UNIQUE INDEX audit_once ON audit (${indexed('id')});
 ${immutable('audit')}
 
 CREATE TABLE budgets (position ${SERIAL}, id ${TEXT} NOT NULL UNIQUE, record ${TEXT} NOT NULL);
