@@ -18,14 +18,23 @@ const types = new pg.TypeOverrides()
 types.setTypeParser(pg.types.builtins.INT8, toInteger)
 types.setTypeParser(pg.types.builtins.NUMERIC, toInteger)
 
-/** A pool of at most so many connections; each is made when it is needed. */
-export function createPool(url: string, max: number, onTrouble: (error: unknown) => void): pg.Pool {
+export interface PoolOptions {
+  readonly url: string
+  /** Connections at most; each is made when it is needed. */
+  readonly max: number
+  /** After so long without an answer the server, or the way there, is given up; absent: never. */
+  readonly silenceMaxMs?: number
+  readonly onTrouble: (error: unknown) => void
+}
+
+export function createPool({ url, max, silenceMaxMs, onTrouble }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max,
     application_name: 'bursar',
     connectionTimeoutMillis: CONNECT_MAX_MS,
     keepAlive: true,
+    ...(silenceMaxMs === undefined ? {} : { query_timeout: silenceMaxMs }),
     types,
   })
   // A connection that breaks while nobody uses it; the next question opens another.

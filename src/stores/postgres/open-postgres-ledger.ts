@@ -23,6 +23,8 @@ const QUICK_CONNECTIONS = 4
 /** Reports that run at once; more of them wait for one another, and for nothing else. */
 const REPORT_CONNECTIONS = 2
 
+/** Longer than any statement may take: so it is the network that is silent. */
+const SILENCE_MAX_MS = 90_000
 const WRITE: TransactionKind = { mode: 'READ WRITE', statementMaxMs: 60_000 }
 const QUICK_READ: TransactionKind = { mode: 'ISOLATION LEVEL REPEATABLE READ READ ONLY', statementMaxMs: 15_000 }
 const REPORT: TransactionKind = { mode: 'ISOLATION LEVEL REPEATABLE READ READ ONLY', statementMaxMs: 0 }
@@ -33,12 +35,12 @@ const REPORT: TransactionKind = { mode: 'ISOLATION LEVEL REPEATABLE READ READ ON
  */
 export async function openPostgresLedger({ url, onTrouble }: PostgresLedgerOptions): Promise<StreamLedger> {
   const onBroken = (error: unknown) => onTrouble(explain(error, 'a connection broke', url).message)
-  const quick = createPool(url, QUICK_CONNECTIONS, onBroken)
-  const reports = createPool(url, REPORT_CONNECTIONS, onBroken)
+  const quick = createPool({ url, max: QUICK_CONNECTIONS, silenceMaxMs: SILENCE_MAX_MS, onTrouble: onBroken })
+  const reports = createPool({ url, max: REPORT_CONNECTIONS, onTrouble: onBroken })
   let closing: Promise<void> | undefined
   const close = () => (closing ??= Promise.all([quick.end(), reports.end()]).then(() => undefined))
   try {
-    await migrate(quick, url)
+    await migrate(reports, url)
   } catch (error) {
     await close()
     throw explain(error, "can't open the ledger", url)
