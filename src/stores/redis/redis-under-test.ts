@@ -18,7 +18,7 @@ const standingClock: Clock = {
   },
 }
 
-export const noSpool: Spool = { append: () => undefined, left: () => [], clear: () => undefined }
+const noSpool: Spool = { append: () => undefined, left: () => [], clear: () => undefined }
 
 export interface ProcessOptions {
   readonly prefix: string
@@ -57,7 +57,7 @@ export async function startCounting(address: RedisAddress, options: ProcessOptio
 }
 
 /** A ledger that only knows what is open. */
-export function ledgerOf(stream: RecordedStream): Ledger {
+function ledgerOf(stream: RecordedStream): Ledger {
   const unasked = async (): Promise<never> => Promise.reject(new Error('only what is open is asked for'))
   return {
     openState: () => foldedState(stream),
