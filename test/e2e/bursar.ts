@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { openAdminAccess } from '../../src/api/admin-token.ts'
 import { type App, startApp } from '../../src/compose.ts'
+import type { Config } from '../../src/config/config.ts'
 import { formatConfigErrors, parseConfig } from '../../src/config/load.ts'
 import type { Clock } from '../../src/engine/ports.ts'
 
@@ -48,15 +49,21 @@ ${more}
 `
 }
 
-/** Bursar in this process, with a clock that the test may move. */
-export async function startInProcess(setup: Setup, clock?: Clock): Promise<App & { readonly logged: string[] }> {
-  mkdirSync(join(setup.dir, 'data'), { recursive: true })
+/** @throws Error with what is wrong in it */
+export function configOf(setup: Setup): Config {
   const path = join(setup.dir, 'bursar.yaml')
   const parsed = parseConfig(configText(setup), { path, env: {} })
   if (parsed.kind === 'invalid') throw new Error(formatConfigErrors(path, parsed.errors))
+  return parsed.config
+}
+
+/** Bursar in this process, with a clock that the test may move. */
+export async function startInProcess(setup: Setup, clock?: Clock): Promise<App & { readonly logged: string[] }> {
+  mkdirSync(join(setup.dir, 'data'), { recursive: true })
+  const config = configOf(setup)
   const logged: string[] = []
-  const access = openAdminAccess(parsed.config.store.dataDir, ADMIN)
-  const app = await startApp(parsed.config, {
+  const access = openAdminAccess(config.store.dataDir, ADMIN)
+  const app = await startApp(config, {
     ...(clock === undefined ? {} : { clock }),
     log: (message, error) => logged.push(error instanceof Error ? `${message}: ${error.stack}` : message),
     isAdminToken: access.isAdminToken,
