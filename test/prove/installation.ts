@@ -31,7 +31,7 @@ export interface Installation {
 }
 
 /** Partitions are shorter, so that a call whose answer was not heard is charged what it used. */
-export const HOLD_TTL_MS = 6000
+const HOLD_TTL_MS = 6000
 
 /** The account of every call, and the one of all calls of a round, which is full before the round is over. */
 export const EVERY_CALL = 'every-call'
