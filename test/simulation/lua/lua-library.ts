@@ -1,4 +1,5 @@
 import { patternToRegExp } from './lua-pattern.ts'
+import { STRUCT } from './lua-struct.ts'
 import {
   call,
   general,
@@ -15,16 +16,12 @@ import {
   typeOf,
 } from './lua-value.ts'
 
-/** The globals that a script finds in Redis, without those that our scripts must not use (`cjson`, `cmsgpack`, `struct`, `bit`). */
+/** The globals that a script finds in Redis, without those that our scripts must not use (`cjson`, `cmsgpack`, `bit`). */
 export function luaLibrary(): LuaTable {
+  const library = (functions: Readonly<Record<string, LuaFunction>>) => tableOf([], Object.entries(functions))
   return tableOf(
     [],
-    [
-      ...Object.entries(BASICS),
-      ['string', tableOf([], Object.entries(STRING))],
-      ['math', MATH],
-      ['table', tableOf([], Object.entries(TABLE))],
-    ],
+    [...Object.entries(BASICS), ['string', library(STRING)], ['math', MATH], ['table', library(TABLE)], ['struct', library(STRUCT)]],
   )
 }
 

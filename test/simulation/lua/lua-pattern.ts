@@ -49,7 +49,7 @@ function singleAt(pattern: string, at: number): readonly [single: string, end: n
   const char = pattern.charAt(at)
   if (char === '[') return setAt(pattern, at)
   if (char === '.') return ['.', at + 1]
-  if (char === '%') return [`[${escaped(pattern.charAt(at + 1))}]`, at + 2]
+  if (char === '%') return [escapedSingle(pattern.charAt(at + 1)), at + 2]
   return [literal(char), at + 1]
 }
 
@@ -66,6 +66,11 @@ function setAt(pattern: string, at: number): readonly [single: string, end: numb
     end += char === '%' ? 2 : isRange ? 3 : 1
   } while (pattern.charAt(end) !== ']')
   return [`[${isNegated ? '^' : ''}${set}]`, end + 1]
+}
+
+function escapedSingle(char: string): string {
+  const isNegated = char !== char.toLowerCase() && char.toLowerCase() in CLASSES
+  return isNegated ? `[^${escaped(char.toLowerCase())}]` : `[${escaped(char)}]`
 }
 
 function escaped(char: string): string {

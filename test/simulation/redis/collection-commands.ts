@@ -22,6 +22,8 @@ export const COLLECTION_COMMANDS: Readonly<Record<string, RedisCommand>> = {
     return fields.map((field) => hash?.get(field) ?? null)
   }),
   HGETALL: reads(2, (keys, [key = '']) => [...(keys.get(key, 'hash') ?? [])].flat()),
+  // A small hash is told at once, however much is asked for.
+  HSCAN: reads(-3, (keys, [key = '']) => ['0', [...(keys.get(key, 'hash') ?? [])].flat()]),
   HEXISTS: reads(3, (keys, [key = '', field = '']) => (keys.get(key, 'hash')?.has(field) === true ? 1 : 0)),
   HDEL: frees(-3, (keys, [key = '', ...fields]) => {
     const hash = keys.get(key, 'hash')

@@ -1,11 +1,19 @@
 import type { Keyspace } from './keyspace.ts'
-import { argument, countOf, frees, integerOf, type RedisCommand, reads, sum, SYNTAX_ERROR, writes } from './redis-command.ts'
+import { argument, countOf, frees, integerOf, pairsOf, type RedisCommand, reads, sum, SYNTAX_ERROR, writes } from './redis-command.ts'
 import { OK, RedisRefusal, type Reply } from './reply.ts'
 
 /** Strings, and what is done to keys of any kind. */
 export const KEY_COMMANDS: Readonly<Record<string, RedisCommand>> = {
   GET: reads(2, (keys, [key = '']) => keys.get(key, 'string')?.text ?? null),
   SET: writes(-3, set),
+  MGET: reads(-2, (keys, names) => names.map((key) => (keys.holds(key, 'string') ? (keys.get(key, 'string')?.text ?? null) : null))),
+  MSET: writes(-3, (keys, args) => {
+    for (const [key, text] of pairsOf(args, "ERR wrong number of arguments for 'mset' command")) {
+      keys.delete(key)
+      keys.open(key, 'string').text = text
+    }
+    return OK
+  }),
   DEL: frees(-2, (keys, names) => names.filter((key) => keys.delete(key)).length),
   UNLINK: frees(-2, (keys, names) => names.filter((key) => keys.delete(key)).length),
   EXISTS: reads(-2, (keys, names) => names.filter((key) => keys.has(key)).length),

@@ -40,6 +40,10 @@ export class Keyspace {
     return entry.value as Values[K]
   }
 
+  holds(key: string, kind: Kind): boolean {
+    return this.#live(key)?.kind === kind
+  }
+
   /** The key's value, made where there is none. */
   open<K extends Kind>(key: string, kind: K): Values[K] {
     const known = this.get(key, kind)

@@ -73,25 +73,28 @@ export class SimulatedRedis {
     }
   }
 
-  /** A replica that had not heard of the last writes takes its place. */
-  failOver(lostWrites: number): void {
-    this.#restart(this.#log.slice(0, Math.max(0, this.#log.length - lostWrites)))
+  /**
+   * Another run of the server takes its place, without the last writes: one that was started again from its disk, or a replica
+   * that had not heard of them.
+   * @returns the arguments of what was lost
+   */
+  restart(lostWrites: number): readonly string[] {
+    const kept = Math.max(0, this.#log.length - lostWrites)
+    const lost = this.#log.slice(kept)
+    this.#replay(this.#log.slice(0, kept))
+    return lost.flatMap(({ commands }) => commands.flat())
   }
 
-  /** The server dies and comes back with what its disk has; 0 lost writes where each was synced. */
-  restartFromDisk(lostWrites: number): void {
-    this.failOver(lostWrites)
-  }
-
-  restartEmpty(): void {
-    this.#restart([])
+  /** The keys as they are now, for whoever looks from outside. */
+  get keys(): Pick<Keyspace, 'get'> {
+    return this.#keys
   }
 
   forgetScripts(): void {
     this.#scripts.clear()
   }
 
-  #restart(log: readonly Written[]): void {
+  #replay(log: readonly Written[]): void {
     this.#keys.clear()
     this.#scripts.clear()
     this.#runId = this.#newRunId()
@@ -108,7 +111,7 @@ export class SimulatedRedis {
       case 'PING':
         return args[0] ?? new RedisStatus('PONG')
       case 'INFO':
-        return `# Server\r\nredis_version:7.0.15\r\nrun_id:${this.#runId}\r\n`
+        return this.#info()
       case 'WAIT':
         return this.replicas
       case 'TIME':
@@ -122,6 +125,10 @@ export class SimulatedRedis {
       default:
         return this.#runCommand(command, args)
     }
+  }
+
+  #info(): Reply {
+    return `# Server\r\nredis_version:7.0.15\r\nrun_id:${this.#runId}\r\n`
   }
 
   #time(): Reply {
@@ -164,7 +171,8 @@ export class SimulatedRedis {
 
   #callFromScript(command: string, args: readonly string[]): Reply {
     if (command === 'TIME') return this.#time()
-    if (['EVAL', 'EVALSHA', 'SCRIPT', 'WAIT', 'INFO'].includes(command)) {
+    if (command === 'INFO') return this.#info()
+    if (['EVAL', 'EVALSHA', 'SCRIPT', 'WAIT'].includes(command)) {
       throw new RedisRefusal('ERR This Redis command is not allowed from script')
     }
     return this.#runCommand(command, args)

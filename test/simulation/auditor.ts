@@ -1,0 +1,395 @@
+import type { CallBound } from '../../src/domain/bound.ts'
+import type { BudgetDefinition } from '../../src/domain/budget.ts'
+import type { EndedCall } from '../../src/domain/call.ts'
+import type { CallId } from '../../src/domain/ids.ts'
+import { attributeValue, matches } from '../../src/domain/scope.ts'
+import type { Admitted } from '../../src/engine/reserve.ts'
+import type { Standing } from '../../src/engine/ports.ts'
+import type { SimulatedLedger } from './simulated-ledger.ts'
+
+/** A promise that was not kept. */
+export class Violation extends Error {
+  override readonly name = 'Violation'
+}
+
+/** What a provider produced for a call, in tokens. */
+export interface Produced {
+  readonly input: number
+  readonly output: number
+}
+
+/** A call as its caller and its provider know it. */
+interface Witnessed {
+  readonly admitted: Admitted
+  readonly accounts: readonly string[]
+  /** What it may use at most, by what its caller was told. */
+  allowed: Produced
+  /** What its provider did produce; undefined: nothing yet. */
+  produced: Produced | undefined
+  /** The process that let it in. */
+  readonly incarnation: string
+  /** Let in while nothing could be counted: only that process knows of it until it ends. */
+  readonly isUncounted: boolean
+  /** That process is gone, and with it all that it remembered. */
+  isOrphan: boolean
+  /** It was gone before the caller had an answer. */
+  isCutOff: boolean
+  /** Its caller has the whole answer. */
+  isDelivered: boolean
+  /** What its caller's process was told that it is charged. */
+  told: EndedCall | undefined
+  /** A store lost what it was told about this call before the ledger had it: no process can be held to it. */
+  isAtRisk: boolean
+  readonly letInAt: number
+  deliveredAt: number | undefined
+  /** The store was away when it ended: its hold may be released before it is counted. */
+  isCountedLater: boolean
+  /** Its process was told that somebody else had ended it. */
+  endedElsewhere: boolean
+}
+
+export interface AuditorOptions {
+  /** False where clocks jump, or accounts are reset: then one may be cut at an instant that lies before a call which was let in just now. */
+  readonly isTimeSteady: boolean
+  /** False where calls are let in while nothing can be counted: then a cap may be passed. */
+  readonly capsHold: boolean
+  readonly onLost: 'charge' | 'release'
+  readonly holdTtlMs: number
+  /** The world's time. */
+  readonly now: () => number
+}
+
+/** What the prices of the simulation come to, in nano-USD. */
+export const PICO = { input: 2_500_000, output: 10_000_000 } as const
+
+/**
+ * The second opinion. It knows what callers were told and what providers did, and adds that up itself; of what Bursar keeps
+ * it looks only at the ledger, and at the end at the counters.
+ */
+export class Auditor {
+  readonly #options: AuditorOptions
+  readonly #calls = new Map<string, Witnessed>()
+  readonly #byAccount = new Map<string, Witnessed[]>()
+  /** Every limit that a budget ever had: an edit is in force somewhere between its begin and its end. */
+  readonly #limits = new Map<string, number>()
+  readonly #edited = new Set<string>()
+  readonly #softened = new Set<string>()
+  #definitions: readonly BudgetDefinition[] = []
+  admitted = 0
+  refused = 0
+  unavailable = 0
+
+  constructor(options: AuditorOptions) {
+    this.#options = options
+  }
+
+  /** Those that are, or are about to be, in force. */
+  defined(definitions: readonly BudgetDefinition[]): void {
+    this.#definitions = definitions
+    for (const { id, limit, isHardCap } of definitions) {
+      const known = this.#limits.get(id)
+      if (known !== undefined && known !== limit) this.#edited.add(id)
+      this.#limits.set(id, Math.max(limit, known ?? 0))
+      if (!isHardCap) this.#softened.add(id)
+    }
+  }
+
+  /**
+   * A caller was let in.
+   * @param bound with the tightest bound of the input that is known of it
+   */
+  admit(admitted: Admitted, bound: CallBound, by: Pick<Witnessed, 'incarnation' | 'isUncounted'>): void {
+    const { call, outputMax, standings } = admitted
+    this.admitted++
+    this.#check(!this.#calls.has(call.id), () => `${call.id} is let in once`)
+    this.#check(outputMax >= bound.outputMin && outputMax <= bound.outputMax, () => `${call.id} is allowed ${outputMax}`)
+    const counted = standings.map(({ budget, each }) => `${budget.id} ${each ?? ''}`)
+    const inScope = this.#definitions.flatMap((definition) => this.#shouldCount(definition, admitted))
+    this.#check(sameSet(counted, inScope), () => `${call.id} counts in ${counted.join()}, not in ${inScope.join()}`)
+    const accounts = standings.map(({ key }) => key)
+    const allowed = { input: bound.input, output: outputMax * bound.choices }
+    const witnessed: Witnessed = {
+      admitted,
+      accounts,
+      allowed,
+      produced: undefined,
+      ...by,
+      isOrphan: false,
+      isCutOff: false,
+      isDelivered: false,
+      told: undefined,
+      isAtRisk: false,
+      letInAt: this.#options.now(),
+      deliveredAt: undefined,
+      isCountedLater: false,
+      endedElsewhere: false,
+    }
+    this.#calls.set(call.id, witnessed)
+    for (const standing of standings) this.#count(witnessed, standing)
+  }
+
+  raised(call: string, output: number): void {
+    const witnessed = this.#calls.get(call)
+    if (witnessed === undefined) return
+    witnessed.allowed = { ...witnessed.allowed, output: Math.max(witnessed.allowed.output, output) }
+    for (const account of witnessed.accounts) this.#checkAccount(account)
+  }
+
+  allowedOutput(call: string): number {
+    return this.#calls.get(call)?.allowed.output ?? 0
+  }
+
+  /** From here on it has cost this, whatever becomes of its process. */
+  produce(call: string, produced: Produced): void {
+    const witnessed = this.#calls.get(call)
+    if (witnessed !== undefined) witnessed.produced = produced
+  }
+
+  /** Its process says that it is counted, and its caller has the last byte. */
+  deliver(call: string, told: EndedCall | undefined, isStoreAway: boolean): void {
+    const witnessed = this.#calls.get(call)
+    if (witnessed === undefined) return
+    witnessed.isDelivered = true
+    witnessed.isCountedLater = isStoreAway
+    witnessed.deliveredAt = this.#options.now()
+    if (told === undefined) witnessed.endedElsewhere = true
+    if (told === undefined) return
+    this.#check(witnessed.told === undefined, () => `${call} ends once`)
+    witnessed.told = told
+    const amounts = told.charges.map(({ account, amount }) => `${account}=${amount}`)
+    const expected = witnessed.accounts.map((account) => `${account}=${amountOf(this.#unitOf(account), witnessed.produced ?? NOTHING)}`)
+    this.#check(sameSet(amounts, expected), () => `${call} is charged ${amounts.join()}, and used ${expected.join()}`)
+  }
+
+  /** Nobody will say how it ended. */
+  cutOff(call: string): void {
+    const witnessed = this.#calls.get(call)
+    if (witnessed !== undefined) witnessed.isCutOff = true
+  }
+
+  died(incarnation: string): void {
+    for (const witnessed of this.#calls.values()) {
+      if (witnessed.incarnation !== incarnation) continue
+      witnessed.isOrphan = true
+      if (!witnessed.isDelivered) witnessed.isCutOff = true
+    }
+  }
+
+  /** A store forgot what it had acknowledged about these calls, and the ledger had not heard of it. */
+  forgotten(calls: Iterable<string>): void {
+    for (const call of calls) {
+      const witnessed = this.#calls.get(call)
+      if (witnessed !== undefined) witnessed.isAtRisk = true
+    }
+  }
+
+  /** After everything has healed and come to rest. */
+  finish(ledger: SimulatedLedger, standings: readonly Standing[], now: number): void {
+    this.#check(ledger.defects.length === 0, () => ledger.defects.join('; '))
+    this.#check(ledger.holds.size === 0, () => `no hold is open: ${[...ledger.holds.keys()].join()}`)
+    for (const [call, witnessed] of this.#calls) this.#checkEnd(call, witnessed, ledger)
+    for (const [call, { settlement }] of ledger.calls) {
+      const isKnown = this.#calls.has(call) || ['lost', 'upstream_unreachable'].includes(settlement.ending)
+      this.#check(isKnown, () => `${call} ended as ${settlement.ending}, and nobody was let in`)
+      this.#checkPeriod(call, ledger)
+    }
+    this.#checkCounters(ledger, standings, now)
+    for (const account of ledger.accounts.values()) this.#checkAlerts(account, ledger)
+    checkCloses(ledger)
+  }
+
+  /** What stands in the store, at any instant. */
+  look(account: string, { used, held, overrun }: Pick<Standing, 'used' | 'held' | 'overrun'>): void {
+    const [budget = ''] = account.split('\n')
+    if (!this.#capHolds(budget)) return
+    const limit = this.#limits.get(budget) ?? 0
+    this.#check(
+      used + held <= limit + overrun + this.#exposureOf(account).excused,
+      () => `${account} in the store: ${used} used and ${held} held, of ${limit}`,
+    )
+  }
+
+  #shouldCount({ id, scope, each }: BudgetDefinition, { call: { attributes } }: Admitted): readonly string[] {
+    if (!matches(scope, attributes)) return []
+    if (each === undefined) return [`${id} `]
+    return [`${id} ${attributeValue(attributes, each) ?? '(none)'}`]
+  }
+
+  #count(witnessed: Witnessed, { key, used, held, overrun }: Standing): void {
+    const known = this.#byAccount.get(key) ?? []
+    known.push(witnessed)
+    this.#byAccount.set(key, known)
+    this.look(key, { used, held, overrun })
+    this.#checkAccount(key)
+  }
+
+  /** From the outside: what was used, and what calls in flight may use, by what their callers were told. */
+  #checkAccount(account: string): void {
+    const [budget = ''] = account.split('\n')
+    if (!this.#capHolds(budget)) return
+    const { total, excused } = this.#exposureOf(account)
+    const limit = this.#limits.get(budget) ?? 0
+    this.#check(
+      total - excused <= limit,
+      () =>
+        `${account}: ${total} used or allowed (${excused} excused), of ${limit}; ${this.#byAccount
+          .get(account)
+          ?.map(
+            ({ admitted, allowed, produced, isCutOff }) =>
+              `${admitted.call.id}:${amountOf(this.#unitOf(account), allowed)}/${produced === undefined ? '-' : amountOf(this.#unitOf(account), produced)}${isCutOff ? 'x' : ''}`,
+          )
+          .join(' ')}`,
+    )
+  }
+
+  #capHolds(budget: string): boolean {
+    return this.#options.capsHold && !this.#softened.has(budget)
+  }
+
+  #exposureOf(account: string): { readonly total: number; readonly excused: number } {
+    const unit = this.#unitOf(account)
+    let total = 0
+    let excused = 0
+    for (const witnessed of this.#byAccount.get(account) ?? []) {
+      const { allowed, produced, isAtRisk } = witnessed
+      const most = amountOf(unit, this.#mayBeReleased(witnessed) ? NOTHING : (produced ?? allowed))
+      total += most
+      // What a provider produced beyond what it was allowed is its fault, and is charged.
+      excused += isAtRisk ? most : Math.max(0, most - amountOf(unit, allowed))
+    }
+    return { total, excused }
+  }
+
+  /** Where what is lost is released, a call that its process could not renew in time may use what is given to others. */
+  #mayBeReleased({ isCutOff, isCountedLater, letInAt, deliveredAt }: Witnessed): boolean {
+    const { onLost, holdTtlMs, now } = this.#options
+    return onLost === 'release' && (isCutOff || isCountedLater || (deliveredAt ?? now()) - letInAt >= holdTtlMs)
+  }
+
+  #checkEnd(call: string, witnessed: Witnessed, ledger: SimulatedLedger): void {
+    const ended = ledger.calls.get(witnessed.admitted.call.id)
+    if (ended === undefined) {
+      const isForgotten = witnessed.isAtRisk || (witnessed.isUncounted && witnessed.isCutOff)
+      this.#check(isForgotten && witnessed.isOrphan, () => `${call} was let in, and the ledger does not know how it ended`)
+      return
+    }
+    const { settlement, hold } = ended
+    const accounts = hold.charges.map(({ account }) => account)
+    this.#check(
+      sameSet(accounts, witnessed.accounts) || this.#hasMoved(accounts, witnessed, ledger),
+      () => `${call} held in ${accounts.join()}, and counts in ${witnessed.accounts.join()}`,
+    )
+    const isLost = settlement.ending === 'lost'
+    this.#check(
+      !isLost || witnessed.isCutOff || witnessed.endedElsewhere || witnessed.isAtRisk || witnessed.told !== undefined,
+      () => `${call} was not lost`,
+    )
+    if (isLost) return
+    const expected = witnessed.accounts.map((account) => amountOf(this.#unitOf(account), witnessed.produced ?? NOTHING))
+    const charged = settlement.amounts
+    this.#check(expected.join() === charged.join(), () => `${call} is charged ${charged.join()}, and used ${expected.join()}`)
+  }
+
+  /** Counted late, a call counts in the next account where its own was closed before. */
+  #hasMoved(accounts: readonly string[], witnessed: Witnessed, ledger: SimulatedLedger): boolean {
+    const ownerOf = (account: string) => account.replace(/\n-?\d+$/, '')
+    const moved = witnessed.accounts.filter((account) => !accounts.includes(account))
+    const isClosed = moved.every((account) =>
+      [...ledger.accounts.values()].some((one) => one.account === account && one.closedBy !== undefined),
+    )
+    return isClosed && sameSet(accounts.map(ownerOf), witnessed.accounts.map(ownerOf))
+  }
+
+  #checkPeriod(call: CallId, ledger: SimulatedLedger): void {
+    const ended = ledger.calls.get(call)
+    for (const { account } of ended?.hold.charges ?? []) {
+      const period = ledger.accounts.get(account)?.period
+      const at = ended?.hold.call.admittedAt ?? 0
+      this.#check(
+        period !== undefined && (at <= period.endsAt || !this.#options.isTimeSteady),
+        () => `${call} of ${at} is charged to ${account}, which ended before`,
+      )
+    }
+  }
+
+  #checkCounters(ledger: SimulatedLedger, standings: readonly Standing[], now: number): void {
+    const open = [...ledger.accounts.values()].filter(({ closedBy }) => closedBy === undefined)
+    this.#check(
+      sameSet(
+        standings.map(({ key }) => key),
+        open.map(({ account }) => account),
+      ),
+      () => `open are ${standings.map(({ key }) => key).join()}, by the ledger ${open.map(({ account }) => account).join()}`,
+    )
+    for (const { key, used, held, overrun, callsInFlight, period } of standings) {
+      const account = ledger.accounts.get(key)
+      this.#check(held === 0 && callsInFlight === 0, () => `${key}: nothing is held at the end, and not ${held}`)
+      this.#check(used === account?.used, () => `${key}: ${used} used, by the ledger ${account?.used}`)
+      this.#check(overrun === account?.overrun, () => `${key}: ${overrun} overrun, by the ledger ${account?.overrun}`)
+      this.#check(period.endsAt > now, () => `${key} has ended and is not closed`)
+    }
+    for (const { account, used } of ledger.accounts.values()) {
+      const calls = [...ledger.calls.values()].flatMap(({ hold, settlement }) =>
+        hold.charges.map((charge, i) => (charge.account === account ? (settlement.amounts[i] ?? 0) : 0)),
+      )
+      const sum = calls.reduce((total, amount) => total + amount, 0)
+      this.#check(sum === used, () => `${account}: ${used} used, its calls ${sum}`)
+    }
+  }
+
+  /** The highest share that was reached has its alert, unless the limit was another meanwhile. */
+  #checkAlerts(
+    { account, budget: id, used, closedBy }: { account: string; budget: string; used: number; closedBy?: unknown },
+    ledger: SimulatedLedger,
+  ): void {
+    const definition = this.#definitions.find((one) => one.id === id)
+    if (definition === undefined || this.#edited.has(id) || closedBy !== undefined) return
+    const reached = [...definition.alertAt, 1].filter((share) => used >= Math.max(1, share * definition.limit))
+    const told = [...ledger.alerts.values()].filter((alert) => alert.account === account).map(({ threshold }) => threshold)
+    const highest = Math.max(0, ...reached)
+    this.#check(highest === 0 || told.some((share) => share >= highest), () => `${account} reached ${highest} and told ${told.join()}`)
+    const wrong = told.filter((share) => share < 1 && !reached.includes(share))
+    this.#check(wrong.length === 0, () => `${account} told ${wrong.join()} and reached ${reached.join()}`)
+  }
+
+  #unitOf(account: string): BudgetDefinition['unit'] {
+    const [budget] = account.split('\n')
+    return this.#definitions.find(({ id }) => id === budget)?.unit ?? 'tokens'
+  }
+
+  #check(holds: boolean, what: () => string): void {
+    if (!holds) throw new Violation(what())
+  }
+}
+
+const NOTHING: Produced = { input: 0, output: 0 }
+
+function amountOf(unit: BudgetDefinition['unit'], { input, output }: Produced): number {
+  switch (unit) {
+    case 'tokens':
+      return input + output
+    case 'requests':
+      return input + output > 0 ? 1 : 0
+    case 'usd':
+      return Math.ceil((input * PICO.input + output * PICO.output) / 1000)
+  }
+}
+
+/** Periods of a budget do not overlap, and each ends once. */
+function checkCloses(ledger: SimulatedLedger): void {
+  const lastEnd = new Map<string, number>()
+  const closes = [...ledger.accounts.values()].flatMap(({ closedBy }) => closedBy ?? [])
+  for (const { budget, each, period } of closes.toSorted((a, b) => a.period.startsAt - b.period.startsAt)) {
+    const name = `${budget} ${each ?? ''}`
+    if (period.startsAt < (lastEnd.get(name) ?? 0)) throw new Violation(`${name}: ${period.name} begins before the one before it ended`)
+    lastEnd.set(name, period.endsAt)
+  }
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.toSorted(byText).join('|') === b.toSorted(byText).join('|')
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : 1
+}

@@ -1,0 +1,32 @@
+import { describe, expect, test } from 'vitest'
+import { simulate } from './simulation.ts'
+
+/* Whole lives of Bursar, each from one seed; `npm run simulate` lives more of them. */
+
+/** Seeds that once broke a promise. */
+const BROKE = { memory: [558, 721, 822, 1515, 1591] }
+
+async function failuresOf(seeds: readonly number[], store: 'memory' | 'redis'): Promise<readonly string[]> {
+  const failures: string[] = []
+  for (const seed of seeds) {
+    const { failure } = await simulate(seed, store)
+    if (failure !== undefined) failures.push(`seed ${seed}: ${failure.message}`)
+  }
+  return failures
+}
+
+const seedsFrom = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i)
+
+describe('the promises are kept', () => {
+  test('by one process that crashes, whose clock jumps and whose disk is full', async () => {
+    expect(await failuresOf([...BROKE.memory, ...seedsFrom(1, 300)], 'memory')).toEqual([])
+  })
+})
+
+test.each(['memory', 'redis'] as const)('a seed lives the same life again, with %s', async (store) => {
+  for (const seed of [1, 2, 7, 30]) {
+    const [once, again] = [await simulate(seed, store), await simulate(seed, store)]
+    expect(again).toEqual(once)
+    expect(once.events).toBeGreaterThan(100)
+  }
+})
