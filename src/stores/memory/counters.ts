@@ -11,6 +11,7 @@ import type { AccountKey, BudgetId, CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { KeyRow, LedgerRecord } from '../../domain/record.ts'
 import { crossByRefusal, crossThreshold } from '../../domain/threshold.ts'
+import { Failure } from '../../engine/failure.ts'
 import { billOf } from '../bill.ts'
 import type {
   AccountRef,
@@ -96,6 +97,7 @@ class MemoryCounters implements Counters, Catalog {
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     const { call, bound } = request
+    if (request.version !== this.#version) return { kind: 'outdated' }
     const claims: Claim[] = []
     for (const ref of request.accounts) {
       const account = this.#accountOf(ref)
@@ -132,15 +134,19 @@ class MemoryCounters implements Counters, Catalog {
   async raise(call: CallId, outputMax: number): Promise<number> {
     const flight = this.#flights.get(call)?.flight
     if (flight?.raisable === undefined) return 0
-    const { raisable, hold } = flight
-    const raised = raise(raisable.claims, flight.amounts, { from: raisable.outputMax, to: outputMax })
-    if (raised.outputMax === raisable.outputMax) return raised.outputMax
-    raisable.outputMax = raised.outputMax
-    flight.amounts = raised.amounts
-    const output = raised.outputMax * raisable.bound.choices
-    const costNanoUsd = costOfBound(hold.call, raisable.bound, raised.outputMax)
-    flight.hold = { ...hold, output, costNanoUsd, charges: chargesOf(flight.accounts, raised.amounts) }
-    await this.#journal.append([{ kind: 'raised', call, output, costNanoUsd, amounts: raised.amounts }])
+    const { raisable, amounts } = flight
+    const from = raisable.outputMax
+    const raised = raise(raisable.claims, amounts, { from, to: outputMax })
+    if (raised.outputMax === from) return from
+    this.#setHeld(flight, raised)
+    const { output, costNanoUsd } = flight.hold
+    try {
+      await this.#appendHeld({ kind: 'raised', call, output, costNanoUsd, amounts: raised.amounts }, flight)
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      this.#lower(flight, { outputMax: raised.outputMax - from, amounts: raised.amounts.map((amount, i) => amount - (amounts[i] ?? 0)) })
+      return from
+    }
     return raised.outputMax
   }
 
@@ -218,9 +224,11 @@ class MemoryCounters implements Counters, Catalog {
     await this.#journal.append([{ kind: 'cut', account: key, endsAt }])
   }
 
-  async close(key: AccountKey, closedAt: EpochMs): Promise<Close> {
-    const account = this.#open(key)
-    assert(account.callsInFlight === 0 && account.period.endsAt <= closedAt, `the account ${key} has ended and no call is in flight in it`)
+  async close(key: AccountKey, closedAt: EpochMs): Promise<Close | undefined> {
+    const account = this.#accounts.get(key)
+    // A clock that was set back let a call in meanwhile: the account is closed after it.
+    if (account === undefined || account.callsInFlight > 0) return undefined
+    assert(account.period.endsAt <= closedAt, `the account ${key} has ended`)
     this.#accounts.delete(key)
     const { budget, each, period, granted, used, overrun } = account
     const close: Close = {
@@ -280,13 +288,9 @@ class MemoryCounters implements Counters, Catalog {
     return flight
   }
 
-  /** A hold under a hard cap must be durable before the request goes out; the others are counted when the store is back. */
   async #recordHold(flight: Flight): Promise<void> {
-    const record: LedgerRecord = { kind: 'held', hold: flight.hold }
-    const mustBeDurable = this.#onStoreDown === 'refuse' && flight.accounts.some(({ budget }) => budget.isHardCap)
-    if (!mustBeDurable) return await this.#journal.append([record])
     try {
-      await this.#journal.appendOrFail(record)
+      await this.#appendHeld({ kind: 'held', hold: flight.hold }, flight)
     } catch (error) {
       this.#land(
         flight,
@@ -294,6 +298,33 @@ class MemoryCounters implements Counters, Catalog {
       )
       throw error
     }
+  }
+
+  /** What is held under a hard cap must be durable before it is used; the rest is counted when the store is back. */
+  async #appendHeld(record: LedgerRecord, { accounts }: Flight): Promise<void> {
+    const mustBeDurable = this.#onStoreDown === 'refuse' && accounts.some(({ budget }) => budget.isHardCap)
+    await (mustBeDurable ? this.#journal.appendOrFail(record) : this.#journal.append([record]))
+  }
+
+  #setHeld(flight: Flight, { outputMax, amounts }: { readonly outputMax: number; readonly amounts: readonly Amount[] }): void {
+    const { raisable, hold, accounts } = flight
+    if (raisable === undefined) return
+    raisable.outputMax = outputMax
+    flight.amounts = amounts
+    const output = outputMax * raisable.bound.choices
+    const costNanoUsd = costOfBound(hold.call, raisable.bound, outputMax)
+    flight.hold = { ...hold, output, costNanoUsd, charges: chargesOf(accounts, amounts) }
+  }
+
+  /** Takes back a raise that could not be made durable, unless the call has ended by now. */
+  #lower(flight: Flight, by: { readonly outputMax: number; readonly amounts: readonly Amount[] }): void {
+    const { raisable, accounts, amounts, hold } = flight
+    if (raisable === undefined || !this.#flights.has(hold.call.id)) return
+    for (const [i, account] of accounts.entries()) account.held -= by.amounts[i] ?? 0
+    this.#setHeld(flight, {
+      outputMax: raisable.outputMax - by.outputMax,
+      amounts: amounts.map((amount, i) => amount - (by.amounts[i] ?? 0)),
+    })
   }
 
   #land({ hold, accounts, amounts: held }: Flight, used: readonly Amount[]): Amount {
