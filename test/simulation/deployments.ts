@@ -72,6 +72,7 @@ export function redisDeployment(options: {
         atTurnEnd: (run) => void clock.after(0, run),
         channelNames: CHANNELS,
         onStoreDown: swarm.onStoreDown,
+        onLost: swarm.onLost,
         onAlerts: () => undefined,
         onTrouble: (message) => log(`${name}: ${message}`),
         ...ledger.connect(isAlive),

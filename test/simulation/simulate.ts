@@ -1,10 +1,13 @@
 import { parseArgs } from 'node:util'
 import { simulate } from './simulation.ts'
+import type { StoreKind } from './swarm.ts'
 
 /**
  * Lives as many lives as told, each from its own seed, and prints what became of them. A failure prints the line that lives it again.
- * Usage: npm run simulate -- --seeds 10000 [--seed FIRST] [--store memory|redis] [--loud]
+ * Usage: npm run simulate -- --seeds 10000 [--seed FIRST] [--store redis|memory|leased] [--loud]
  */
+const STORES: readonly StoreKind[] = ['redis', 'memory', 'leased']
+
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '1' },
@@ -16,7 +19,8 @@ const { values } = parseArgs({
 
 const first = Number(values.seed)
 const count = Number(values.seeds)
-const store = values.store === 'memory' ? 'memory' : 'redis'
+const store = STORES.find((kind) => kind === values.store)
+if (store === undefined) throw new Error(`--store is one of ${STORES.join(', ')}`)
 const startedAt = performance.now()
 const sums = { admitted: 0, refused: 0, unavailable: 0, events: 0, faults: 0 }
 let failed = 0

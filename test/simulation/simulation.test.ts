@@ -4,7 +4,7 @@ import { simulate } from './simulation.ts'
 /* Whole lives of Bursar, each from one seed; `npm run simulate` lives more of them. */
 
 /** Seeds that once broke a promise. */
-const BROKE = { memory: [558, 721, 822, 1515, 1591] }
+const BROKE = { memory: [558, 721, 822, 1515, 1591], redis: [5, 14, 32, 33, 35, 38, 57, 64, 67, 72, 91, 118, 150, 188, 219, 234, 257] }
 
 async function failuresOf(seeds: readonly number[], store: 'memory' | 'redis'): Promise<readonly string[]> {
   const failures: string[] = []
@@ -21,6 +21,10 @@ describe('the promises are kept', () => {
   test('by one process that crashes, whose clock jumps and whose disk is full', async () => {
     expect(await failuresOf([...BROKE.memory, ...seedsFrom(1, 300)], 'memory')).toEqual([])
   })
+
+  test('by processes that share a Redis, with a network, a store and a database that fail', async () => {
+    expect(await failuresOf([...BROKE.redis, ...seedsFrom(1, 60)], 'redis')).toEqual([])
+  }, 240_000)
 })
 
 test.each(['memory', 'redis'] as const)('a seed lives the same life again, with %s', async (store) => {

@@ -7,7 +7,7 @@ import { createRandom, type Random } from './random.ts'
 import { SimulatedRedis } from './redis/simulated-redis.ts'
 import type { SimulatedDisk } from './simulated-journal.ts'
 import { SimulatedLedger } from './simulated-ledger.ts'
-import { drawSwarm, type Swarm } from './swarm.ts'
+import { drawSwarm, type StoreKind, type Swarm } from './swarm.ts'
 import { VirtualTime, withoutReality } from './virtual-clock.ts'
 
 export interface Outcome {
@@ -24,7 +24,7 @@ export interface Outcome {
 }
 
 /** Lives the life of that seed. Nothing of it depends on anything else. */
-export async function simulate(seed: number, store: 'memory' | 'redis', isLoud = false): Promise<Outcome> {
+export async function simulate(seed: number, store: StoreKind, isLoud = false): Promise<Outcome> {
   const random = createRandom(seed)
   const swarm = drawSwarm(random.stream('swarm'), store)
   if (isLoud) console.log(JSON.stringify(swarm))

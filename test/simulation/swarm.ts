@@ -2,9 +2,12 @@ import type { BudgetDefinition } from '../../src/domain/budget.ts'
 import { toBudgetId } from '../../src/domain/ids.ts'
 import type { Random } from './random.ts'
 
+/** `leased`: Redis, and most budgets are decided by slices. */
+export type StoreKind = 'memory' | 'redis' | 'leased'
+
 /** What one life is like. Each seed draws its own: faults that never meet in a mixture may meet where the others are absent. */
 export interface Swarm {
-  readonly store: 'memory' | 'redis'
+  readonly store: StoreKind
   readonly processes: number
   readonly startsAt: number
   readonly lengthMs: number
@@ -39,9 +42,9 @@ export type EventKind = 'edit' | 'reset'
 /** Half a minute before an hour, a day and a month end. */
 const START = Date.UTC(2026, 0, 31, 23, 59, 30)
 
-export function drawSwarm(random: Random, store: 'memory' | 'redis'): Swarm {
+export function drawSwarm(random: Random, store: StoreKind): Swarm {
   const often = (share: number, most: number) => (random.chance(share) ? random.between(1, most) : 0)
-  const isRedis = store === 'redis'
+  const isRedis = store !== 'memory'
   return {
     store,
     processes: isRedis ? random.between(1, 4) : 1,
@@ -52,7 +55,7 @@ export function drawSwarm(random: Random, store: 'memory' | 'redis'): Swarm {
     onStoreDown: random.chance(0.8) ? 'refuse' : 'admit',
     calls: random.between(20, 150),
     answerMs: random.pick([300, 3000, 10_000]),
-    definitions: drawBudgets(random),
+    definitions: drawBudgets(random, store === 'leased'),
     events: {
       crash: often(0.5, 4),
       stop: often(0.2, 2),
@@ -79,7 +82,7 @@ export function drawSwarm(random: Random, store: 'memory' | 'redis'): Swarm {
 }
 
 /** Scopes, units and `each` stay as they are; limits are edited. */
-function drawBudgets(random: Random): readonly BudgetDefinition[] {
+function drawBudgets(random: Random, areLeased: boolean): readonly BudgetDefinition[] {
   const tight = random.chance(0.6) ? 1 : 5
   const base = {
     period: {
@@ -91,6 +94,7 @@ function drawBudgets(random: Random): readonly BudgetDefinition[] {
     nearLimit: random.pick(['clamp', 'deny'] as const),
     waitMs: random.pick([0, 0, 500]),
     managedBy: 'file',
+    enforcement: areLeased && random.chance(0.8) ? 'leased' : 'exact',
   } as const
   const budget = (id: string, more: Partial<BudgetDefinition>): BudgetDefinition => ({
     id: toBudgetId(id),
