@@ -54,6 +54,7 @@ export async function openInstallation(place: Place): Promise<Installation> {
       applier,
       channelNames: [],
       onStoreDown: 'refuse',
+      onLost: 'charge',
       base: systemClock,
       onAlerts: () => undefined,
       onTrouble,

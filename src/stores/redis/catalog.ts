@@ -39,9 +39,19 @@ export class RedisCatalog implements Catalog {
       this.#session.ask('HVALS', this.#names.budgets).then((rows) => inOrder(rows).map((json) => fromJson(json, isBudget))),
       this.#session.ask('HVALS', this.#names.keys).then((rows) => inOrder(rows).map((json) => fromJson(json, isKey))),
     ])
+    const there = new Set(budgets.map(({ id }) => id))
+    const lost = [...this.#budgets.values()].filter(({ id }) => !there.has(id))
+    if (lost.length > 0) return this.#restore(lost)
     this.#budgets = new Map(budgets.map((budget) => [budget.id, budget]))
     this.#session.version = version
     return { version, budgets, keys }
+  }
+
+  /** A budget is archived and never deleted: what is not there any more was lost with the store, and no call may pass without it. */
+  async #restore(lost: readonly Budget[]): Promise<CatalogState> {
+    const rows = lost.map((budget) => ({ row: budget, record: { kind: 'revised', budget, at: 0 } as const }))
+    await this.#put(this.#names.budgets, rows, { onlyMissing: true })
+    return this.read()
   }
 
   /** The budget of that id as this process read it last. */
@@ -60,7 +70,7 @@ export class RedisCatalog implements Catalog {
     let { version } = edit
     for (let i = 0; i < budgets.length; i += CHUNK) {
       const rows = budgets.slice(i, i + CHUNK).map((budget) => ({ row: budget, record: { kind: 'revised', budget, at: edit.at } as const }))
-      const next = await this.#put(this.#names.budgets, rows, version)
+      const next = await this.#put(this.#names.budgets, rows, { version })
       if (next === undefined) return undefined
       version = next
     }
@@ -82,15 +92,15 @@ export class RedisCatalog implements Catalog {
   async #put(
     hash: string,
     rows: readonly { readonly row: { readonly id: string }; readonly record: LedgerRecord }[],
-    version?: number,
+    { version, onlyMissing = false }: { readonly version?: number; readonly onlyMissing?: boolean } = {},
   ): Promise<number | undefined> {
     const texts = rows.flatMap(({ row, record }) => [row.id, JSON.stringify(row), toEntryText(record)])
     const [kind, , next, id] = await this.#session.step(SCRIPTS.put, [hash, this.#names.stream], {
-      texts: [version === undefined ? '' : '1', ...texts],
+      texts: [version === undefined ? (onlyMissing ? '2' : '') : '1', ...texts],
       ...(version === undefined ? {} : { version }),
     })
     if (kind === 'outdated') return undefined
-    for (const { record } of rows) this.#unconfirmed.add(String(id), { kind: 'record', record })
+    if (id !== '') for (const { record } of rows) this.#unconfirmed.add(String(id), { kind: 'record', record })
     return Number(next)
   }
 }

@@ -1,6 +1,5 @@
 import { tightestFirst } from '../../domain/admission.ts'
-import type { Amount } from '../../domain/amount.ts'
-import { amountFor, type CallBound, demandIn } from '../../domain/bound.ts'
+import { amountFor, demandIn } from '../../domain/bound.ts'
 import type { Budget } from '../../domain/budget.ts'
 import { type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
@@ -14,19 +13,20 @@ import { partsOf, toAccount } from './account-row.ts'
 import type { RedisAccounts } from './accounts.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { Crossings } from './crossings.ts'
-import { costLine, holdOf, holdText, type StoredHold, toStored } from './hold-text.ts'
+import { type Flight, amountsOf, countedOf, demandsOf, textOf, unopenedOf } from './flight.ts'
+import { costLine, holdOf, type StoredHold, toStored } from './hold-text.ts'
 import { type KnownHold, oldestFirst, type RedisHolds } from './holds.ts'
 import type { Lapses } from './lapses.ts'
 import type { LeasedHold, Leases } from './leases.ts'
 import type { KeyNames } from './key-names.ts'
 import type { Recount } from './recount.ts'
-import { type RedisReply, textsOf } from './redis-client.ts'
+import { textsOf } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
-import { causeOf, type Reservations, type Reserved } from './reservations.ts'
+import type { Reservations, Reserved } from './reservations.ts'
 import type { Ended, Ending, Settlements } from './settlements.ts'
 import type { Session, StepReply } from './session.ts'
 import { toEntryText } from './stream-entry.ts'
-import type { CountedCall, Unconfirmed } from './unconfirmed.ts'
+import type { Unconfirmed } from './unconfirmed.ts'
 
 export interface RedisCountersDeps {
   readonly session: Session
@@ -46,19 +46,6 @@ export interface RedisCountersDeps {
   readonly onStoreDown: 'refuse' | 'admit'
 }
 
-/** A call of this process that is in flight. */
-interface Flight {
-  hold: Hold
-  stored: StoredHold
-  readonly refs: readonly AccountRef[]
-  /** By what its hold may be raised; absent: it may not. */
-  readonly bound?: CallBound
-  /** What it holds of this process's slices; absent: its hold stands in the store. */
-  leased?: LeasedHold
-  /** Let in while the store was away: it holds nothing there, and is counted when it has ended. */
-  readonly isUncounted: boolean
-}
-
 /** Counters that many processes share: every transition is one script over all accounts of the call, in one round trip. */
 export class RedisCounters implements Counters {
   readonly isShared = true
@@ -66,6 +53,8 @@ export class RedisCounters implements Counters {
   readonly #flights = new Map<CallId, Flight>()
   /** Calls of which it is unknown whether they hold something: refused, so they must not. */
   readonly #doubtful = new Set<CallId>()
+  /** The store was made anew just now. */
+  #isGrace = false
 
   constructor(deps: RedisCountersDeps) {
     this.#deps = deps
@@ -82,23 +71,30 @@ export class RedisCounters implements Counters {
   }
 
   async settle(request: SettleRequest): Promise<EndedCall | undefined> {
-    const flight = this.#flights.get(request.call)
-    this.#flights.delete(request.call)
-    let known: KnownHold | undefined = flight ?? (await this.#deps.holds.find(request.call))
+    const { call } = request
+    const flight = this.#flights.get(call)
+    if (flight === undefined && this.#deps.recount.isWaiting(call)) return undefined
+    this.#flights.delete(call)
+    let known: KnownHold | undefined = flight ?? (await this.#deps.holds.find(call))
     while (known !== undefined) {
-      const { hold } = known
-      const budgets = await this.#budgetsOf(hold, flight)
-      const bill = billOf(hold, budgets, request.usage)
-      const { call, endedAt, ending, status } = request
-      const settlement: Settlement = { call, endedAt, ending, status, ...bill, overrun: overrunOf(hold, bill.amounts) }
-      const end = { hold, stored: known.stored, budgets, settlement, mayHaveJob: flight === undefined, leased: flight?.leased }
-      if (flight?.leased !== undefined) this.#deps.leases.settle(flight.leased, settlement.amounts)
+      const end = await this.#endingOf(known, flight, request)
       const outcome = flight?.isUncounted === true ? await this.#countLater(end) : await this.#end(end)
-      if (outcome === 'ended') return endedCall(hold, settlement)
+      if (outcome === 'ended') return endedCall(end.hold, end.settlement)
+      // Its hold is gone: another process ended it, or the store lost it and this process has not put it back yet.
+      if (outcome === 'unknown' && flight !== undefined) await this.#countLater(end)
       // Other amounts are held than this process knows: an answer to a raise was lost.
       known = outcome === 'changed' ? await this.#deps.holds.find(call) : undefined
     }
     return undefined
+  }
+
+  async #endingOf({ hold, stored }: KnownHold, flight: Flight | undefined, request: SettleRequest): Promise<Ending> {
+    const budgets = await this.#budgetsOf(hold, flight)
+    const bill = billOf(hold, budgets, request.usage)
+    const { call, endedAt, ending, status } = request
+    const settlement: Settlement = { call, endedAt, ending, status, ...bill, overrun: overrunOf(hold, bill.amounts) }
+    if (flight?.leased !== undefined) this.#deps.leases.settle(flight.leased, settlement.amounts)
+    return { hold, stored, budgets, settlement, isRemembered: flight === undefined || this.#isGrace, leased: flight?.leased }
   }
 
   async raise(call: CallId, outputMax: number): Promise<number> {
@@ -136,6 +132,7 @@ export class RedisCounters implements Counters {
   async renew(call: CallId, expiresAt: EpochMs): Promise<void> {
     const flight = this.#flights.get(call)
     if (flight?.isUncounted === true || flight?.leased !== undefined) return
+    if (flight !== undefined) flight.hold = { ...flight.hold, expiresAt }
     await this.#moveExpiry(call, { expiresAt, job: '', text: toEntryText({ kind: 'renewed', call, expiresAt }) })
   }
 
@@ -151,8 +148,9 @@ export class RedisCounters implements Counters {
     return oldestFirst([...(await this.#deps.holds.all()), ...leased])
   }
 
-  expired(at: EpochMs): Promise<readonly CallId[]> {
-    return this.#deps.holds.expired(at)
+  async expired(at: EpochMs): Promise<readonly CallId[]> {
+    // Who is alive may not have put back yet by when its holds expire.
+    return this.#isGrace ? [] : this.#deps.holds.expired(at)
   }
 
   standings(): Promise<readonly Standing[]> {
@@ -177,9 +175,12 @@ export class RedisCounters implements Counters {
 
   async tend(): Promise<void> {
     const { session, recount, crossings, leases, lapses, names, unconfirmed } = this.#deps
-    const [drained, openAt] = textsOf(await session.ask('HMGET', names.about, 'drained', 'openAt'))
-    if (drained !== undefined && drained !== '') unconfirmed.confirm(drained)
-    if (Number(openAt) > 0 && Number(openAt) <= this.#deps.clock.now()) await session.reopen()
+    await session.verify()
+    const [stream, drained, openAt] = textsOf(await session.ask('HMGET', names.about, 'stream', 'drained', 'openAt'))
+    // Of another stream it says nothing about what this process wrote.
+    if (stream === session.epoch && drained !== undefined && drained !== '') unconfirmed.confirm(drained)
+    this.#isGrace = Number(openAt) > 0
+    if (this.#isGrace && Number(openAt) <= this.#deps.clock.now()) await session.reopen()
     await crossings.judge()
     await leases.tend()
     await lapses.end()
@@ -209,16 +210,20 @@ export class RedisCounters implements Counters {
   /** Puts back the holds of this process's calls after the store was made anew. */
   async assertHolds(): Promise<void> {
     this.#deps.leases.drop()
+    this.#isGrace = true
     const flights = [...this.#flights].filter(([, { isUncounted }]) => !isUncounted)
     const known = await this.#deps.recount.known(flights.map(([call]) => call))
-    for (const [call, flight] of flights) if (known.get(call) !== 'ended') await this.#assertHold(call, flight)
+    for (const [call] of flights) {
+      const flight = this.#flights.get(call)
+      if (flight !== undefined && known.get(call) !== 'ended') await this.#assertHold(call, flight)
+    }
   }
 
   async #assertHold(call: CallId, flight: Flight): Promise<void> {
     delete flight.leased
     const { stored, hold, refs } = flight
     const { session, names } = this.#deps
-    const keys = [names.holds, names.stream, ...this.#keysOf(refs)]
+    const keys = [names.holds, names.charged, names.stream, ...this.#keysOf(refs)]
     for (;;) {
       const reply = await session.step(SCRIPTS.assert, keys, {
         numbers: stored.amounts,
@@ -360,32 +365,4 @@ export class RedisCounters implements Counters {
 
 function isAway(error: unknown): error is Failure {
   return error instanceof Failure && error.code === 'store_unavailable'
-}
-
-/** Of each account: limit, fixed, perOutput, scale, and what it may do to a call. */
-function demandsOf(budgets: readonly Budget[], bound: CallBound, price: ReserveRequest['call']['price']): readonly number[] {
-  const numbers: number[] = []
-  for (const budget of budgets) {
-    const { fixed, perOutput, scale } = demandIn(budget, bound, price)
-    numbers.push(budget.limit, fixed, perOutput, scale, causeOf(budget))
-  }
-  return numbers
-}
-
-function countedOf({ hold, stored, settlement }: Ending): CountedCall {
-  return { hold: toStored(stored, hold.expiresAt), settlement }
-}
-
-function textOf({ call, bound, accounts }: ReserveRequest): string {
-  const keys: AccountKey[] = []
-  for (const { key } of accounts) keys.push(key)
-  return holdText(call, bound, keys)
-}
-
-function amountsOf(joined: string): readonly Amount[] {
-  return joined === '' ? [] : joined.split(',').map(Number)
-}
-
-function unopenedOf(reply: readonly RedisReply[], refs: readonly AccountRef[]): AccountRef | undefined {
-  return reply[0] === 'unopened' ? refs[Number(reply.at(-1))] : undefined
 }

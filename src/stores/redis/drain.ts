@@ -3,12 +3,13 @@ import type { BudgetId, CallId } from '../../domain/ids.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { Clock, OpenState } from '../../engine/ports.ts'
-import type { StreamApplier, StreamPosition } from '../stream-applier.ts'
+import type { StreamApplier, StreamBatch, StreamPosition } from '../stream-applier.ts'
 import type { KeyNames } from './key-names.ts'
 import type { RedisClient, RedisReply } from './redis-client.ts'
 import { READ } from './script.ts'
 import { fromEntry, idOfEntry } from './stream-entry.ts'
 import type { Turn } from './turn.ts'
+import { isAfter } from './unconfirmed.ts'
 
 export interface DrainDeps {
   /** A connection of its own: a large reply must not stand in a call's way. */
@@ -108,7 +109,7 @@ export class Drain {
 
   /** Applies a batch. False where there was nothing to apply. */
   async #apply(start: 'position' | 'start'): Promise<boolean> {
-    const { client, names, applier, onAlerts } = this.#deps
+    const { client, names, applier } = this.#deps
     const from = (this.#position ??= await applier.position())
     const place = start === 'start' ? ['', ''] : [from.epoch, from.id]
     const reply = await client.run(READ, [names.about, names.stream], [...place, BATCH])
@@ -116,14 +117,48 @@ export class Drain {
     if (typeof epoch !== 'string' || !Array.isArray(rows)) throw new Failure('store_unavailable', 'the stream can not be read')
     const id = idOfEntry(rows.at(-1))
     if (id === undefined) return false
-    const next = { epoch, id }
-    const alerts = await applier.apply({ records: await this.#recordsOf(rows), from, next })
-    this.#position = alerts === undefined ? undefined : next
-    if (alerts === undefined) return true
-    if (alerts > 0) onAlerts()
-    await client.call('HSET', names.about, 'drained', next.id)
-    await client.call('XTRIM', names.stream, 'MINID', next.id)
+    // A store that lost its end may be back in a stream that another one followed: it will be made anew.
+    const isBehind = ageOfStream(epoch) < ageOfStream(from.epoch)
+    if (isBehind && start === 'position') return false
+    const records = await this.#newRecords(rows, (row) => isBehind || (epoch === from.epoch && !isAfter(idOfEntry(row) ?? '', from.id)))
+    await this.#take({ records, from, next: isBehind ? from : { epoch, id } })
     return true
+  }
+
+  async #newRecords(rows: readonly RedisReply[], isOld: (row: RedisReply) => boolean): Promise<readonly LedgerRecord[]> {
+    const old = await this.#missing(await this.#recordsOf(rows.filter(isOld)))
+    return [...old, ...(await this.#recordsOf(rows.filter((row) => !isOld(row))))]
+  }
+
+  async #take(batch: StreamBatch): Promise<void> {
+    const { from, next } = batch
+    const alerts = await this.#deps.applier.apply(batch)
+    this.#position = alerts === undefined ? undefined : next
+    if (alerts === undefined) return
+    if (alerts > 0) this.#deps.onAlerts()
+    if (next !== from) await this.#trim(next.id)
+  }
+
+  /** The stream keeps what the ledger has only as long as it must. */
+  async #trim(id: string): Promise<void> {
+    const { client, names } = this.#deps
+    await client.call('HSET', names.about, 'drained', id)
+    await client.call('XTRIM', names.stream, 'MINID', id)
+  }
+
+  /**
+   * What the ledger lacks of records that stand before its place: those of another end of the stream than the one that was lost.
+   * What it has must not be applied again: it would undo later edits, and open calls that have ended.
+   */
+  async #missing(records: readonly LedgerRecord[]): Promise<readonly LedgerRecord[]> {
+    if (records.length === 0) return []
+    const known = await this.#deps.applier.known(records.flatMap((record) => callOf(record) ?? []))
+    return records.filter((record) => {
+      if (record.kind === 'revised' || record.kind === 'key' || record.kind === 'delivery') return false
+      const call = callOf(record)
+      const state = call === undefined ? undefined : known.get(call)
+      return state === undefined || (state === 'held' && record.kind === 'ended')
+    })
   }
 
   /** An alert says what its budget was at its place in the stream: as the ledger has it, or as it was revised since. */
@@ -140,4 +175,15 @@ export class Drain {
     }
     return records
   }
+}
+
+/** Streams follow one another by their number. */
+export function ageOfStream(epoch: string): number {
+  return Number(epoch.slice(epoch.lastIndexOf('-') + 1))
+}
+
+function callOf(record: LedgerRecord): CallId | undefined {
+  if (record.kind === 'held') return record.hold.call.id
+  if (record.kind === 'ended') return record.settlement.call
+  return 'call' in record ? record.call : undefined
 }

@@ -112,13 +112,15 @@ export interface RedisPartsOptions extends Pick<
 export async function startRedisCounters(options: RedisPartsOptions): Promise<RedisStore> {
   const { client, drainClient, names, clock, node, ledger, onTrouble } = options
   const unconfirmed = new Unconfirmed()
-  const turn = createTurn(drainClient, names.lock('drain'), node)
+  const turn = createTurn({ client: drainClient, lock: names.lock('drain'), node, clock })
   const drain = new Drain({ ...options, client: drainClient, turn, openState: ledger.openState })
   const openState = async () => {
     await drain.catchUp('start')
     return ledger.openState()
   }
-  const rebuild = new Rebuild({ client, names, clock, node, turn: createTurn(client, names.lock('rebuild'), node), openState, onTrouble })
+  const lastStream = async () => (await options.applier.position()).epoch
+  const rebuildTurn = createTurn({ client, lock: names.lock('rebuild'), node, clock })
+  const rebuild = new Rebuild({ client, names, clock, node, turn: rebuildTurn, openState, lastStream, onTrouble })
   const session: Session = new Session({
     client,
     names,
@@ -126,6 +128,7 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
     node,
     onTrouble,
     rejoin: (known) => rebuild.rejoin(known),
+    isIntact: (known) => rebuild.isIntact(known),
     reopen: () => rebuild.reopen(),
     putBack: () => putBack({ unconfirmed, catalog, journal, counters, recount }),
   })

@@ -5,10 +5,11 @@ import { Failure } from '../../engine/failure.ts'
 import type { Clock, OpenState } from '../../engine/ports.ts'
 import { toFace } from './account-row.ts'
 import { storedHold, toStored } from './hold-text.ts'
+import { ageOfStream } from './drain.ts'
 import { LEASE_MS } from './leases.ts'
 import type { KeyNames } from './key-names.ts'
-import { type RedisClient, textsOf, toDoubles } from './redis-client.ts'
-import { REOPEN, RESTORE, WHOAMI } from './script.ts'
+import { type RedisClient, type RedisReply, textsOf, toDoubles } from './redis-client.ts'
+import { FENCED, REOPEN, RESTORE, WHOAMI } from './script.ts'
 import type { Known } from './session.ts'
 import type { Turn } from './turn.ts'
 
@@ -20,6 +21,8 @@ export interface RebuildDeps {
   readonly turn: Turn
   /** What the ledger has, once it has taken in all that is left of the stream. */
   readonly openState: () => Promise<OpenState>
+  /** The epoch of the stream that the ledger followed last. */
+  readonly lastStream: () => Promise<string>
   readonly onTrouble: (message: string) => void
 }
 
@@ -51,6 +54,11 @@ export class Rebuild {
     throw new Failure('store_unavailable', 'another process makes the counters again from the ledger, and does not come to an end')
   }
 
+  /** Whether it is the store that this process knows, and not one that took its place. */
+  async isIntact(known: Known): Promise<boolean> {
+    return (await this.#usable(known)) === known.epoch
+  }
+
   /** Hard caps admit again. */
   async reopen(): Promise<void> {
     const { client, names, clock } = this.#deps
@@ -63,7 +71,7 @@ export class Rebuild {
 
   async #inTurn(known: Known): Promise<string> {
     try {
-      return (await this.#usable(known)) ?? (await this.#rebuild())
+      return (await this.#usable(known)) ?? (await this.#rebuild(known))
     } finally {
       await this.#deps.turn.pass()
     }
@@ -92,57 +100,59 @@ export class Rebuild {
     return run ?? ''
   }
 
-  async #rebuild(): Promise<string> {
-    const { client, names, clock, node, openState, onTrouble } = this.#deps
+  async #rebuild(known: Known): Promise<string> {
+    const { client, names, clock, node, openState, lastStream, onTrouble } = this.#deps
     const run = await this.#run()
     const hasCounted = (await this.#meta()) !== undefined
     // From here on no step of any process passes.
-    await client.call('SET', names.meta, `none-${node}-${clock.now()} 0 lost`)
+    const mark = `none-${node}-${clock.now()} 0 lost`
+    await client.call('SET', names.meta, mark)
     const state = await openState()
-    await this.#clear()
-    await this.#write(state)
-    const isFresh = !hasCounted && state.accounts.length === 0
+    const write: Write = (command, key, ...args) => client.run(FENCED, [names.meta, key], [mark, command, ...args])
+    await this.#clear(write)
+    await this.#write(state, mark, write)
+    const isFresh = !hasCounted && known.epoch === undefined && state.accounts.length === 0
     if (!isFresh) {
       onTrouble(`the counters were made again from the ledger: ${state.accounts.length} accounts, ${state.holds.length} calls in flight`)
     }
-    const epoch = `${node}-${clock.now()}`
+    const epoch = `${node}-${Math.max(clock.now(), ageOfStream(await lastStream()) + 1)}`
     const hasLeases = state.budgets.some(({ enforcement }) => enforcement === 'leased')
     const openAt = isFresh ? 0 : clock.now() + (hasLeases ? LEASE_MS : GRACE_MS)
-    await client.call('HSET', names.about, 'run', run, 'stream', epoch, 'drained', '', 'openAt', openAt)
-    await client.call('SET', names.meta, `${epoch} ${clock.now()} ${isFresh ? 'open' : 'rebuilding'}`)
+    await write('HSET', names.about, 'run', run, 'stream', epoch, 'drained', '', 'openAt', openAt)
+    await write('SET', names.meta, `${epoch} ${clock.now()} ${isFresh ? 'open' : 'rebuilding'}`)
     return epoch
   }
 
-  async #clear(): Promise<void> {
+  async #clear(write: Write): Promise<void> {
     const { client, names } = this.#deps
-    for (const account of textsOf(await client.call('ZRANGE', names.accounts, 0, -1))) await client.call('DEL', account)
+    for (const account of textsOf(await client.call('ZRANGE', names.accounts, 0, -1))) await write('DEL', account)
     const { about, holds, jobs, accounts, faces, closed, charged, leases, budgets, keys, stream } = names
-    for (const key of [about, holds, jobs, accounts, faces, closed, charged, leases, budgets, keys, stream]) await client.call('DEL', key)
+    for (const key of [about, holds, jobs, accounts, faces, closed, charged, leases, budgets, keys, stream]) await write('DEL', key)
   }
 
-  async #write({ budgets, keys, accounts, holds }: OpenState): Promise<void> {
+  async #write({ budgets, keys, accounts, holds }: OpenState, mark: string, write: Write): Promise<void> {
     const { client, names } = this.#deps
-    for (const [i, budget] of budgets.entries()) await client.call('HSET', names.budgets, budget.id, `${i} ${JSON.stringify(budget)}`)
-    for (const [i, key] of keys.entries()) await client.call('HSET', names.keys, key.id, `${i} ${JSON.stringify(key)}`)
+    for (const [i, budget] of budgets.entries()) await write('HSET', names.budgets, budget.id, `${i} ${JSON.stringify(budget)}`)
+    for (const [i, key] of keys.entries()) await write('HSET', names.keys, key.id, `${i} ${JSON.stringify(key)}`)
     const owners = new Map(budgets.map((budget) => [budget.id, budget]))
     const held = heldIn(holds)
     for (let i = 0; i < accounts.length; i += AT_ONCE) {
       const rows = accounts.slice(i, i + AT_ONCE).map((account) => restoredRow(account, owners, held))
       const sums = Buffer.concat(rows.map(({ sums }) => sums))
       const keys = rows.map(({ account }) => names.account(account))
-      await client.run(RESTORE, [names.accounts, names.faces, ...keys], [sums, ...rows.map(({ face }) => face)])
+      await client.run(RESTORE, [names.meta, names.accounts, names.faces, ...keys], [mark, sums, ...rows.map(({ face }) => face)])
     }
-    for (const hold of holds) await this.#writeHold(hold)
-  }
-
-  async #writeHold(hold: OpenHold): Promise<void> {
-    const { client, names } = this.#deps
-    await client.call('HSET', names.holds, hold.call.id, toStored(storedHold(hold), hold.expiresAt))
-    if (hold.job !== undefined) await client.call('HSET', names.jobs, hold.call.id, hold.job)
+    for (const hold of holds) {
+      await write('HSET', names.holds, hold.call.id, toStored(storedHold(hold), hold.expiresAt))
+      if (hold.job !== undefined) await write('HSET', names.jobs, hold.call.id, hold.job)
+    }
   }
 }
 
 const AT_ONCE = 500
+
+/** One command of the rebuild; it fails once another process began another one. */
+type Write = (command: string, key: string, ...args: readonly (string | number)[]) => Promise<RedisReply>
 
 interface RestoredRow {
   readonly account: AccountKey

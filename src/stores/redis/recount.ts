@@ -47,6 +47,11 @@ export class Recount {
     this.#waiting = [...deps.spool.left()]
   }
 
+  /** Whether it ended, and waits to be counted. */
+  isWaiting(call: CallId): boolean {
+    return this.#waiting.some(({ settlement }) => settlement.call === call)
+  }
+
   /** Which of these calls the ledger has. @throws Failure store_unavailable */
   known(calls: readonly CallId[]): Promise<ReadonlyMap<CallId, 'held' | 'ended'>> {
     return this.#deps.known(calls)
@@ -99,7 +104,7 @@ export class Recount {
         stored: fromStored(text),
         budgets: await this.#budgetsOf(hold),
         settlement,
-        mayHaveJob: true,
+        isRemembered: true,
       })
       if (ended.kind === 'unknown') return false
       if (ended.kind !== 'ended') continue
@@ -125,6 +130,7 @@ export class Recount {
         await accounts.open(unopened)
         continue
       }
+      if (reply[0] === 'held') return this.count([{ hold: text, settlement }])
       if (reply[0] === 'ended') unconfirmed.add(String(reply[2]), { kind: 'call', counted: { hold: stored, settlement } })
       crossings.judgeLater(hold.charges.map(({ account }) => account))
       return

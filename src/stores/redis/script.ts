@@ -39,3 +39,6 @@ export const ACCOUNTS = readScript('accounts', ['account'])
 /** What a rebuild writes. */
 export const RESTORE = readScript('restore', [])
 export const REOPEN = readScript('reopen', [])
+export const FENCED = readScript('fenced', [])
+/** Takes the place of a process that died. */
+export const TAKEOVER = readScript('takeover', [])

@@ -14,6 +14,8 @@ export interface SessionDeps {
   readonly node: string
   /** Makes the store whole again, or waits for whoever does; returns its epoch. */
   readonly rejoin: (known: Known) => Promise<string>
+  /** Whether the store that is there has all that this process knows it to have counted. */
+  readonly isIntact: (known: Known) => Promise<boolean>
   /** Lets hard caps admit again once all processes had the time to put back what they have. */
   readonly reopen: () => Promise<void>
   /** Puts back what this process has and a store that was made anew does not. */
@@ -75,6 +77,24 @@ export class Session {
   close(): void {
     this.#isClosed = true
     this.#leave(new Failure('store_unavailable', 'the counters are closed: Bursar is shutting down'))
+  }
+
+  /** Of the store that it works with; undefined while it is away. */
+  get epoch(): string | undefined {
+    return this.#epoch
+  }
+
+  /** Looks whether it still is the server that it was: another one may have lost what no step of this process tells. @throws Failure store_unavailable */
+  async verify(): Promise<void> {
+    const epoch = this.#epoch
+    if (epoch === undefined) throw this.#away
+    let isIntact: boolean
+    try {
+      isIntact = await this.#deps.isIntact(this.#known)
+    } catch (error) {
+      throw this.#leave(asFailure(error), epoch)
+    }
+    if (!isIntact) throw this.#leave(lost('epoch'), epoch)
   }
 
   /** What keeps it from the store; undefined: nothing. */
@@ -170,6 +190,8 @@ export class Session {
     this.#mustPutBack ||= before !== undefined && epoch !== before
     this.#epoch = epoch
     if (this.#mustPutBack) await this.#deps.putBack()
+    // It was left meanwhile, and whoever noticed kept it to himself.
+    if (this.#epoch !== epoch) throw this.#away
     this.#mustPutBack = false
     this.#retryMs = RETRY_MIN_MS
   }

@@ -29,8 +29,8 @@ export interface Ending {
   /** Those of its accounts, in their order. */
   readonly budgets: readonly Budget[]
   readonly settlement: Settlement
-  /** False for a call that this process itself relayed to its end. */
-  readonly mayHaveJob: boolean
+  /** Whether its hold might be put back by a process that does not know of its end; false for a call that this process relayed to its end. */
+  readonly isRemembered: boolean
   /** What it holds of this process's slices; absent: its hold stands in the store. */
   readonly leased?: LeasedHold | undefined
 }
@@ -69,7 +69,7 @@ export class Settlements {
     const numbers: number[] = []
     const texts: string[] = []
     for (const ending of endings) this.#add(ending, { places, numbers, texts })
-    const keys = [names.holds, names.stream, names.faces, names.jobs, ...places.names()]
+    const keys = [names.holds, names.stream, names.faces, names.jobs, names.charged, ...places.names()]
     const [, , isOutdated, ...replies] = await session.step(SCRIPTS.settle, keys, { numbers, texts })
     if (isOutdated === 1) this.#judgeLater(endings)
     return replies.map(toEnded)
@@ -100,8 +100,8 @@ export class Settlements {
     this.#deps.crossings.judgeLater(endings.flatMap(({ hold }) => hold.charges.map(({ account }) => account)))
   }
 
-  #add({ hold, stored, budgets, settlement, mayHaveJob }: Ending, { places, numbers, texts }: Arguments): void {
-    numbers.push(hold.charges.length, mayHaveJob ? 1 : 0)
+  #add({ hold, stored, budgets, settlement, isRemembered }: Ending, { places, numbers, texts }: Arguments): void {
+    numbers.push(hold.charges.length, isRemembered ? 1 : 0)
     let shares = ''
     for (let i = 0; i < hold.charges.length; i++) {
       const charge = hold.charges[i]

@@ -50,7 +50,7 @@ export class Unconfirmed {
 }
 
 /** Whether an id of the stream, `milliseconds-sequence`, comes after another. */
-function isAfter(a: string, b: string): boolean {
+export function isAfter(a: string, b: string): boolean {
   const [aTime = 0, aCount = 0] = a.split('-').map(Number)
   const [bTime = 0, bCount = 0] = b.split('-').map(Number)
   return aTime === bTime ? aCount > bCount : aTime > bTime

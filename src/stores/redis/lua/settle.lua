@@ -1,16 +1,17 @@
 -- Ends calls: gives their holds back and charges what they used, each once; never refused. domain/admission.ts `settle` and
 -- domain/threshold.ts `crossThreshold`, with the calls' records. The calls are those that ended in one turn of a process.
 --
--- KEYS[3] holds, KEYS[4] stream, KEYS[5] faces, KEYS[6] jobs, KEYS[7…] the accounts
+-- KEYS[3] holds, KEYS[4] stream, KEYS[5] faces, KEYS[6] jobs, KEYS[7] charged, KEYS[8…] the accounts
 -- ARGV[3…] of each call: its id, how its hold begins as the process knows it, the settlement's record, and of each account the
 -- shares that alert (ascending, joined by blanks), joined by semicolons
--- numbers: step; then of each call: how many accounts, 1 where a job may stand by it, and of each account: its place,
+-- numbers: step; then of each call: how many accounts, 1 where it is another process's or a job may stand by it: then its end is
+-- remembered, so that its own process does not put its hold back; and of each account: its place,
 -- held, used, limit, the least amount that alerts
 --
 -- Replies {'settled', step, 1 where the version is another, then for each call one of}: {'ended', id in the stream};
 -- {'unknown'} where it had ended; {'changed'} where the hold is another; {'unopened', index}.
 -- The thresholds are judged by the caller's budgets, so only where its version is the newest: else they are left to judge.lua.
-local FIRST = 7
+local FIRST = 8
 local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
 local stop, step, _, isNewest = guard(rows[1], rows[2])
 if stop then return stop end
@@ -41,7 +42,10 @@ local function settle(id, head, record, shares, count, hasJob, at)
     from = to + 1
   end
   ended[id] = true
-  if hasJob == 1 then redis.call('HDEL', KEYS[6], id) end
+  if hasJob == 1 then
+    redis.call('HDEL', KEYS[6], id)
+    redis.call('ZADD', KEYS[7], redis.call('TIME')[1] * 1000, id)
+  end
   if crossed ~= '' then return {'ended', redis.call('XADD', KEYS[4], '*', 'e', record, 'x', crossed)} end
   return {'ended', redis.call('XADD', KEYS[4], '*', 'e', record)}
 end
