@@ -290,13 +290,14 @@ export class Auditor {
     this.#check(expected.join() === charged.join(), () => `${call} is charged ${charged.join()}, and used ${expected.join()}`)
   }
 
-  /** Counted late, a call counts in the next account where its own was closed before. */
+  /** Counted late, a call counts in the next account where its own was closed before, or never opened. */
   #hasMoved(accounts: readonly string[], witnessed: Witnessed, ledger: SimulatedLedger): boolean {
     const ownerOf = (account: string) => account.replace(/\n-?\d+$/, '')
     const moved = witnessed.accounts.filter((account) => !accounts.includes(account))
-    const isClosed = moved.every((account) =>
-      [...ledger.accounts.values()].some((one) => one.account === account && one.closedBy !== undefined),
-    )
+    const isClosed = moved.every((account) => {
+      const known = ledger.accounts.get(account)
+      return known === undefined || known.closedBy !== undefined
+    })
     return isClosed && sameSet(accounts.map(ownerOf), witnessed.accounts.map(ownerOf))
   }
 

@@ -4,7 +4,10 @@ import { simulate } from './simulation.ts'
 /* Whole lives of Bursar, each from one seed; `npm run simulate` lives more of them. */
 
 /** Seeds that once broke a promise. */
-const BROKE = { memory: [558, 721, 822, 1515, 1591], redis: [5, 14, 32, 33, 35, 38, 57, 64, 67, 72, 91, 118, 150, 188, 219, 234, 257] }
+const BROKE = {
+  memory: [558, 721, 822, 1515, 1591],
+  redis: [5, 14, 32, 33, 35, 38, 57, 64, 67, 72, 91, 118, 150, 188, 139, 219, 234, 1055, 1257],
+}
 
 async function failuresOf(seeds: readonly number[], store: 'memory' | 'redis'): Promise<readonly string[]> {
   const failures: string[] = []
