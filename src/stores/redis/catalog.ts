@@ -85,8 +85,15 @@ export class RedisCatalog implements Catalog {
 
   /** Puts back what a store that was made anew has lost; what is newer there stays as it is put. */
   async putBack(record: Extract<LedgerRecord, { kind: 'revised' | 'key' }>): Promise<void> {
-    const row = record.kind === 'key' ? record.key : record.budget
-    await this.#put(record.kind === 'key' ? this.#names.keys : this.#names.budgets, [{ row, record }])
+    if (record.kind === 'key') {
+      await this.#put(this.#names.keys, [{ row: record.key, record }])
+      return
+    }
+    const { budget } = record
+    // Accounts that were closed since must not begin again.
+    const startsFrom = Math.max(budget.startsFrom ?? 0, this.#budgets.get(budget.id)?.startsFrom ?? 0)
+    const row = startsFrom === 0 ? budget : { ...budget, startsFrom }
+    await this.#put(this.#names.budgets, [{ row, record: { ...record, budget: row } }])
   }
 
   async #put(

@@ -10,6 +10,7 @@ import { fromStored, storedHold, toHold, toStored } from './hold-text.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { Crossings } from './crossings.ts'
 import type { KeyNames } from './key-names.ts'
+import { pairsOf } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
 import type { Session } from './session.ts'
 import type { Settlements } from './settlements.ts'
@@ -139,12 +140,16 @@ export class Recount {
 
   /** The accounts that are charged: where one was closed meanwhile, the open one of its budget. */
   async #refsOf(hold: Hold): Promise<readonly AccountRef[]> {
+    const { session, names } = this.#deps
     const budgets = await this.#budgetsOf(hold)
+    // A budget that the store lost and got back may not know which of its accounts was closed last.
+    const closed = pairsOf(await session.ask('HGETALL', names.closed))
     return hold.charges.map(({ account }, i) => {
       const budget = budgets[i]
       assert(budget !== undefined, 'a budget for each account')
       const { each, startsAt } = partsOf(account)
-      const period = accountPeriod(budget, startsAt)
+      const startsFrom = Math.max(budget.startsFrom ?? 0, Number(closed.get(budget.id) ?? 0))
+      const period = accountPeriod(startsFrom === 0 ? budget : { ...budget, startsFrom }, startsAt)
       const value = each === '' ? null : each
       return { key: toAccountKey(budget.id, value, period.startsAt), budget, each: value, period }
     })
