@@ -1,4 +1,4 @@
-import { OutputHistogram } from '../domain/output-histogram.ts'
+import { OutputHistogram } from './output-histogram.ts'
 
 /** What is expected of a caller and model that little is known of, in tokens. */
 const UNKNOWN = 4096

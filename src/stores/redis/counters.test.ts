@@ -1,6 +1,6 @@
 import { describe, inject } from 'vitest'
 import { describeCounters } from '../contract/counters.contract.ts'
-import { openRedisUnderTest } from './redis-under-test.ts'
+import { openRedisUnderTest } from '../../../test/services/redis-under-test.ts'
 
 const url = inject('redisUrl')
 const clusterUrls = inject('redisClusterUrls')

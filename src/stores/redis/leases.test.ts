@@ -7,7 +7,7 @@ import { CountingProcess, reported } from '../contract/counting-process.ts'
 import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
 import { AT, budget } from '../contract/sample-records.ts'
 import type { RedisStore } from './open-redis-store.ts'
-import { startCounting } from './redis-under-test.ts'
+import { startCounting } from '../../../test/services/redis-under-test.ts'
 
 const url = inject('redisUrl')
 

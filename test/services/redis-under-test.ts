@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { createNaiveLedger } from '../../../test/engine/naive-ledger.ts'
-import type { Clock, Ledger, OpenState } from '../../engine/ports.ts'
-import { CHANNEL_NAMES, type CountersUnderTest } from '../contract/counting-process.ts'
-import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
-import { AT } from '../contract/sample-records.ts'
-import { connectRedis, type RedisAddress } from './connect-redis.ts'
-import { createKeyNames } from './key-names.ts'
-import { type RedisStore, startRedisCounters } from './open-redis-store.ts'
-import type { Spool } from './spool.ts'
+import { createNaiveLedger } from '../engine/naive-ledger.ts'
+import type { Clock, Ledger, OpenState } from '../../src/engine/ports.ts'
+import { CHANNEL_NAMES, type CountersUnderTest } from '../../src/stores/contract/counting-process.ts'
+import { type RecordedStream, recordStream } from '../../src/stores/contract/recorded-stream.ts'
+import { AT } from '../../src/stores/contract/sample-records.ts'
+import { connectRedis, type RedisAddress } from '../../src/stores/redis/connect-redis.ts'
+import { createKeyNames } from '../../src/stores/redis/key-names.ts'
+import { type RedisStore, startRedisCounters } from '../../src/stores/redis/open-redis-store.ts'
+import type { Spool } from '../../src/stores/redis/spool.ts'
 
 /** Timers are real, and what time it is stands still: the tests say when something happens. */
 const standingClock: Clock = {
