@@ -156,13 +156,15 @@ export function describeKnownFailures(topology: Topology): void {
     const statuses = (answers: readonly Response[], status: number) => answers.filter((answer) => answer.status === status).length
 
     describe('hard caps', () => {
-      test.each(SCOPES)('spend is counted but the cap of a %s never blocks', async (_, head) => {
-        const url = await start(`  - ${head}, limit: { tokens: 150 }, hard_cap: true, near_limit: deny }`)
-        expect((await ask(url, as('ann'))).status).toBe(200)
-        const seen = upstream.received.length
-        const refused = await ask(url, as('ann'))
-        expect(refused.status).toBe(429)
-        expect(upstream.received.length).toBe(seen)
+      test('spend is counted but the cap of some kind of scope never blocks', async () => {
+        const url = await start('  []')
+        for (const [scope, head] of SCOPES) {
+          await edit(`  - ${head}, limit: { tokens: 150 }, hard_cap: true, near_limit: deny }`)
+          expect([scope, (await ask(url, as('ann'))).status]).toEqual([scope, 200])
+          const seen = upstream.received.length
+          expect([scope, (await ask(url, as('ann'))).status]).toEqual([scope, 429])
+          expect(upstream.received.length).toBe(seen)
+        }
       })
 
       test('eight simultaneous first calls of an unknown user all pass a tiny default cap', async () => {
@@ -203,9 +205,12 @@ export function describeKnownFailures(topology: Topology): void {
         expect(await response.json()).toMatchObject({ error: { code: 'unsupported_path' } })
       })
 
-      test.each(['tokens', 'usd', 'requests'])('a limit in %s is declared, and nothing asks it', async (unit) => {
-        const url = await start(`  - { id: global, name: G, limit: { ${unit}: 0 }, hard_cap: true }`)
-        expect((await ask(url)).status).toBe(429)
+      test('a limit is declared, and nothing asks it', async () => {
+        const url = await start('  []')
+        for (const unit of ['tokens', 'usd', 'requests']) {
+          await edit(`  - { id: global, name: G, limit: { ${unit}: 0 }, hard_cap: true }`)
+          expect([unit, (await ask(url)).status]).toEqual([unit, 429])
+        }
         expect(upstream.received).toHaveLength(0)
       })
 
@@ -447,14 +452,18 @@ export function describeKnownFailures(topology: Topology): void {
     })
 
     describe('resets', () => {
-      test.each(SCOPES)('the old sum of a %s is read in the new period, and the block never ends', async (_, head) => {
-        const clock = createMovedClock(Date.parse('2026-02-28T23:59:00Z'))
-        const url = await start(`  - ${head}, limit: { tokens: 150 }, hard_cap: true, near_limit: deny, period: month }`, { clock })
-        await ask(url, as('ann'))
-        expect((await ask(url, as('ann'))).status).toBe(429)
-        clock.jumpTo(Date.parse('2026-03-01T00:00:00Z'))
-        expect((await ask(url, as('ann'))).status).toBe(200)
-        expect((await api<{ budgets: unknown[] }>(url, 'status')).budgets).toMatchObject([{ used: 100 }])
+      test('the old sum of some kind of scope is read in the new period, and the block never ends', async () => {
+        const clock = createMovedClock(Date.parse('2026-01-31T23:59:00Z'))
+        const url = await start('  []', { clock })
+        for (const [month, [scope, head]] of SCOPES.entries()) {
+          await edit(`  - ${head}, limit: { tokens: 150 }, hard_cap: true, near_limit: deny, period: month }`)
+          expect([scope, (await ask(url, as('ann'))).status]).toEqual([scope, 200])
+          expect([scope, (await ask(url, as('ann'))).status]).toEqual([scope, 429])
+          clock.jumpTo(Date.UTC(2026, month + 1, 1))
+          expect([scope, (await ask(url, as('ann'))).status]).toEqual([scope, 200])
+          expect((await api<{ budgets: unknown[] }>(url, 'status')).budgets).toMatchObject([{ used: 100 }])
+          clock.jumpTo(Date.UTC(2026, month + 2, 1) - 60_000)
+        }
       })
 
       test('a budget that is given a period keeps what it used in all its life, and refuses at once', async () => {
