@@ -31,15 +31,19 @@ export interface Setup {
   readonly store?: string
   /** Any free one unless told. */
   readonly port?: number
+  /** How long a provider may take to answer; 5s unless told. */
+  readonly timeout?: string
+  /** Options of Node for a process of its own. */
+  readonly nodeOptions?: readonly string[]
 }
 
-function configText({ upstreamUrl, dir, budgets, keys, providers = '', more = '', store = '', port = 0 }: Setup): string {
+function configText({ upstreamUrl, dir, budgets, keys, providers = '', more = '', store = '', port = 0, timeout = '5s' }: Setup): string {
   return `
 server: { port: ${port}, admin_token: ${ADMIN} }
 store: { data_dir: ${join(dir, 'data')}${store} }
 providers:
-  openai: { api: openai, base_url: ${upstreamUrl}/v1, api_key: sk-provider, timeout: 5s }
-  anthropic: { api: anthropic, base_url: ${upstreamUrl}, api_key: sk-ant-provider, timeout: 5s }
+  openai: { api: openai, base_url: ${upstreamUrl}/v1, api_key: sk-provider, timeout: ${timeout} }
+  anthropic: { api: anthropic, base_url: ${upstreamUrl}, api_key: sk-ant-provider, timeout: ${timeout} }
 ${providers}
 keys:
 ${keys ?? `  - { name: tester, secret: ${KEY}, team: research, project: lab, allow: [user, tag.*] }`}
@@ -83,7 +87,10 @@ export async function startProcess(setup: Setup): Promise<Process> {
   const path = join(setup.dir, 'bursar.yaml')
   writeFileSync(path, configText(setup))
   const main = new URL('../../src/main.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, [main, 'serve', '--config', path], { stdio: ['ignore', 'pipe', 'pipe'], cwd: setup.dir })
+  const child = spawn(process.execPath, [...(setup.nodeOptions ?? []), main, 'serve', '--config', path], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: setup.dir,
+  })
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
   const url = await new Promise<string>((resolve, reject) => {
