@@ -121,6 +121,18 @@ export function describeStreamLedger(name: string, open: (store: string) => Prom
       expect(await applier.known([])).toEqual(new Map())
     })
 
+    test('a hold that is read again after its call has ended is not open, nor is its end counted again', async () => {
+      const [{ applier, ledger }] = (await openMore(1)) as [StreamLedger]
+      const records = [opened('global'), ...called('call-1', { charges: { global: 7 } }), held('call-2')]
+      await applier.apply({ records, from: FIRST, next: placeOf(2) })
+      await applier.apply({ records: [held('call-1'), held('call-2')], from: placeOf(2), next: placeOf(1) })
+      expect((await ledger.openState()).holds.map(({ call }) => call.id)).toEqual(['call-2'])
+      expect(await applier.known([toCallId('call-1')])).toEqual(new Map([['call-1', 'ended']]))
+      await applier.apply({ records: [ended('call-1', { amounts: [7] })], from: placeOf(1), next: { epoch: 'e2', id: '1-0' } })
+      expect(await ledger.sums()).toEqual([{ account: accountOf('global'), used: 7, overrun: 0 }])
+      expect(await ledger.differences()).toEqual([])
+    })
+
     test('old calls are dropped by the day, and no sum changes with them', async () => {
       const [{ applier, ledger, retention }] = (await openMore(1)) as [StreamLedger]
       const calls = Array.from({ length: 40 }, (_, i) =>

@@ -16,11 +16,15 @@ const isAlert = hasFields<Alert>('id', 'account', 'threshold', 'channels')
 /** True for what a row of closes holds. */
 export const isCloseContent = hasFields<CloseContent>('account', 'used', 'period', 'calls')
 
+/** A hold may have been read again after its call had ended, from a stream whose end was lost. */
+const OPEN_HOLDS = `SELECT record, expires_at FROM holds
+  WHERE NOT EXISTS (SELECT 1 FROM ended_calls WHERE ended_calls.id = holds.call) ORDER BY position`
+
 /** What is open: the budgets and keys, the accounts without a close, the calls in flight, each oldest first. */
 export function* openState(): Steps<OpenState> {
   const budgets = yield* query('SELECT record FROM budgets ORDER BY position')
   const accounts = yield* query('SELECT * FROM accounts WHERE closed_at IS NULL ORDER BY id')
-  const holds = yield* query('SELECT record, expires_at FROM holds ORDER BY position')
+  const holds = yield* query(OPEN_HOLDS)
   const keys = yield* query('SELECT record FROM keys ORDER BY position')
   return {
     budgets: budgets.map((row) => fromJson(text(row, 'record'), isBudget)),
