@@ -73,12 +73,14 @@ export class Recount {
     if (this.#waiting.length === 0 || this.#isReplaying) return
     this.#isReplaying = true
     try {
-      while (this.#waiting.length > 0) {
-        const batch = this.#waiting.slice(0, AT_ONCE)
+      // No more than waits now: calls that come meanwhile, one after the other, would never let it end.
+      for (let left = this.#waiting.length; left > 0;) {
+        const batch = this.#waiting.slice(0, Math.min(AT_ONCE, left))
         await this.count(batch)
         this.#waiting.splice(0, batch.length)
+        left -= batch.length
       }
-      this.#deps.spool.clear()
+      if (this.#waiting.length === 0) this.#deps.spool.clear()
     } finally {
       this.#isReplaying = false
     }
