@@ -42,6 +42,7 @@ async function renewInTime(
 ): Promise<void> {
   if (hold.expiresAt - hold.now >= (deps.holdTtlMs * 2) / 3) return
   const expiresAt = hold.now + deps.holdTtlMs
-  if (deps.live.has(hold.id)) deps.live.set(hold.id, expiresAt)
   await deps.counters.renew(hold.id, expiresAt)
+  // Only now: one that could not be renewed is tried again. It may have ended meanwhile.
+  if (deps.live.has(hold.id)) deps.live.set(hold.id, expiresAt)
 }

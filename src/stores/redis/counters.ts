@@ -149,8 +149,8 @@ export class RedisCounters implements Counters {
   }
 
   async expired(at: EpochMs): Promise<readonly CallId[]> {
-    // Who is alive may not have put back yet by when its holds expire.
-    return this.#isGrace ? [] : this.#deps.holds.expired(at)
+    // Who is alive may not have put back, or renewed, or told yet what there was to tell while the store was away.
+    return this.#isGrace || !this.#deps.session.isSettled() ? [] : this.#deps.holds.expired(at)
   }
 
   standings(): Promise<readonly Standing[]> {

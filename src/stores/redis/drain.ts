@@ -69,8 +69,8 @@ export class Drain {
    * @throws Failure store_unavailable
    */
   async catchUp(from: 'position' | 'start' = 'position'): Promise<void> {
-    if (from === 'start') await this.#apply('start')
-    while (await this.#apply('position'));
+    if (from === 'start') while ((await this.#apply('start')) === 'moved');
+    while ((await this.#apply('position')) !== 'nothing');
   }
 
   /** Which of these calls the ledger has, once it has caught up. */
@@ -89,7 +89,7 @@ export class Drain {
   async #work(): Promise<void> {
     try {
       const isMine = await this.#deps.turn.isMine()
-      if (isMine) while (!this.#isStopped && (await this.#apply('position')));
+      if (isMine) while (!this.#isStopped && (await this.#apply('position')) !== 'nothing');
       this.#trouble = undefined
       this.#retryMs = PAUSE_MS
       this.#later(isMine ? PAUSE_MS : OTHERS_MS)
@@ -107,8 +107,8 @@ export class Drain {
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS)
   }
 
-  /** Applies a batch. False where there was nothing to apply. */
-  async #apply(start: 'position' | 'start'): Promise<boolean> {
+  /** Applies a batch. `moved`: another process was first, so nothing was applied. */
+  async #apply(start: 'position' | 'start'): Promise<'applied' | 'moved' | 'nothing'> {
     const { client, names, applier } = this.#deps
     const from = (this.#position ??= await applier.position())
     const place = start === 'start' ? ['', ''] : [from.epoch, from.id]
@@ -116,13 +116,12 @@ export class Drain {
     const [epoch, rows] = Array.isArray(reply) ? reply : []
     if (typeof epoch !== 'string' || !Array.isArray(rows)) throw new Failure('store_unavailable', 'the stream can not be read')
     const id = idOfEntry(rows.at(-1))
-    if (id === undefined) return false
+    if (id === undefined) return 'nothing'
     // A store that lost its end may be back in a stream that another one followed: it will be made anew.
     const isBehind = ageOfStream(epoch) < ageOfStream(from.epoch)
-    if (isBehind && start === 'position') return false
+    if (isBehind && start === 'position') return 'nothing'
     const records = await this.#newRecords(rows, (row) => isBehind || (epoch === from.epoch && !isAfter(idOfEntry(row) ?? '', from.id)))
-    await this.#take({ records, from, next: isBehind ? from : { epoch, id } })
-    return true
+    return this.#take({ records, from, next: isBehind ? from : { epoch, id } })
   }
 
   async #newRecords(rows: readonly RedisReply[], isOld: (row: RedisReply) => boolean): Promise<readonly LedgerRecord[]> {
@@ -130,13 +129,14 @@ export class Drain {
     return [...old, ...(await this.#recordsOf(rows.filter((row) => !isOld(row))))]
   }
 
-  async #take(batch: StreamBatch): Promise<void> {
+  async #take(batch: StreamBatch): Promise<'applied' | 'moved'> {
     const { from, next } = batch
     const alerts = await this.#deps.applier.apply(batch)
     this.#position = alerts === undefined ? undefined : next
-    if (alerts === undefined) return
+    if (alerts === undefined) return 'moved'
     if (alerts > 0) this.#deps.onAlerts()
     if (next !== from) await this.#trim(next.id)
+    return 'applied'
   }
 
   /** The stream keeps what the ledger has only as long as it must. */

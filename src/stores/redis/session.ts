@@ -39,6 +39,8 @@ export interface Known {
   readonly step: number
 }
 
+/** So long after the store was away the other processes may still have to say what became of their calls meanwhile. */
+const SETTLING_MS = 3000
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 1000
 
@@ -56,6 +58,8 @@ export class Session {
   #isClosed = false
   /** The store was made anew, and does not have yet what this process has. */
   #mustPutBack = false
+  #isSettled = true
+  #cancelSettling: () => void = () => undefined
   readonly #nodeKey: string
   /** Of the budgets that this process read last; what a step takes for the newest unless it is told another. */
   version = 0
@@ -95,6 +99,11 @@ export class Session {
       throw this.#leave(asFailure(error), epoch)
     }
     if (!isIntact) throw this.#leave(lost('epoch'), epoch)
+  }
+
+  /** False while the store is away, and for some seconds after: what others have to say of their calls may not be there yet. */
+  isSettled(): boolean {
+    return this.#isSettled
   }
 
   /** What keeps it from the store; undefined: nothing. */
@@ -160,6 +169,8 @@ export class Session {
     if (epoch !== this.#epoch) return failure
     if (this.#epoch !== undefined && !this.#isClosed) this.#deps.onTrouble(failure.message)
     this.#epoch = undefined
+    this.#isSettled = false
+    this.#cancelSettling()
     this.#away = failure
     this.#retryLater()
     return failure
@@ -189,6 +200,8 @@ export class Session {
     if (epoch !== before) this.#known = { epoch, step: 0 }
     this.#mustPutBack ||= before !== undefined && epoch !== before
     this.#epoch = epoch
+    this.#cancelSettling()
+    if (!this.#isSettled) this.#cancelSettling = this.#deps.clock.after(SETTLING_MS, () => (this.#isSettled = true))
     if (this.#mustPutBack) await this.#deps.putBack()
     // It was left meanwhile, and whoever noticed kept it to himself.
     if (this.#epoch !== epoch) throw this.#away
