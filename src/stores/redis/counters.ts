@@ -332,7 +332,9 @@ export class RedisCounters implements Counters {
   }
 
   async #countLater(ending: Ending): Promise<'ended'> {
-    await this.#deps.recount.later(countedOf(ending))
+    const { recount, leases } = this.#deps
+    const { leased, settlement } = ending
+    await recount.later(countedOf(ending), leased === undefined ? undefined : () => leases.send(leased, settlement.amounts))
     return 'ended'
   }
 

@@ -1,11 +1,13 @@
 import type { Call, Hold, Settlement } from '../../domain/call.ts'
 import { type AccountKey, parseAccountKey, toBudgetId, toCallId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
 import type { Clock } from '../../engine/ports.ts'
 import { billOf } from '../bill.ts'
 import { packEnded } from '../ledger/packed-record.ts'
 import { partsOf } from './account-row.ts'
 import type { RedisCatalog } from './catalog.ts'
 import { storedHold, toStored } from './hold-text.ts'
+import { LEASE_MS } from './leases.ts'
 import type { KeyNames } from './key-names.ts'
 import { pairsOf } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
@@ -18,6 +20,14 @@ export interface LapsesDeps {
   readonly clock: Clock
   /** What becomes of the slice of a process that died: what it let in from it is not known. */
   readonly onLost: 'charge' | 'release'
+}
+
+/** A slice whose time is over. */
+interface Lapsed {
+  readonly what: string
+  readonly slice: number
+  /** When its process was heard of last: what it let in, it let in before. */
+  readonly renewedAt: EpochMs
 }
 
 /** Ends the slices of processes that are not heard of any more. */
@@ -34,29 +44,34 @@ export class Lapses {
     const leases = pairsOf(await session.ask('HGETALL', names.leases))
     for (const [lease, what] of leases) {
       const [slice = 0, expiresAt = 0] = what.split(' ').map(Number)
-      if (expiresAt <= clock.now()) await this.#lapse(lease, { what, slice })
+      if (expiresAt <= clock.now()) await this.#lapse(lease, { what, slice, renewedAt: expiresAt - LEASE_MS })
     }
   }
 
-  async #lapse(lease: string, { what, slice }: { readonly what: string; readonly slice: number }): Promise<void> {
+  async #lapse(lease: string, { what, slice, renewedAt }: Lapsed): Promise<void> {
     const { session, names, onLost } = this.#deps
     const name = lease.slice(lease.indexOf('\n') + 1)
     const account = parseAccountKey(names.accountIn(name))
-    const texts = onLost === 'release' ? ['', ''] : await this.#lostCall(lease, { account, slice })
+    const texts = onLost === 'release' ? ['', ''] : await this.#lostCall(lease, { account, slice, renewedAt })
     await session.step(SCRIPTS.lapse, [names.leases, names.stream, name], { numbers: [slice], texts: [lease, what, ...texts] })
   }
 
   /** A call that stands for all that the process may have let in: the hold, as it is stored, and the settlement's record. */
   async #lostCall(
     lease: string,
-    { account, slice }: { readonly account: AccountKey; readonly slice: number },
+    { account, slice, renewedAt }: Omit<Lapsed, 'what'> & { readonly account: AccountKey },
   ): Promise<readonly [hold: string, settlement: string]> {
     const { catalog, clock } = this.#deps
     const at = clock.now()
     const [node = ''] = lease.split('\n')
     const budget = await catalog.budget(toBudgetId(partsOf(account).budget))
     const attributes = { provider: 'lease', model: 'lease', tags: {} }
-    const call: Call = { id: toCallId(`lease_${node}_${at}_${partsOf(account).budget}`), admittedAt: at, attributes, endpoint: 'lease' }
+    const call: Call = {
+      id: toCallId(`lease_${node}_${at}_${partsOf(account).budget}`),
+      admittedAt: renewedAt,
+      attributes,
+      endpoint: 'lease',
+    }
     const hold: Hold = {
       call,
       charges: [{ account, amount: slice }],

@@ -89,6 +89,11 @@ export class Leases {
     for (const [i, slice] of slices.entries()) slice.send(used[i] ?? 0)
   }
 
+  /** It did not arrive: the store has it in the slices still. */
+  unsend({ slices }: LeasedHold, used: readonly Amount[]): void {
+    for (const [i, slice] of slices.entries()) slice.send(-(used[i] ?? 0))
+  }
+
   /** Renews slices and gives back what is not needed. @throws Failure store_unavailable */
   async tend(): Promise<void> {
     if (this.#slices.size === 0) return
@@ -97,6 +102,16 @@ export class Leases {
       if (slice.isIdle) this.#slices.delete(key)
       slice.look()
     }
+  }
+
+  /** All that no call in flight needs; at the end of the process. @throws Failure store_unavailable: then it comes back by its time */
+  async giveBack(): Promise<void> {
+    if (this.#slices.size === 0) return
+    for (const slice of this.#slices.values()) {
+      slice.look()
+      slice.look()
+    }
+    await this.#setOnce()
   }
 
   /** The store was made anew, and knows of no slices. */

@@ -134,11 +134,11 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
   })
   const catalog = new RedisCatalog({ session, names, unconfirmed })
   const journal = new RedisJournal({ session, names, unconfirmed, ledgerTrouble: () => drain.trouble() })
-  const { counters, recount } = countersOver({ ...options, session, catalog, unconfirmed, known: (calls) => drain.known(calls) })
+  const { counters, recount, leases } = countersOver({ ...options, session, catalog, unconfirmed, known: (calls) => drain.known(calls) })
   await session.start()
   await catalog.read()
   drain.start()
-  const closeAll = () => close({ session, drain, turn, recount, journal })
+  const closeAll = () => close({ session, drain, turn, recount, journal, leases })
   return { clock, counters, catalog, journal, ledger: caughtUp(ledger, drain), turn, close: closeAll }
 }
 
@@ -149,7 +149,7 @@ type CountersOptions = Pick<RedisPartsOptions, 'names' | 'clock' | 'onStoreDown'
   readonly known: RecountDeps['known']
 }
 
-function countersOver(options: CountersOptions): { readonly counters: RedisCounters; readonly recount: Recount } {
+function countersOver(options: CountersOptions): { readonly counters: RedisCounters; readonly recount: Recount; readonly leases: Leases } {
   const accounts = new RedisAccounts(options)
   const crossings = new Crossings(options)
   const leases = new Leases({ ...options, accounts })
@@ -160,6 +160,7 @@ function countersOver(options: CountersOptions): { readonly counters: RedisCount
   const holds = new RedisHolds(options)
   return {
     recount,
+    leases,
     counters: new RedisCounters({ ...options, accounts, holds, crossings, leases, lapses, settlements, recount, reservations }),
   }
 }
@@ -217,10 +218,12 @@ async function close(parts: {
   readonly turn: Turn
   readonly recount: Recount
   readonly journal: RedisJournal
+  readonly leases: Leases
 }): Promise<void> {
-  const { session, drain, turn, recount, journal } = parts
+  const { session, drain, turn, recount, journal, leases } = parts
   try {
     await recount.replay()
+    await leases.giveBack()
     await journal.flush()
     await drain.stop()
     await drain.catchUp()

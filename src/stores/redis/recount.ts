@@ -34,23 +34,28 @@ export interface RecountDeps {
 
 const AT_ONCE = 500
 
+interface Waiting {
+  readonly counted: CountedCall
+  readonly onCounted?: () => void
+}
+
 /**
  * Counts calls of which it is unknown whether the store has counted them: those that were answered while it was away, and
  * those that it lost. What has a hold is settled; of the rest the ledger says whether it was counted, and what was not is charged.
  */
 export class Recount {
   readonly #deps: RecountDeps
-  readonly #waiting: CountedCall[]
+  readonly #waiting: Waiting[]
   #isReplaying = false
 
   constructor(deps: RecountDeps) {
     this.#deps = deps
-    this.#waiting = [...deps.spool.left()]
+    this.#waiting = deps.spool.left().map((counted) => ({ counted }))
   }
 
   /** Whether it ended, and waits to be counted. */
   isWaiting(call: CallId): boolean {
-    return this.#waiting.some(({ settlement }) => settlement.call === call)
+    return this.#waiting.some(({ counted }) => counted.settlement.call === call)
   }
 
   /** Which of these calls the ledger has. @throws Failure store_unavailable */
@@ -58,9 +63,12 @@ export class Recount {
     return this.#deps.known(calls)
   }
 
-  /** Resolves once it is on the disk, or known that it can't be: then it is kept in memory. */
-  async later(counted: CountedCall): Promise<void> {
-    this.#waiting.push(counted)
+  /**
+   * Resolves once it is on the disk, or known that it can't be: then it is kept in memory.
+   * @param onCounted called when it is counted, by this process
+   */
+  async later(counted: CountedCall, onCounted: () => void = () => undefined): Promise<void> {
+    this.#waiting.push({ counted, onCounted })
     try {
       this.#deps.spool.append(counted)
     } catch (error) {
@@ -76,8 +84,9 @@ export class Recount {
       // No more than waits now: calls that come meanwhile, one after the other, would never let it end.
       for (let left = this.#waiting.length; left > 0;) {
         const batch = this.#waiting.slice(0, Math.min(AT_ONCE, left))
-        await this.count(batch)
+        await this.count(batch.map(({ counted }) => counted))
         this.#waiting.splice(0, batch.length)
+        for (const { onCounted } of batch) onCounted?.()
         left -= batch.length
       }
       if (this.#waiting.length === 0) this.#deps.spool.clear()

@@ -77,7 +77,7 @@ export class Settlements {
 
   /** Calls that were admitted from slices: their holds and their ends go into the stream as one entry, and their sums as one. */
   async #commit(endings: readonly Ending[]): Promise<readonly Ended[]> {
-    const { session, names, leases } = this.#deps
+    const { session, names } = this.#deps
     const sums = new Map<string, AccountSum>()
     const records: string[] = []
     for (const { hold, stored, budgets, settlement } of endings) {
@@ -88,12 +88,31 @@ export class Settlements {
     const rows = [...sums.values()]
     const keys = [names.leases, names.stream, names.faces, ...rows.map(({ account }) => names.account(account))]
     const numbers = rows.flatMap(({ used, beyond, budget }) => [used, beyond, budget.limit, leastAlerting(budget)])
-    for (const { leased, settlement } of endings) if (leased !== undefined) leases.send(leased, settlement.amounts)
     const texts = [session.node, records.join('\n'), ...rows.map(({ budget }) => sharesOf(budget))]
-    const [kind, , isOutdated, id] = await session.step(SCRIPTS.commit, keys, { numbers, texts })
+    const { kind, isOutdated, id } = await this.#onItsWay(endings, async () => {
+      const [kind, , isOutdated, id] = await session.step(SCRIPTS.commit, keys, { numbers, texts })
+      return { kind, isOutdated, id }
+    })
     if (kind !== 'committed') return endings.map(() => ({ kind: 'unopened' }))
     if (isOutdated === 1) this.#judgeLater(endings)
     return endings.map(() => ({ kind: 'ended', id: String(id) }))
+  }
+
+  /** What they used is on its way to the store; where it does not arrive, it stays in the slices until it is counted otherwise. */
+  async #onItsWay<T extends { readonly kind: string }>(endings: readonly Ending[], send: () => Promise<T>): Promise<T> {
+    const { leases } = this.#deps
+    const all = (move: (leased: LeasedHold, used: readonly Amount[]) => void) => {
+      for (const { leased, settlement } of endings) if (leased !== undefined) move(leased, settlement.amounts)
+    }
+    all((leased, used) => leases.send(leased, used))
+    try {
+      const reply = await send()
+      if (reply.kind !== 'committed') all((leased, used) => leases.unsend(leased, used))
+      return reply
+    } catch (error) {
+      all((leased, used) => leases.unsend(leased, used))
+      throw error
+    }
   }
 
   #judgeLater(endings: readonly Ending[]): void {

@@ -73,12 +73,12 @@ export class Slice {
     this.#unsent -= amount
   }
 
-  /** For the store: limit, 1 for a hard cap, the slice wanted, the least of it, the slice that is known. */
+  /** For the store: limit, 1 for a hard cap, the slice wanted, the least of it. */
   wish({ limit, isHardCap }: Budget): { readonly numbers: readonly number[]; readonly unsent: Amount; readonly left: Amount } {
     const least = this.account.held + this.#unsent
     const wanted = least + AHEAD * Math.max(this.#asked, this.#recent)
     return {
-      numbers: [limit, isHardCap ? 1 : 0, wanted, least, this.left + this.#unsent],
+      numbers: [limit, isHardCap ? 1 : 0, wanted, least],
       unsent: this.#unsent,
       left: this.left,
     }
@@ -89,11 +89,11 @@ export class Slice {
    * @returns false where it granted less than calls wait for
    */
   grant(reply: RedisReply | undefined, wish: ReturnType<Slice['wish']>): boolean {
-    const [amount = -1, sums]: readonly RedisReply[] = Array.isArray(reply) ? reply : []
+    const [amount = 0, sums]: readonly RedisReply[] = Array.isArray(reply) ? reply : []
     this.#standing = toAccount(this.ref, sums)
     // What was used while the answer was on its way, and what had not been told before, has left the slice.
     const spent = wish.left - this.left + wish.unsent
-    this.#setLeft(Math.max(this.account.held, 0, Number(amount) - spent))
+    this.#setLeft(Math.max(this.account.held, Number(amount) - spent))
     return Number(amount) >= (wish.numbers[2] ?? 0)
   }
 

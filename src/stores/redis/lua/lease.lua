@@ -3,11 +3,10 @@
 --
 -- KEYS[3] leases, KEYS[4] nodes alive, KEYS[5…] the accounts
 -- ARGV[3] the node
--- numbers: step, now, expiresAt, then of each account: limit, 1 for a hard cap, the slice wanted, the least of it, which its calls
--- in flight need, and the slice as the process knows it
+-- numbers: step, now, expiresAt, then of each account: limit, 1 for a hard cap, the slice wanted, and the least of it, which its
+-- calls in flight need
 --
--- Replies {'leased', step, then of each account: the slice, or -1 where the one that the process knows was taken from it, and its
--- sums};
+-- Replies {'leased', step, then of each account: the slice, which may be less than it was, and its sums};
 -- {'unopened', step, index}; {'outdated', step}; {'closed', step} where hard caps do not admit now.
 -- Invariant: a slice of a hard cap is never more than a fourth of the room for each process that is alive, so that it shrinks as
 -- the cap nears; what is too small to share is decided in the store.
@@ -28,21 +27,17 @@ local alive = redis.call('ZCARD', KEYS[4])
 
 local reply = {'leased', step}
 for i, it in ipairs(accounts) do
-  local at, field = i * 5 - 1, ARGV[3] .. '\n' .. KEYS[FIRST + i - 1]
-  local limit, isHard, wanted, least, known = unpack(numbers, at, at + 4)
+  local at, field = i * 4, ARGV[3] .. '\n' .. KEYS[FIRST + i - 1]
+  local limit, isHard, wanted, least = unpack(numbers, at, at + 3)
   local slice = tonumber(string.match(redis.call('HGET', KEYS[3], field) or '0', '^%d+'))
-  if known > slice then
-    reply[i + 2] = {-1, sums(it)}
-  else
-    local room = limit + it.granted - it.used - it.held + slice
-    if isHard == 1 then wanted = math.min(wanted, math.max(0, math.floor(room / (4 * alive)))) end
-    wanted = math.max(wanted, math.min(least, slice))
-    it.held = it.held - slice + wanted
-    it.calls = it.calls + (wanted > 0 and 1 or 0) - (slice > 0 and 1 or 0)
-    changed[i] = true
-    if wanted > 0 then redis.call('HSET', KEYS[3], field, text(wanted) .. ' ' .. text(numbers[3])) else redis.call('HDEL', KEYS[3], field) end
-    reply[i + 2] = {replied(wanted), sums(it)}
-  end
+  local room = limit + it.granted - it.used - it.held + slice
+  if isHard == 1 then wanted = math.min(wanted, math.max(0, math.floor(room / (4 * alive)))) end
+  wanted = math.max(wanted, math.min(least, slice))
+  it.held = it.held - slice + wanted
+  it.calls = it.calls + (wanted > 0 and 1 or 0) - (slice > 0 and 1 or 0)
+  changed[i] = true
+  if wanted > 0 then redis.call('HSET', KEYS[3], field, text(wanted) .. ' ' .. text(numbers[3])) else redis.call('HDEL', KEYS[3], field) end
+  reply[i + 2] = {replied(wanted), sums(it)}
 end
 write(step, accounts, changed, FIRST)
 return reply
