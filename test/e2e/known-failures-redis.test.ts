@@ -10,6 +10,9 @@ import { askRedis, type OpenRedis, redisAndSqlite } from './topologies.ts'
 
 describeKnownFailures(redisAndSqlite)
 
+/** Long enough for a store that comes back on a busy machine; what is seen instead is then said. */
+const PATIENCE = { timeout: 25_000 }
+
 /** Those that only processes have which share a store. */
 describe.skipIf(redisAndSqlite.isMissing)('known failures of processes that share a store', () => {
   let open: OpenRedis
@@ -156,8 +159,8 @@ describe.skipIf(redisAndSqlite.isMissing)('known failures of processes that shar
     // Those under no hard cap go on, and are counted later.
     expect((await ask(url, as('bob'))).status).toBe(200)
     await open.redis.restart()
-    await until(async () => (await ask(url, as('ann'))).status === 200)
-    await until(async () => (await statusOf(url, 'all')).used === 300)
+    await expect.poll(async () => (await ask(url, as('ann'))).status, PATIENCE).toBe(200)
+    await expect.poll(async () => (await statusOf(url, 'all')).used, PATIENCE).toBe(300)
     expect(await statusOf(url, 'user:ann')).toMatchObject({ used: 200, held: 0 })
     expect(await api(url, 'doctor')).toMatchObject({ differences: [], calls_in_flight: 0 })
   })
