@@ -33,6 +33,8 @@ export interface RecountDeps {
 }
 
 const AT_ONCE = 500
+/** So many share their round trips. */
+const IN_STEP = 100
 
 interface Waiting {
   readonly counted: CountedCall
@@ -97,11 +99,15 @@ export class Recount {
 
   /** @throws Failure store_unavailable: repeated, it counts what is left */
   async count(calls: readonly CountedCall[]): Promise<void> {
-    const unheld: CountedCall[] = []
-    for (const counted of calls) if (!(await this.#settle(counted))) unheld.push(counted)
+    for (let i = 0; i < calls.length; i += IN_STEP) await this.#countInStep(calls.slice(i, i + IN_STEP))
+  }
+
+  async #countInStep(calls: readonly CountedCall[]): Promise<void> {
+    const isSettled = await Promise.all(calls.map((counted) => this.#settle(counted)))
+    const unheld = calls.filter((_, i) => !isSettled[i])
     if (unheld.length === 0) return
     const known = await this.#deps.known(unheld.map(({ settlement }) => settlement.call))
-    for (const counted of unheld) if (known.get(counted.settlement.call) !== 'ended') await this.#charge(counted)
+    await Promise.all(unheld.filter(({ settlement }) => known.get(settlement.call) !== 'ended').map((counted) => this.#charge(counted)))
   }
 
   /** False where the store has no hold of it. */
