@@ -33,6 +33,7 @@ export interface CountingUpstream extends Upstream {
   readonly produced: ReadonlyMap<string, number>
 }
 
+/** The most that a caller asks for, unless it wants more. */
 export const MAX_TOKENS = 400
 
 /** @param delayMs how long an answer takes, on the average */
@@ -59,9 +60,9 @@ export function keysOf(teams: readonly string[]): string {
 }
 
 /** One call; it never fails: what becomes of it is what the caller saw. */
-export async function ask(url: string, team: string): Promise<Asked> {
+export async function ask(url: string, team: string, maxTokens = MAX_TOKENS): Promise<Asked> {
   const name = randomUUID()
-  const body = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: name }], max_tokens: MAX_TOKENS }
+  const body = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: name }], max_tokens: maxTokens }
   const broken = { name, team, status: undefined, id: '', tokens: 0, retryAfter: null, code: undefined }
   try {
     const response = await post(url, '/v1/chat/completions', body, { authorization: `Bearer ${keyOf(team)}` })
@@ -81,24 +82,30 @@ export async function ask(url: string, team: string): Promise<Asked> {
 
 export interface Load {
   /** Every call that was asked, in the order in which they ended. */
-  readonly asked: readonly Asked[]
+  readonly asked: Asked[]
   readonly stop: () => Promise<void>
 }
 
-/** Callers that ask one call after the other, until they are told to stop. @param urls where each call may go, as they are then */
-export function startLoad(urls: () => readonly string[], teams: readonly string[], callersEach: number): Load {
+/**
+ * Callers that ask one call after the other, until they are told to stop.
+ * @param urls where each call may go, as they are then
+ */
+export function startLoad(
+  urls: () => readonly string[],
+  { teams, callersEach, pauseMs = 0 }: { readonly teams: readonly string[]; readonly callersEach: number; readonly pauseMs?: number },
+): Load {
   const asked: Asked[] = []
   const load = { isOver: false }
-  const loop = async (team: string) => {
+  const loop = async (team: string, caller: number) => {
     while (!load.isOver) {
       const all = urls()
-      const outcome = await ask(all[Math.floor(Math.random() * all.length)] ?? '', team)
+      const outcome = await ask(all[caller % all.length] ?? '', team)
       asked.push(outcome)
       // Who was refused asks again a little later, as callers do.
-      if (outcome.status !== 200) await delay(20)
+      await delay(outcome.status === 200 ? pauseMs : pauseMs + 20)
     }
   }
-  const loops = teams.flatMap((team) => Array.from({ length: callersEach }, () => loop(team)))
+  const loops = teams.flatMap((team) => Array.from({ length: callersEach }, (_, caller) => loop(team, caller)))
   return {
     asked,
     stop: async () => {
@@ -163,6 +170,7 @@ export function watchRedis(url: string): () => Promise<Seen> {
 interface Doctor {
   readonly differences: readonly unknown[]
   readonly calls_in_flight: number
+  readonly trouble?: string | null
 }
 
 /** Undefined while the Bursar there can't say. */

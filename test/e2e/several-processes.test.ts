@@ -191,7 +191,7 @@ describe.skipIf(findProgram(REDIS_SERVER) === undefined)('processes on one Redis
     const setup = setupOn(`, redis: "${redis}"`, '  - { id: "team:hard", name: Hard, limit: { tokens: 100M }, hard_cap: true }')
     const fleet = await Promise.all([start(setup), start(setup), start(setup)])
     // As a balancer does: it knows which of them answers, and sends what was not taken to another one.
-    const load = startLoad(() => fleet.map(({ url }) => url), ['hard'], 12)
+    const load = startLoad(() => fleet.map(({ url }) => url), { teams: ['hard'], callersEach: 12 })
     for (const i of [0, 1, 2]) {
       const before = load.asked.length
       await until(() => load.asked.length > before + 20)

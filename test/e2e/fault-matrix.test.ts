@@ -1,0 +1,477 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findPostgres, findProgram, REDIS_SERVER } from '../services/programs.ts'
+import { type PostgresServer, startPostgres } from '../services/start-postgres.ts'
+import { startRedis } from '../services/start-redis.ts'
+import { type RedisCluster, startRedisCluster } from '../services/start-redis-cluster.ts'
+import { canMount, mountSmallDisk, type SmallDisk } from '../services/small-disk.ts'
+import { startTcpProxy, type TcpProxy } from '../services/tcp-proxy.ts'
+import { remove, tempDir, until } from './bursar.ts'
+import { CAP, openStage, type Outcome, type Stage, type StageOptions, type Team, TEAMS } from './fault-stage.ts'
+import type { Asked } from './fleet.ts'
+
+/*
+ * What each fault does to calls under a hard cap and to the others: two gateways, callers that ask all the time before, during and
+ * after it, and then everything that must add up. The table of what was promised and what was seen is printed at the end.
+ */
+
+type Undo = () => void | Promise<void>
+
+interface Fault {
+  readonly name: string
+  /** What it needs that a machine may not have. */
+  readonly needs?: 'postgres' | 'mount'
+  readonly options?: (onEnd: (undo: Undo) => void) => Promise<StageOptions>
+  /** Brings it about while calls run, waits until they met it, and mends it. */
+  readonly happen: (stage: Stage, onEnd: (undo: Undo) => void) => Promise<void>
+  /** What becomes of calls meanwhile: answered; refused with 503; broken off, those that were in flight in a gateway. */
+  readonly hard: Promised
+  readonly soft: Promised
+  /** True where calls under a hard cap are let in while the store is away, so that the cap may be passed. */
+  readonly mayPass?: boolean
+  /** True where some of them may be refused for a moment. */
+  readonly mayRefuse?: boolean
+  /** True where an answered call may be charged its hold, as an estimate: its gateway was taken for dead. */
+  readonly mayEstimate?: boolean
+}
+
+type Promised = 'answered' | 'refused, then answered' | 'broken off, then answered'
+
+const isRefused = ({ status, code }: Asked) => status === 503 && code === 'store_unavailable'
+
+const FAULTS: readonly Fault[] = [
+  {
+    name: 'kill -9 of a gateway',
+    hard: 'broken off, then answered',
+    soft: 'broken off, then answered',
+    happen: async ({ without, gateways, more, restart, busy, quick }) => {
+      await busy()
+      without(0)
+      await gateways[0]?.kill()
+      quick()
+      await more(TEAMS)
+      await restart(0)
+    },
+  },
+  {
+    name: 'SIGTERM of a gateway, and a new one',
+    hard: 'answered',
+    soft: 'answered',
+    happen: async ({ without, gateways, more, restart, busy, quick }) => {
+      await busy()
+      without(0)
+      expect(await gateways[0]?.stop()).toBe(0)
+      quick()
+      await more(TEAMS)
+      await restart(0)
+    },
+  },
+  {
+    name: 'a gateway stands still for longer than its holds',
+    hard: 'answered',
+    soft: 'answered',
+    // Its calls are ended as lost meanwhile, as estimates; what it says of them on waking changes nothing.
+    mayEstimate: true,
+    happen: async ({ without, gateways, more, back, busy, quick }) => {
+      await busy()
+      without(0)
+      gateways[0]?.child.kill('SIGSTOP')
+      quick()
+      await Promise.all([delay(5000), more(TEAMS)])
+      gateways[0]?.child.kill('SIGCONT')
+      back(0)
+    },
+  },
+  {
+    name: 'kill -9 of Redis, restart from its file',
+    hard: 'refused, then answered',
+    soft: 'answered',
+    happen: async ({ redis, more }) => {
+      await redis.kill9()
+      await Promise.all([more(['hard'], isRefused), more(['soft'])])
+      await redis.restart()
+    },
+  },
+  {
+    name: 'kill -9 of Redis, hard caps admitted meanwhile',
+    hard: 'answered',
+    soft: 'answered',
+    mayPass: true,
+    options: async () => ({ onStoreDown: 'admit' }),
+    happen: async ({ redis, more }) => {
+      await redis.kill9()
+      await more(TEAMS)
+      await redis.restart()
+    },
+  },
+  {
+    name: 'kill -9 of Redis, then of a gateway that has calls to count',
+    mayEstimate: true,
+    hard: 'refused, then answered',
+    soft: 'broken off, then answered',
+    happen: async ({ redis, more, without, gateways, restart }) => {
+      await redis.kill9()
+      await Promise.all([more(['hard'], isRefused), more(['soft'])])
+      without(0)
+      await gateways[0]?.kill()
+      await redis.restart()
+      await restart(0)
+    },
+  },
+  {
+    name: 'Redis forgets everything (FLUSHALL)',
+    hard: 'refused, then answered',
+    soft: 'answered',
+    happen: async ({ redis, more }) => {
+      await onRedis(redis.url, 'FLUSHALL')
+      await Promise.all([more(['hard'], isRefused), more(['soft'])])
+    },
+  },
+  {
+    name: 'Redis forgets its scripts (SCRIPT FLUSH)',
+    hard: 'answered',
+    soft: 'answered',
+    happen: async ({ redis, more }) => {
+      await onRedis(redis.url, 'SCRIPT', 'FLUSH')
+      await more(TEAMS)
+    },
+  },
+  {
+    name: 'failover to a replica that lags behind',
+    hard: 'refused, then answered',
+    soft: 'answered',
+    happen: async ({ redis, ways, more }, onEnd) => {
+      const link = await startTcpProxy(redis.port)
+      onEnd(link.close)
+      const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(link.port)] })
+      onEnd(replica.stop)
+      await until(async () => String(await onRedis(replica.url, 'INFO', 'replication')).includes('master_link_status:up'))
+      await more(TEAMS)
+      link.cut()
+      await more(TEAMS)
+      await onRedis(replica.url, 'REPLICAOF', 'NO', 'ONE')
+      for (const way of ways) way.lead(replica.port)
+      await Promise.all([more(['hard'], isRefused), more(['soft'])])
+    },
+  },
+  {
+    name: 'a gateway is cut off from Redis',
+    needs: 'postgres',
+    options: ownDatabase,
+    hard: 'refused, then answered',
+    soft: 'answered',
+    happen: async ({ ways, more }) => {
+      ways[0]?.cut()
+      await Promise.all([more(['hard'], isRefused), more(TEAMS)])
+      ways[0]?.heal()
+    },
+  },
+  {
+    name: 'Redis does not answer any more',
+    hard: 'refused, then answered',
+    soft: 'answered',
+    happen: async ({ ways, more }) => {
+      for (const way of ways) way.hang()
+      await Promise.all([more(['hard'], isRefused), more(['soft'])])
+      for (const way of ways) way.heal()
+    },
+  },
+  {
+    name: 'kill -9 of Postgres, restart',
+    needs: 'postgres',
+    options: ownDatabase,
+    hard: 'answered',
+    soft: 'answered',
+    happen: async ({ more }) => {
+      await postgres?.server.kill9()
+      await more(TEAMS)
+      await postgres?.server.restart()
+    },
+  },
+  {
+    name: 'Postgres does not answer any more',
+    needs: 'postgres',
+    options: ownDatabase,
+    hard: 'answered',
+    soft: 'answered',
+    happen: async ({ more }) => {
+      postgres?.way.hang()
+      await more(TEAMS, ({ status }) => status === 200, 20)
+      postgres?.way.heal()
+    },
+  },
+  {
+    name: "the gateways' disk is full: no room for the ledger",
+    needs: 'mount',
+    options: smallDataDir,
+    hard: 'answered',
+    soft: 'answered',
+    happen: async ({ more }) => {
+      const empty = disk?.fill()
+      await more(TEAMS, ({ status }) => status === 200, 20)
+      empty?.()
+    },
+  },
+  {
+    name: "the gateways' disk is full, and Redis is killed",
+    needs: 'mount',
+    options: smallDataDir,
+    hard: 'refused, then answered',
+    soft: 'answered',
+    happen: async ({ redis, more }) => {
+      const empty = disk?.fill()
+      await redis.kill9()
+      await Promise.all([more(['hard'], isRefused), more(['soft'])])
+      await redis.restart()
+      empty?.()
+    },
+  },
+  {
+    name: "Redis's disk is full",
+    needs: 'mount',
+    options: async (onEnd) => {
+      disk = mountSmallDisk('4m')
+      onEnd(disk.unmount)
+      return { redisArgs: ['--dir', disk.dir] }
+    },
+    hard: 'refused, then answered',
+    soft: 'answered',
+    happen: async ({ more }) => {
+      const empty = disk?.fill()
+      await Promise.all([more(['hard'], isRefused), more(['soft'])])
+      empty?.()
+    },
+  },
+  {
+    name: "a gateway's clock is an hour ahead, then an hour behind",
+    options: async () => ({ nodeOptions: [['--import', CLOCK_THAT_JUMPS]] }),
+    hard: 'answered',
+    soft: 'answered',
+    happen: async ({ gateways, more }) => {
+      gateways[0]?.child.kill('SIGUSR2')
+      await more(TEAMS, ({ status }) => status === 200, 20)
+      gateways[0]?.child.kill('SIGUSR2')
+      await more(TEAMS, ({ status }) => status === 200, 20)
+    },
+  },
+  {
+    name: 'a node of a Cluster is lost, its replica takes over',
+    options: ownCluster,
+    hard: 'refused, then answered',
+    soft: 'answered',
+    happen: async ({ more }) => {
+      const primary = await primaryOfSlot()
+      await cluster?.nodes[primary]?.kill9()
+      await Promise.all([more(['hard'], isRefused), more(['soft'])])
+    },
+  },
+  {
+    name: 'a slot of a Cluster moves while calls run',
+    // A step that meets the keys half way is tried again for a while, and the counters are made anew where that was too short.
+    mayRefuse: true,
+    options: ownCluster,
+    hard: 'answered',
+    soft: 'answered',
+    happen: async ({ more }) => {
+      await moveSlot()
+      await more(TEAMS)
+    },
+  },
+]
+
+/** A Postgres of this file's own, which is killed and cut off, and the way to it. */
+let postgres: { readonly server: PostgresServer; readonly way: TcpProxy } | undefined
+let databases = 0
+
+async function ownDatabase(): Promise<StageOptions> {
+  const server = postgres?.server ?? (await startPostgres())
+  postgres ??= { server, way: await startTcpProxy(server.port) }
+  const client = new pg.Client({ connectionString: server.url })
+  await client.connect()
+  const name = `matrix-${++databases}`
+  await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`)
+  await client.end()
+  return { database: `postgres://bursar@127.0.0.1:${postgres.way.port}/${name}` }
+}
+
+/** A Cluster of this file's own, which loses nodes; with keys as an installation before left them. */
+let cluster: RedisCluster | undefined
+
+async function ownCluster(): Promise<StageOptions> {
+  cluster ??= await startRedisCluster({ nodeTimeoutMs: 2000 })
+  const redis = JSON.stringify(cluster.urls)
+  const watched = cluster.nodes[await primaryOfSlot()]
+  await onRedis(watched?.url ?? '', 'FLUSHALL')
+  return { redis }
+}
+
+afterAll(async () => {
+  await postgres?.way.close()
+  await postgres?.server.stop()
+  await cluster?.stop()
+})
+
+const SLOT = '{bursar}'
+
+/** Which of the nodes answers for the slot of all keys. */
+async function primaryOfSlot(): Promise<number> {
+  const nodes = cluster?.nodes ?? []
+  for (;;) {
+    for (const [at, { url }] of nodes.entries()) {
+      const size = await onRedis(url, 'EXISTS', SLOT).catch(() => undefined)
+      if (typeof size === 'number') return at
+    }
+    await delay(100)
+  }
+}
+
+/** Moves the slot of all keys to another primary, as an operator does: a few keys at a time. */
+async function moveSlot(): Promise<void> {
+  const nodes = cluster?.nodes ?? []
+  const from = nodes[await primaryOfSlot()]
+  if (from === undefined) throw new Error('no node has the slot')
+  const rows = String(await onRedis(from.url, 'CLUSTER', 'NODES'))
+    .trim()
+    .split('\n')
+    .map((row) => row.split(' '))
+  const primaries = rows.filter(([, , flags]) => flags?.includes('master') === true && !flags.includes('fail'))
+  const own = primaries.find(([, , flags]) => flags?.includes('myself'))?.[0] ?? ''
+  const other = primaries.find(([id]) => id !== own)
+  const to = nodes.find(({ port }) => other?.[1]?.includes(`:${port}@`) === true)
+  const slot = Number(await onRedis(from.url, 'CLUSTER', 'KEYSLOT', SLOT))
+  if (to === undefined || other === undefined) throw new Error('there is no other primary')
+  await onRedis(to.url, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', own)
+  await onRedis(from.url, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', other[0] ?? '')
+  for (;;) {
+    const keys = (await onRedis(from.url, 'CLUSTER', 'GETKEYSINSLOT', slot, 3)) as string[]
+    if (keys.length === 0) break
+    await onRedis(from.url, 'MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys)
+  }
+  for (const { url } of [to, from]) await onRedis(url, 'CLUSTER', 'SETSLOT', slot, 'NODE', other[0] ?? '')
+}
+
+/** One command, past Bursar. */
+async function onRedis(url: string, command: string, ...args: (string | number)[]): Promise<unknown> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0 })
+  redis.on('error', () => undefined)
+  try {
+    await redis.connect()
+    return await redis.call(command, ...args)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** A `data_dir` with little room. */
+async function smallDataDir(onEnd: (undo: Undo) => void): Promise<StageOptions> {
+  const dir = tempDir()
+  mkdirSync(join(dir, 'data'))
+  disk = mountSmallDisk('8m', join(dir, 'data'))
+  const { unmount } = disk
+  onEnd(() => {
+    unmount()
+    remove(dir)
+  })
+  return { dir }
+}
+
+/** The disk that a fault fills. */
+let disk: SmallDisk | undefined
+
+/** Makes a process's clock jump whenever it gets SIGUSR2: an hour ahead of the true time, then an hour behind it. */
+const CLOCK_THAT_JUMPS = `data:text/javascript,${encodeURIComponent(`
+  const TrueDate = Date, now = Date.now, jumps = [3600e3, -3600e3]
+  let ahead = 0
+  Date.now = () => now() + ahead
+  globalThis.Date = class extends TrueDate { constructor(...parts) { parts.length === 0 ? super(TrueDate.now()) : super(...parts) } }
+  process.on('SIGUSR2', () => { ahead = jumps.shift() ?? 0 })
+`)}`
+
+const TABLE: { fault: string; cap: Team; promised: string; seen: string }[] = []
+
+afterAll(() => {
+  const width = Math.max(...TABLE.map(({ fault }) => fault.length))
+  const lines = TABLE.map(({ fault, cap, promised, seen }) => `${fault.padEnd(width)}  ${cap}  ${promised.padEnd(26)}  ${seen}`)
+  process.stdout.write(`\n${'fault'.padEnd(width)}  cap   ${'promised'.padEnd(26)}  seen\n${lines.join('\n')}\n`)
+})
+
+const isThere = { postgres: findPostgres() !== undefined, mount: canMount() }
+
+describe.skipIf(findProgram(REDIS_SERVER) === undefined).each(FAULTS.filter(({ needs }) => needs === undefined || isThere[needs]))(
+  '$name',
+  (fault) => {
+    const undoing: Undo[] = []
+    let outcome: Outcome
+
+    beforeAll(async () => {
+      const onEnd = (undo: Undo) => undoing.push(undo)
+      const stage = await openStage((await fault.options?.(onEnd)) ?? {}, onEnd)
+      await stage.more(TEAMS)
+      await fault.happen(stage, onEnd)
+      await stage.more(TEAMS)
+      outcome = await stage.finish()
+    }, 90_000)
+
+    afterAll(async () => {
+      for (const undo of undoing.toReversed()) await undo()
+    })
+
+    test.each(TEAMS)('%s: what was promised', (team) => {
+      const facts = factsOf(outcome, team, fault.mayEstimate === true)
+      TABLE.push({ fault: fault.name, cap: team, promised: fault[team], seen: inWords(facts) })
+      expect(outcome.doctor).toMatchObject({ differences: [], calls_in_flight: 0 })
+      expect(facts.missing).toEqual([])
+      expect(facts.unexplained).toEqual([])
+      expect(facts.otherwise).toEqual([])
+      if (fault[team].startsWith('refused')) expect(facts.refused).toBeGreaterThan(0)
+      else if (team === 'soft' || fault.mayRefuse !== true) expect(facts.refused).toBe(0)
+      if (!fault[team].startsWith('broken') && fault.mayEstimate !== true) expect(facts.broken).toBe(0)
+      // Whoever was broken off has a call in the ledger at most.
+      expect(facts.estimated + facts.unheard).toBeLessThanOrEqual(facts.broken)
+      expect(outcome.rows.find(({ id }) => id === `team:${team}`)).toMatchObject({ used: facts.counted, held: 0 })
+      if (team === 'soft' || fault.mayPass === true) return
+      expect(facts.counted).toBeLessThanOrEqual(CAP)
+      expect(outcome.seen?.most.get('team:hard') ?? 0).toBeLessThanOrEqual(CAP)
+    })
+  },
+)
+
+type Facts = ReturnType<typeof factsOf>
+
+/** What the callers, the provider and the ledger say of a team's calls, held against one another. */
+function factsOf({ asked, calls, produced }: Outcome, team: Team, mayEstimate: boolean) {
+  const own = asked.filter((call) => call.team === team)
+  const answered = own.filter(({ status }) => status === 200)
+  const ledger = new Map(calls.filter((call) => call.team === team && call.tokens > 0).map((call) => [call.id, call]))
+  const ids = new Set(answered.map(({ id }) => id))
+  const others = [...ledger.values()].filter(({ id }) => !ids.has(id))
+  const isAllowed = ({ status, code, retryAfter }: Asked) =>
+    status === undefined || status === 200 || (status === 429 && code === 'budget_exceeded') || (status === 503 && retryAfter !== null)
+  return {
+    answered: answered.length,
+    refused: own.filter(isRefused).length,
+    broken: own.filter(({ status }) => status === undefined).length,
+    /** Answered, and not in the ledger as it was answered. */
+    missing: answered.flatMap((call) => {
+      const counted = ledger.get(call.id)
+      const isThere = counted?.tokens === call.tokens || (mayEstimate && counted?.kind === 'estimated')
+      return isThere ? [] : [{ call, counted }]
+    }),
+    /** Of calls that the provider did not produce so. */
+    unexplained: answered.filter(({ name, tokens }) => produced.get(name) !== tokens),
+    otherwise: own.filter((call) => !isAllowed(call)),
+    estimated: others.filter(({ kind }) => kind === 'estimated').length,
+    unheard: others.filter(({ kind }) => kind !== 'estimated').length,
+    counted: [...ledger.values()].reduce((sum, { tokens }) => sum + tokens, 0),
+  }
+}
+
+function inWords({ answered, refused, broken, missing, estimated, unheard, counted }: Facts): string {
+  const parts = [`${answered} answered`, `${refused} refused`, `${broken} broken off`, `${missing.length} missing`]
+  const more = [`${estimated} estimated`, `${unheard} charged unheard`, `${counted} tokens counted`]
+  return [...parts, ...more].join(', ')
+}
