@@ -16,6 +16,7 @@ function sessionOf(replies: RedisReply[], putBack: () => Promise<void>) {
     clock,
     node: 'n1',
     rejoin: async () => epochs.shift() ?? 'e2',
+    isIntact: async () => true,
     reopen: async () => undefined,
     putBack,
     onTrouble: () => undefined,
