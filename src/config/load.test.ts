@@ -656,14 +656,13 @@ budgets:
   expect(warnings).toEqual(['providers: there are none, so no call can be answered'])
 })
 
-test('what only Redis or Postgres can do says so without them', () => {
+test('what only Redis can do says so without it', () => {
   const text = 'store: { redis: "", database: "${EMPTY}", keep: 30d }\nbudgets: [{ id: global, limit: { tokens: 5 }, enforcement: leased }]'
   const { store, warnings } = configOf(text)
   expect(store).not.toHaveProperty('redis')
   expect(store).not.toHaveProperty('database')
   expect(warnings.slice(1)).toEqual([
     'budgets global: enforcement: leased makes no difference without store.redis: one process decides by itself',
-    'store.keep: makes no difference without store.database: the ledger in data_dir keeps all calls',
   ])
 })
 

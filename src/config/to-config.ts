@@ -202,12 +202,8 @@ function warnOfVersions({ id, scope = [] }: BudgetInput): readonly string[] {
   return [`budgets ${id}: counts all calls to ${modelId(named)}, whatever version or prefix they name`]
 }
 
-/** What only several processes, or only Postgres, can do. */
+/** What only several processes can do. */
 function warnWithoutStores({ store, budgets }: ConfigInput): readonly string[] {
   const leased = store.redis === undefined ? budgets.filter(({ enforcement }) => enforcement === 'leased') : []
-  const isKeptAnyway = store.keep !== undefined && store.database === undefined
-  return [
-    ...leased.map(({ id }) => `budgets ${id}: enforcement: leased makes no difference without store.redis: one process decides by itself`),
-    ...(isKeptAnyway ? ['store.keep: makes no difference without store.database: the ledger in data_dir keeps all calls'] : []),
-  ]
+  return leased.map(({ id }) => `budgets ${id}: enforcement: leased makes no difference without store.redis: one process decides by itself`)
 }

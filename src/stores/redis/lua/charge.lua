@@ -6,7 +6,8 @@
 --
 -- Replies {'ended', step, id in the stream}; {'unknown', step} where it was charged before; {'held', step} where its hold is
 -- here: it is to be settled; {'unopened', step, index}.
-local FIRST = 6
+-- Longer than any hold or provider's job lives.
+local FIRST, REMEMBERED_MS = 6, 30 * 86400000
 local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
 local stop, step = guard(rows[1], rows[2])
 if stop then return stop end
@@ -15,6 +16,7 @@ for i = 1, #KEYS - FIRST + 1 do
   if not rows[i + 2] then return {'unopened', step - 1, i - 1} end
 end
 if redis.call('ZADD', KEYS[4], 'NX', numbers[2], ARGV[3]) == 0 then return {'unknown', step - 1} end
+redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', numbers[2] - REMEMBERED_MS)
 local changes = {KEYS[2], step}
 for i = 1, #KEYS - FIRST + 1 do
   local it, held, used = account(rows[i + 2]), numbers[1 + i * 2], numbers[2 + i * 2]

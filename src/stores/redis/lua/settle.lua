@@ -9,7 +9,7 @@
 -- held, used, limit, the least amount that alerts
 --
 -- Replies {'settled', step, 1 where the version is another, then for each call one of}: {'ended', id in the stream};
--- {'unknown'} where it had ended; {'changed'} where the hold is another; {'unopened', index}.
+-- {'unknown'} where it had ended, or was counted without its hold, which came late: then it is only given back; {'changed'} where the hold is another; {'unopened', index}.
 -- The thresholds are judged by the caller's budgets, so only where its version is the newest: else they are left to judge.lua.
 local FIRST = 8
 local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
@@ -33,12 +33,13 @@ local function settle(id, head, record, shares, count, hasJob, at)
   for i = 1, count do
     if not accounts[numbers[at + (i - 1) * 5]] then return {'unopened', i - 1} end
   end
+  local isCounted = hasJob == 1 and redis.call('ZSCORE', KEYS[7], id)
   local crossed, from = '', 1
   for i = 1, count do
     local c = at + (i - 1) * 5
     local to = string.find(shares, ';', from, true) or #shares + 1
     local place = numbers[c]
-    crossed = crossed .. charge(accounts[place], numbers[c + 1], numbers[c + 2], numbers[c + 3], numbers[c + 4], string.sub(shares, from, to - 1), place)
+    crossed = crossed .. charge(accounts[place], numbers[c + 1], isCounted and 0 or numbers[c + 2], numbers[c + 3], numbers[c + 4], string.sub(shares, from, to - 1), place)
     from = to + 1
   end
   ended[id] = true
@@ -46,6 +47,7 @@ local function settle(id, head, record, shares, count, hasJob, at)
     redis.call('HDEL', KEYS[6], id)
     redis.call('ZADD', KEYS[7], redis.call('TIME')[1] * 1000, id)
   end
+  if isCounted then return {'unknown'} end
   if crossed ~= '' then return {'ended', redis.call('XADD', KEYS[4], '*', 'e', record, 'x', crossed)} end
   return {'ended', redis.call('XADD', KEYS[4], '*', 'e', record)}
 end

@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto'
+import { expect, inject, test } from 'vitest'
+import { startCounting } from '../../../test/services/redis-under-test.ts'
+import { CountingProcess, reported } from '../contract/counting-process.ts'
+import { recordStream } from '../contract/recorded-stream.ts'
+import { AT, budget } from '../contract/sample-records.ts'
+import { toCallId } from '../../domain/ids.ts'
+import { connectRedis } from './connect-redis.ts'
+import { createKeyNames } from './key-names.ts'
+
+const url = inject('redisUrl')
+
+test.skipIf(url === undefined)('a hold that came after its call was counted without it is given back, and charged nothing', async () => {
+  const address = { kind: 'single', urls: [url ?? ''] } as const
+  const prefix = `{bursar-late-${randomBytes(6).toString('hex')}}`
+  const stream = recordStream()
+  const stores = [await startCounting(address, { prefix, stream }), await startCounting(address, { prefix, stream })]
+  const [first, second] = stores.map((store) => new CountingProcess(store))
+  await first!.put(budget('global', 1000))
+  await second!.refresh()
+  await first!.reserve('call-1', { input: 100 })
+  const client = await connectRedis(address)
+  await client.call('ZADD', createKeyNames(prefix).charged, AT, 'call-1')
+  const lost = { call: toCallId('call-1'), endedAt: AT, ending: 'lost', usage: 'held' } as const
+  expect(await second!.access.counters.settle(lost)).toBeUndefined()
+  expect(await second!.standing('global')).toMatchObject({ used: 0, held: 0, callsInFlight: 0 })
+  await second!.reserve('call-2', { input: 100 })
+  await second!.settle('call-2', reported(60))
+  expect(await second!.standing('global')).toMatchObject({ used: 60, held: 0 })
+  await client.close()
+  await Promise.all(stores.map(({ close }) => close()))
+})
