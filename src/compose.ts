@@ -194,8 +194,8 @@ function keepFor(store: Store, keepMs: number | undefined): () => Promise<void> 
   return async () => {
     const now = store.clock.now()
     if (keepMs === undefined || now < nextAt) return
-    nextAt = now + HOUR_MS
     await inTurn(store, async () => {
+      nextAt = now + HOUR_MS
       await store.retention.dropCallsBefore(now - keepMs)
     })
   }

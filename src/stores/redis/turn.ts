@@ -33,14 +33,22 @@ export function createTurn(deps: {
     seen = look
     return false
   }
+  const ask = async (): Promise<boolean> => {
+    const own = `${node} ${++asked}`
+    if ((await client.call('SET', lock, own, 'NX', 'PX', TURN_MS)) !== null) return true
+    const value = await client.call('GET', lock)
+    if (typeof value !== 'string') return false
+    if (!value.startsWith(`${node} `) && !isStale(value)) return false
+    return (await client.run(TAKEOVER, [lock], [value, own, TURN_MS])) === 1
+  }
+  let asking: Promise<boolean> | undefined
   return {
-    isMine: async () => {
-      const own = `${node} ${++asked}`
-      if ((await client.call('SET', lock, own, 'NX', 'PX', TURN_MS)) !== null) return true
-      const value = await client.call('GET', lock)
-      if (typeof value !== 'string') return false
-      if (!value.startsWith(`${node} `) && !isStale(value)) return false
-      return (await client.run(TAKEOVER, [lock], [value, own, TURN_MS])) === 1
+    // Two askings at once of one process would take the turn from each other.
+    isMine: () => {
+      asking ??= ask().finally(() => {
+        asking = undefined
+      })
+      return asking
     },
     pass: async () => {
       const value = await client.call('GET', lock)
