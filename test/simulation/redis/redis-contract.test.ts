@@ -40,7 +40,11 @@ function comparable(reply: unknown): unknown {
   // The client reads digit by digit, in doubles.
   if (typeof reply === 'number' && Math.abs(reply) > 2 ** 53) return Math.round(reply / 1e6)
   // Neither a zero nor a NaN has a sign that matters.
-  return typeof reply === 'string' ? reply.replace(/^-(nan|0(?:\.0+)?)$/, '$1') : Array.isArray(reply) ? reply.map(comparable) : reply
+  return typeof reply === 'string'
+    ? reply.replace(/^-(0(?:\.0+)?)$/, '$1').replaceAll('-nan', 'nan')
+    : Array.isArray(reply)
+      ? reply.map(comparable)
+      : reply
 }
 
 const UNORDERED = new Set(['SMEMBERS'])
