@@ -143,7 +143,10 @@ function callsInFile(path: string): readonly Counted[] {
   if (!existsSync(path)) return []
   const db = new DatabaseSync(path, { readOnly: true })
   try {
-    return db.prepare(CALLS).all() as unknown as Counted[]
+    return db
+      .prepare(CALLS)
+      .all()
+      .map((row) => ({ ...row })) as Counted[]
   } finally {
     db.close()
   }
