@@ -146,7 +146,13 @@ function callsInFile(path: string): readonly Counted[] {
     return db
       .prepare(CALLS)
       .all()
-      .map((row) => ({ ...row })) as Counted[]
+      .map(({ id, team, ending, kind, tokens }) => ({
+        id: String(id),
+        team: String(team),
+        ending: String(ending),
+        kind: String(kind),
+        tokens: Number(tokens),
+      }))
   } finally {
     db.close()
   }
