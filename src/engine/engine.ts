@@ -91,7 +91,11 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
     tick: () =>
       serially(async () => {
         await counters.tend()
-        if ((await catalog.version()) !== book.version) await refresh()
+        if ((await catalog.version()) !== book.version) {
+          await refresh()
+          // Whoever restarted a budget may have died before it ended the accounts, or a store has lost that it did.
+          await cutContinued(all)
+        }
         await sweep(all)
         return close()
       }),
