@@ -134,11 +134,17 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
   })
   const catalog = new RedisCatalog({ session, names, unconfirmed })
   const journal = new RedisJournal({ session, names, unconfirmed, ledgerTrouble: () => drain.trouble() })
-  const { counters, recount, leases } = countersOver({ ...options, session, catalog, unconfirmed, known: (calls) => drain.known(calls) })
+  const { counters, recount, leases, crossings } = countersOver({
+    ...options,
+    session,
+    catalog,
+    unconfirmed,
+    known: (calls) => drain.known(calls),
+  })
   await session.start()
   await catalog.read()
   drain.start()
-  const closeAll = () => close({ session, drain, turn, recount, journal, leases })
+  const closeAll = () => close({ session, drain, turn, recount, journal, leases, crossings })
   return { clock, counters, catalog, journal, ledger: caughtUp(ledger, drain), turn, close: closeAll }
 }
 
@@ -149,9 +155,16 @@ type CountersOptions = Pick<RedisPartsOptions, 'names' | 'clock' | 'onStoreDown'
   readonly known: RecountDeps['known']
 }
 
-function countersOver(options: CountersOptions): { readonly counters: RedisCounters; readonly recount: Recount; readonly leases: Leases } {
+interface CountersParts {
+  readonly counters: RedisCounters
+  readonly recount: Recount
+  readonly leases: Leases
+  readonly crossings: Crossings
+}
+
+function countersOver(options: CountersOptions): CountersParts {
   const accounts = new RedisAccounts(options)
-  const crossings = new Crossings(options)
+  const crossings = new Crossings({ ...options, accounts })
   const leases = new Leases({ ...options, accounts })
   const settlements = new Settlements({ ...options, crossings, leases })
   const recount = new Recount({ ...options, accounts, crossings, settlements })
@@ -161,6 +174,7 @@ function countersOver(options: CountersOptions): { readonly counters: RedisCount
   return {
     recount,
     leases,
+    crossings,
     counters: new RedisCounters({ ...options, accounts, holds, crossings, leases, lapses, settlements, recount, reservations }),
   }
 }
@@ -219,10 +233,12 @@ async function close(parts: {
   readonly recount: Recount
   readonly journal: RedisJournal
   readonly leases: Leases
+  readonly crossings: Crossings
 }): Promise<void> {
-  const { session, drain, turn, recount, journal, leases } = parts
+  const { session, drain, turn, recount, journal, leases, crossings } = parts
   try {
     await recount.replay()
+    await crossings.judge()
     await leases.giveBack()
     await journal.flush()
     await drain.stop()
