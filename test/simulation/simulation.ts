@@ -174,7 +174,9 @@ function otherFaults({ time, random, network, ledger, disks, store, swarm, life 
       time.schedule(random.next() * random.pick([1000, 5000, 30_000]), () => network.heal(name, random.chance(0.5)))
     },
     clockJump: () => {
-      store.offsetMs += random.pick(JUMPS_MS)
+      const byMs = random.pick(JUMPS_MS)
+      store.offsetMs += byMs
+      if (byMs > 0) life.auditor.aged()
       store.latestMs = Math.max(store.latestMs, store.offsetMs)
     },
     diskFull: () => {
