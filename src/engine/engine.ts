@@ -76,6 +76,7 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
   await reconfigure(all, definitions, { actor: 'config', reason: 'the config file' })
   const serially = oneAtATime()
   const close = closer(all)
+  let cutVersion: number | undefined
   return {
     admit: (request) => admit(all, request),
     settle: (request) => {
@@ -91,11 +92,11 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
     tick: () =>
       serially(async () => {
         await counters.tend()
-        if ((await catalog.version()) !== book.version) {
-          await refresh()
-          // Whoever restarted a budget may have died before it ended the accounts, or a store has lost that it did.
-          await cutContinued(all)
-        }
+        if ((await catalog.version()) !== book.version) await refresh()
+        // Whoever restarted a budget may have failed, or died, before it ended the accounts, or a store has lost that it did.
+        const { version } = book
+        if (version !== cutVersion) await cutContinued(all)
+        cutVersion = version
         await sweep(all)
         return close()
       }),

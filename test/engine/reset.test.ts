@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Budget } from '../../src/domain/budget.ts'
 import { toBudgetId, toCallId } from '../../src/domain/ids.ts'
 import type { LedgerRecord } from '../../src/domain/record.ts'
 import { startEngine } from '../../src/engine/engine.ts'
+import { Failure } from '../../src/engine/failure.ts'
 import { createMemoryCounters } from '../../src/stores/memory/counters.ts'
 import { createManualClock } from './manual-clock.ts'
 
@@ -22,7 +23,7 @@ const BUDGET: Budget = {
   managedBy: 'file',
 }
 
-test('a reset whose process died before it ended the account is brought to its end by whoever hears of it', async () => {
+async function startReset() {
   const clock = createManualClock(START)
   const records: LedgerRecord[] = []
   const journal = {
@@ -30,23 +31,32 @@ test('a reset whose process died before it ended the account is brought to its e
     appendOrFail: async (record: LedgerRecord) => void records.push(record),
     trouble: () => undefined,
   }
-  const counters = createMemoryCounters({
-    journal,
-    channelNames: [],
-    onStoreDown: 'refuse',
-    state: { budgets: [], accounts: [], holds: [], keys: [] },
-  })
+  const state = { budgets: [], accounts: [], holds: [], keys: [] }
+  const counters = createMemoryCounters({ journal, channelNames: [], onStoreDown: 'refuse', state })
   const ids = { callId: () => toCallId('call-1') }
   const prices = { priceOf: () => undefined }
-  const engine = await startEngine({ counters, catalog: counters, journal, clock, ids, prices, holdTtlMs: 60_000, onLost: 'charge' }, [
-    BUDGET,
-  ])
+  const deps = { counters, catalog: counters, journal, clock, ids, prices, holdTtlMs: 60_000, onLost: 'charge' } as const
+  const engine = await startEngine(deps, [BUDGET])
   clock.advance(60_000)
+  const starts = async () => (await counters.standings()).map(({ period }) => period.startsAt)
+  const closedEnds = () => records.flatMap((record) => (record.kind === 'closed' ? [record.close.period.endsAt] : []))
+  return { clock, counters, engine, starts, closedEnds }
+}
+
+test('a reset whose process died before it ended the account is brought to its end by whoever hears of it', async () => {
+  const { clock, counters, engine, starts, closedEnds } = await startReset()
   const resetAt = clock.now()
   await counters.putBudgets([{ ...BUDGET, startsFrom: resetAt }], { at: resetAt, version: await counters.version() })
   await engine.tick()
-  const ends = records.flatMap((record) => (record.kind === 'cut' ? [record.endsAt] : []))
-  expect(ends).toEqual([resetAt])
-  expect(records.flatMap((record) => (record.kind === 'closed' ? [record.close.period.endsAt] : []))).toEqual([resetAt])
-  expect((await counters.standings()).map(({ period }) => period.startsAt)).toEqual([resetAt])
+  expect(closedEnds()).toEqual([resetAt])
+  expect(await starts()).toEqual([resetAt])
+})
+
+test('a reset that failed half way is brought to its end by the next tick', async () => {
+  const { clock, counters, engine, starts, closedEnds } = await startReset()
+  vi.spyOn(counters, 'cut').mockRejectedValueOnce(new Failure('store_unavailable', 'gone'))
+  await expect(engine.reset('global', { actor: 'me', reason: 'a test' })).rejects.toMatchObject({ code: 'store_unavailable' })
+  await engine.tick()
+  expect(closedEnds()).toEqual([clock.now()])
+  expect(await starts()).toEqual([clock.now()])
 })
