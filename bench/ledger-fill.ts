@@ -1,6 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
-import { ATTRIBUTES, DAY_MS, MEASURES } from '../src/stores/ledger/rollups.ts'
+import { MEASURES } from '../src/stores/ledger/measures.ts'
+import { ATTRIBUTES } from '../src/stores/ledger/rollups.ts'
+import { DAY_MS, HOUR, monthAfter, monthOf } from '../src/stores/ledger/utc-grain.ts'
 import { ledgerPath } from '../src/stores/sqlite/database.ts'
 
 /* Calls written straight into a ledger's tables, as applying them would have left them: millions within minutes. */
@@ -47,11 +49,25 @@ function rollupsOf(from: number, to: number): readonly string[] {
   ]
 }
 
+/** Months are sums of days. */
+function monthsOf(month: number): readonly string[] {
+  const sums = MEASURES.map((name) => `sum(${name})`).join(', ')
+  const within = `WHERE day >= ${month} AND day < ${monthAfter(month)} GROUP BY`
+  const all = ATTRIBUTES.map((name) => `"${name}"`).join(', ')
+  return [
+    `INSERT INTO rollup_attribute_month SELECT attribute, ${month}, value, ${sums} FROM rollup_attribute_day ${within} attribute, value`,
+    `INSERT INTO rollup_month SELECT ${month}, ${all}, ${sums} FROM rollup_day ${within} ${all}`,
+  ]
+}
+
 function* statementsOf(calls: number, series: (count: number) => string): Iterable<string> {
   yield `${CALLERS} ${series(USERS * MODELS)}`
   yield `${callsOf(calls)} ${series(calls)}`
   yield 'ANALYZE'
-  for (let day = START - (START % DAY_MS); day < END; day += DAY_MS) yield* rollupsOf(day, day + DAY_MS)
+  const live = HOUR.floor(END)
+  for (let day = START - (START % DAY_MS); day < live; day += DAY_MS) yield* rollupsOf(day, Math.min(day + DAY_MS, live))
+  for (let month = monthOf(START); month < END; month = monthAfter(month)) yield* monthsOf(month)
+  yield `INSERT INTO rollup_live SELECT ended_at / 3600000 * 3600000, caller, ${SUMS} FROM ended_calls WHERE ended_at >= ${live} GROUP BY 1, 2`
 }
 
 export function fillSqlite(dataDir: string, calls: number): void {

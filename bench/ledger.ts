@@ -14,9 +14,9 @@ import { END, fillPostgres, fillSqlite, MODELS, START, TEAMS, USERS } from './le
 /*
  * How long does a month-to-date report take over 90 days of calls, 2,000 users, 50 teams and 12 models, and how many calls a
  * second does the ledger take in, in SQLite and in Postgres? `node bench/ledger.ts 10000000` fills in ten million calls.
- * On paper: whole days come from a row for each day and value, so a report by user reads 27 x 2,000 of them and the hours of
- * today, at about 1 us each; how many calls there were does not matter. A call that is taken in costs its share of fifteen
- * statements a batch, a row and two index entries, and of three rollups.
+ * On paper: a month comes from a row for each value, so a report by user reads 2,000 of them and the live sums of the last hour, at
+ * about 1 us each; how many calls there were does not matter. A call that is taken in costs its share of thirteen statements a
+ * batch, a row and two index entries, a live sum, and its share of the rollups that are made of that.
  */
 
 const CALLS = Number(process.argv.find((argument) => /^\d+$/.test(argument)) ?? process.env['BENCH_CALLS'] ?? 20_000)

@@ -1,10 +1,9 @@
 import fc from 'fast-check'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { periodAt } from '../../domain/period.ts'
-import { attributeValue, isAttribute } from '../../domain/scope.ts'
-import { chargedTokens, type Usage } from '../../domain/usage.ts'
-import type { Journal, Ledger, UsageQuery, UsageRow } from '../../engine/ports.ts'
+import type { Usage } from '../../domain/usage.ts'
+import type { Journal, Ledger } from '../../engine/ports.ts'
+import { callWishes, DAY_MS, naiveUsage, usageQueries } from './naive-usage.contract.ts'
 import {
   accountOf,
   alert,
@@ -304,77 +303,31 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       )
       expect(await under.ledger.differences()).toEqual([])
     })
-  })
-}
 
-const SPAN_MS = 5 * 86_400_000
-const names = fc.constantFrom(undefined, 'a', 'b', 'c "d"\n')
-
-const callWishes = fc.record({
-  attributes: fc.record({ team: names, user: names, project: names, key: names, model: fc.constantFrom('m1', 'm2') }).map(withoutAbsent),
-  endedAt: fc.integer({ min: AT - SPAN_MS, max: AT + SPAN_MS }),
-  usage: fc.oneof(
-    fc.constant<Usage>({ kind: 'none' }),
-    fc
-      .record({ input: fc.nat(1e6), output: fc.nat(1e6), cachedInput: fc.nat(1e6), reasoning: fc.nat(1e6) })
-      .chain((counts) => fc.constantFrom<Usage>({ kind: 'reported', counts }, { kind: 'estimated', counts, why: 'a guess' })),
-  ),
-  costNanoUsd: fc.nat(1e12),
-})
-
-type WishedCall = typeof callWishes extends fc.Arbitrary<infer T> ? T : never
-
-const usageQueries: fc.Arbitrary<UsageQuery> = fc
-  .record({
-    from: fc.oneof(fc.constant(0), fc.integer({ min: AT - SPAN_MS, max: AT + SPAN_MS }), fc.constant(AT - 1_800_000)),
-    length: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2 * SPAN_MS }), fc.constantFrom(1_800_000, 3_600_000, 86_400_000, 1e14)),
-    groupBy: fc.oneof(
-      fc.constantFrom([], ['user'], ['team', 'user'], ['user', 'team']),
-      fc.subarray(['team', 'project', 'user', 'key', 'provider', 'model']),
-    ),
-    interval: fc.option(
-      fc.record({
-        kind: fc.constantFrom('hour' as const, 'day' as const, 'month' as const),
-        timezone: fc.constantFrom('UTC', 'Europe/Berlin', 'Asia/Kolkata', 'Australia/Lord_Howe', 'America/New_York'),
-      }),
-      { nil: undefined },
-    ),
-  })
-  .map(({ from, length, groupBy, interval }) => ({ from, to: from + length, groupBy, ...(interval === undefined ? {} : { interval }) }))
-
-function withoutAbsent<T extends object>(attributes: T): { [K in keyof T]?: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> }
-}
-
-/** One call after the other, without an index, a rollup or SQL. */
-function naiveUsage(calls: readonly WishedCall[], { from, to, groupBy, interval }: UsageQuery): readonly UsageRow[] {
-  const rows = new Map<string, UsageRow>()
-  for (const { attributes, endedAt, usage, costNanoUsd } of calls) {
-    if (endedAt < from || endedAt >= to) continue
-    const tokens = chargedTokens(usage)
-    const all = { provider: 'openai', model: '', tags: {}, ...attributes }
-    const group = groupBy.map((name) => (isAttribute(name) ? (attributeValue(all, name) ?? '') : ''))
-    const startsAt = interval === undefined ? {} : { startsAt: periodAt(interval, endedAt).startsAt }
-    const id = JSON.stringify([startsAt, group])
-    const zero = { calls: 0, estimatedCalls: 0, input: 0, cachedInput: 0, cacheWrite: 0, output: 0, reasoning: 0, costNanoUsd: 0 }
-    const row = rows.get(id) ?? { group, ...startsAt, ...zero }
-    rows.set(id, {
-      ...row,
-      calls: row.calls + 1,
-      estimatedCalls: row.estimatedCalls + (usage.kind === 'estimated' ? 1 : 0),
-      input: row.input + tokens.input,
-      cachedInput: row.cachedInput + tokens.cachedInput,
-      cacheWrite: row.cacheWrite + tokens.cacheWrite,
-      output: row.output + tokens.output,
-      reasoning: row.reasoning + tokens.reasoning,
-      costNanoUsd: row.costNanoUsd + costNanoUsd,
+    test('usage over months is, too, however late calls come', async () => {
+      const endedAt = fc.integer({ min: AT - 70 * DAY_MS, max: AT + 40 * DAY_MS })
+      const calls = fc.sample(
+        fc.tuple(callWishes, endedAt).map(([wish, at]) => ({ ...wish, endedAt: at })),
+        { numRuns: 240, seed: 5 },
+      )
+      for (const [i, wish] of calls.entries()) {
+        await under.journal.append([...called(`call-${i}`, wish)])
+        if (i % 40 === 0) await under.ledger.openState()
+      }
+      const queries = fc.tuple(usageQueries, endedAt, fc.integer({ min: 0, max: 80 * DAY_MS })).map(([query, from, length]) => ({
+        ...query,
+        from,
+        to: from + length,
+        ...(query.interval === undefined ? {} : { interval: { ...query.interval, kind: 'month' as const } }),
+      }))
+      await fc.assert(
+        fc.asyncProperty(queries, async (query) => {
+          expect(await under.ledger.usage(query)).toEqual(naiveUsage(calls, query))
+        }),
+        { numRuns: 60 },
+      )
+      expect(await under.ledger.differences()).toEqual([])
     })
-  }
-  const order = ({ startsAt = 0, group }: UsageRow) => [startsAt, JSON.stringify(group)] as const
-  return [...rows.values()].sort((a, b) => {
-    const [aAt, aGroup] = order(a)
-    const [bAt, bGroup] = order(b)
-    return aAt - bAt || (aGroup < bGroup ? -1 : 1)
   })
 }
 

@@ -7,8 +7,9 @@ import { AlertChanges } from './alert-changes.ts'
 import { ADD_CALLS, type ChargeRow, toCallRow } from './call-row.ts'
 import { Callers } from './callers.ts'
 import type { Dialect } from './dialect.ts'
+import { LiveSums } from './live-sums.ts'
 import { type End, isInFlight, OpenCalls } from './open-calls.ts'
-import { Rollups, type RollupStatements, rollupStatements } from './rollups.ts'
+import { Rollups } from './rollups.ts'
 import { text } from './row.ts'
 import { bulk, insert, type Steps } from './statement.ts'
 
@@ -25,7 +26,7 @@ const PUT_KEYS = insert('keys', { id: 'text', record: 'text' }, PUT)
 interface Changes {
   readonly accounts: AccountChanges
   readonly alerts: AlertChanges
-  readonly rollups: Rollups
+  readonly live: LiveSums
   readonly budgets: Map<string, string>
   readonly keys: Map<string, string>
   readonly audit: AuditEntry[]
@@ -34,6 +35,8 @@ interface Changes {
 /** A call that a batch ends, with what it charges. */
 interface ChargedEnd extends End {
   readonly charges: readonly ChargeRow[]
+  /** The id of what it has in common with others. */
+  readonly caller: number
 }
 
 /**
@@ -45,12 +48,12 @@ export class BatchApplier {
   readonly #ids = new AccountIds()
   readonly #callers: Callers
   readonly #dialect: Dialect
-  readonly #rollups: RollupStatements
+  readonly #rollups: Rollups
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect
     this.#callers = new Callers(dialect)
-    this.#rollups = rollupStatements(dialect)
+    this.#rollups = new Rollups(dialect)
   }
 
   /** @returns how many alerts are new */
@@ -58,13 +61,14 @@ export class BatchApplier {
     yield* openAccounts(records.filter((record) => record.kind === 'opened'))
     const calls = yield* OpenCalls.follow(records)
     yield* this.#ids.learn(accountsOf(records, calls))
+    yield* this.#callers.learn([...calls.ends.values()].map(({ hold }) => hold.call))
     const ends = new Map([...calls.ends].map(([settlement, end]) => [settlement, this.#charged(end, settlement)]))
     const added = yield* this.#addCalls([...ends.values()])
     const closes = records.flatMap((record) => (record.kind === 'closed' ? [record.close] : []))
     const changes: Changes = {
       accounts: yield* AccountChanges.begin(this.#ids, closes),
       alerts: new AlertChanges(),
-      rollups: new Rollups(),
+      live: new LiveSums(),
       budgets: new Map(),
       keys: new Map(),
       audit: [],
@@ -81,6 +85,7 @@ export class BatchApplier {
   forget(): void {
     this.#ids.forget()
     this.#callers.forget()
+    this.#rollups.forget()
   }
 
   #charged(end: End, { amounts }: Settlement): ChargedEnd {
@@ -88,23 +93,22 @@ export class BatchApplier {
       const amount = amounts[i] ?? 0
       return [this.#ids.of(account), amount, Math.max(0, amount - held)]
     })
-    return { ...end, charges }
+    return { ...end, charges, caller: this.#callers.idOf(end.hold.call) }
   }
 
   /** @returns those that were not there already */
   *#addCalls(ends: readonly ChargedEnd[]): Steps<Set<string>> {
     yield* this.#dialect.makeRoom(ends.map(({ hold }) => hold.call.admittedAt))
-    yield* this.#callers.learn(ends.map(({ hold }) => hold.call))
     const rows = yield* bulk(
       ADD_CALLS,
-      ends.map((end) => toCallRow(end, this.#callers.idOf(end.hold.call), end.charges)),
+      ends.map((end) => toCallRow(end, end.caller, end.charges)),
     )
     return new Set(rows.map((row) => text(row, 'id')))
   }
 
-  *#write({ accounts, alerts, rollups, budgets, keys, audit }: Changes): Steps<number> {
+  *#write({ accounts, alerts, live, budgets, keys, audit }: Changes): Steps<number> {
     yield* accounts.write()
-    yield* rollups.write(this.#rollups)
+    yield* this.#rollups.moveSome(yield* live.write(), live.newestHour)
     yield* bulk(PUT_BUDGETS, [...budgets])
     yield* bulk(PUT_KEYS, [...keys])
     const entries = audit.map(({ id, at, actor, action, target, reason, before, after }) => {
@@ -132,7 +136,7 @@ function applyEnd(
   const call: CallId = settlement.call
   if (end === undefined || !added.delete(call)) return
   changes.accounts.charge(end.charges)
-  changes.rollups.add(end.ended)
+  changes.live.add(end.caller, end.ended)
   changes.alerts.add(alerts)
 }
 

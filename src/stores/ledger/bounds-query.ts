@@ -1,8 +1,8 @@
 import type { EpochMs } from '../../domain/instant.ts'
 import type { BoundReport } from '../../engine/ports.ts'
-import { DAY_MS } from './rollups.ts'
 import { integer, text } from './row.ts'
 import { query, type Steps } from './statement.ts'
+import { DAY_MS } from './utc-grain.ts'
 
 const BOUNDS = `
 SELECT ended_at / ${DAY_MS} * ${DAY_MS} AS day, provider, model, count(*) AS calls,

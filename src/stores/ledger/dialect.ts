@@ -3,10 +3,12 @@ import type { Steps } from './statement.ts'
 
 /** Where the databases differ in what a batch changes. */
 export interface Dialect {
-  /** The unique keys of the rollups, as ON CONFLICT names them. */
-  readonly hourKey: string
-  readonly attributeDayKey: string
-  readonly dayKey: string
+  /**
+   * The unique key of a rollup, as ON CONFLICT names it.
+   * @param at the column of the spans' starts
+   * @param values the other columns of the key
+   */
+  readonly rollupKey: (at: string, values: readonly string[]) => string
   /** True for a row of `callers` with the values of the relation `given`. */
   readonly sameCaller: string
   /** Makes sure that calls that were admitted at these instants can be stored. */

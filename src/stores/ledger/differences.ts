@@ -1,11 +1,14 @@
 import { toAccountKey, toBudgetId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
 import type { LedgerDifference } from '../../engine/ports.ts'
 import { chainHash } from './close-chain.ts'
 import { keptFrom } from './dropped-calls.ts'
 import { accountSums, isCloseContent } from './ledger-queries.ts'
-import { ATTRIBUTES, DAY_MS, HOUR_MS, MEASURES } from './rollups.ts'
+import { CALL_SUMS, MEASURES, SUMS } from './measures.ts'
+import { ATTRIBUTES } from './rollups.ts'
 import { fromJson, integer, type Row, text } from './row.ts'
 import { query, type Steps } from './statement.ts'
+import { DAY_MS, HOUR_MS, monthOf } from './utc-grain.ts'
 
 type Sum = ReturnType<typeof accountSums> extends Steps<readonly (infer T)[]> ? T : never
 
@@ -38,43 +41,69 @@ function* closeDifferences(used: ReadonlyMap<string, number>): Steps<readonly Le
   return found
 }
 
-/** Sums of the rollups of one grain, and of the calls. */
+/** What a rollup has, and what is not in it yet, against what it is made of. */
 function* rollupDifferences(): Steps<readonly LedgerDifference[]> {
   const from = yield* keptFrom()
-  const found: LedgerDifference[] = []
   const hours = yield* callSums(HOUR_MS, from)
   const days = yield* callSums(DAY_MS, from)
+  const found: LedgerDifference[] = []
   for (const attribute of ['', ...ATTRIBUTES, 'team+user']) {
     const name = attribute === '' ? 'all' : attribute
-    const hourly = yield* query(
-      `SELECT hour AS at, ${SUMS} FROM rollup_hour WHERE attribute = ? AND hour >= ? GROUP BY hour`,
-      attribute,
-      from,
-    )
+    const hourly = yield* rollupSums('rollup_hour', { at: 'hour', ms: HOUR_MS, from, attribute })
     found.push(...compared(`rollup_hour ${name}`, hours, hourly))
-    const daily = yield* query(
-      `SELECT day AS at, ${SUMS} FROM rollup_attribute_day WHERE attribute = ? AND day >= ? GROUP BY day`,
-      attribute,
-      from,
-    )
+    const daily = yield* rollupSums('rollup_attribute_day', { at: 'day', ms: DAY_MS, from, attribute })
     found.push(...compared(`rollup_attribute_day ${name}`, days, daily))
+    found.push(...(yield* monthDifferences('rollup_attribute_month', 'rollup_attribute_day', attribute)))
   }
-  const daily = yield* query(`SELECT day AS at, ${SUMS} FROM rollup_day WHERE day >= ? GROUP BY day`, from)
-  return [...found, ...compared('rollup_day', days, daily)]
+  const daily = yield* rollupSums('rollup_day', { at: 'day', ms: DAY_MS, from })
+  return [...found, ...compared('rollup_day', days, daily), ...(yield* monthDifferences('rollup_month', 'rollup_day'))]
 }
 
-const SUMS = MEASURES.map((name) => `sum(${name}) AS ${name}`).join(', ')
-const CALL_SUMS = MEASURES.slice(2).map((name) => `sum(${name}) AS ${name}`)
+interface Asked {
+  readonly at: string
+  readonly ms: number
+  readonly from: EpochMs
+  readonly attribute?: string
+}
 
-function* callSums(grainMs: number, from: number): Steps<readonly Row[]> {
+function* rollupSums(table: string, { at, ms, from, attribute }: Asked): Steps<readonly Row[]> {
+  const [where, values] = attribute === undefined ? ['', []] : ['attribute = ? AND', [attribute]]
   return yield* query(
-    `SELECT ended_at / ${grainMs} * ${grainMs} AS at, count(*) AS calls, count(*) FILTER (WHERE usage_kind = 'estimated') AS estimated_calls,
-    ${CALL_SUMS.join(', ')} FROM ended_calls WHERE ended_at >= ? GROUP BY 1`,
+    `SELECT at, ${SUMS} FROM (
+      SELECT ${at} AS at, ${MEASURES.join(', ')} FROM ${table} WHERE ${where} ${at} >= ?
+      UNION ALL SELECT hour / ${ms} * ${ms}, ${MEASURES.join(', ')} FROM rollup_live WHERE hour >= ?
+    ) AS both_parts GROUP BY at`,
+    ...values,
+    from,
     from,
   )
 }
 
-/** The first measure of every hour or day that differs; the account is the rollup's name and that instant. */
+/** Months are compared with days, which stay when calls are dropped. */
+function* monthDifferences(table: string, ofDays: string, attribute?: string): Steps<Iterable<LedgerDifference>> {
+  const [where, values] = attribute === undefined ? ['', []] : ['WHERE attribute = ?', [attribute]]
+  const days = yield* query(`SELECT day AS at, ${SUMS} FROM ${ofDays} ${where} GROUP BY day`, ...values)
+  const months = yield* query(`SELECT month AS at, ${SUMS} FROM ${table} ${where} GROUP BY month`, ...values)
+  const name = attribute === undefined ? table : `${table} ${attribute === '' ? 'all' : attribute}`
+  return compared(name, byMonth(days), months)
+}
+
+function byMonth(days: readonly Row[]): readonly Row[] {
+  const months = new Map<EpochMs, Record<string, number>>()
+  for (const day of days) {
+    const at = monthOf(integer(day, 'at'))
+    const month = months.get(at) ?? { at }
+    for (const name of MEASURES) month[name] = (month[name] ?? 0) + integer(day, name)
+    months.set(at, month)
+  }
+  return [...months.values()]
+}
+
+function* callSums(grainMs: number, from: EpochMs): Steps<readonly Row[]> {
+  return yield* query(`SELECT ended_at / ${grainMs} * ${grainMs} AS at, ${CALL_SUMS} FROM ended_calls WHERE ended_at >= ? GROUP BY 1`, from)
+}
+
+/** The first measure of every hour, day or month that differs; the account is the rollup's name and that instant. */
 function* compared(name: string, calls: readonly Row[], rollup: readonly Row[]): Iterable<LedgerDifference> {
   const right = new Map(calls.map((row) => [integer(row, 'at'), row]))
   const stored = new Map(rollup.map((row) => [integer(row, 'at'), row]))

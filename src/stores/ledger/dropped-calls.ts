@@ -1,7 +1,7 @@
 import type { EpochMs } from '../../domain/instant.ts'
-import { DAY_MS } from './rollups.ts'
 import { integer } from './row.ts'
 import { bulk, type Bulk, query, type Steps } from './statement.ts'
+import { DAY } from './utc-grain.ts'
 
 /*
  * Calls that are old enough are dropped, in slices, each in a transaction of its own that also adds what they charged to what
@@ -27,7 +27,7 @@ export function* keptFrom(): Steps<EpochMs> {
 
 /** The UTC day's start up to which calls are dropped that ended before that instant. */
 export function droppedUpTo(before: EpochMs): EpochMs {
-  return Math.floor(before / DAY_MS) * DAY_MS
+  return DAY.floor(before)
 }
 
 /**

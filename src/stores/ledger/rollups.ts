@@ -1,155 +1,156 @@
-import type { EndedCall } from '../../domain/call.ts'
-import type { Attributes } from '../../domain/scope.ts'
+import type { EpochMs } from '../../domain/instant.ts'
 import type { Dialect } from './dialect.ts'
-import { type Bulk, bulk, type Columns, insert, type Steps } from './statement.ts'
+import { adding, MEASURE_COLUMNS, MEASURES } from './measures.ts'
+import { integer, type Row, text } from './row.ts'
+import { type Bulk, bulk, type Columns, insert, query, type Steps } from './statement.ts'
+import { DAY, MONTH, type UtcGrain } from './utc-grain.ts'
 
-export const HOUR_MS = 3_600_000
-export const DAY_MS = 24 * HOUR_MS
+/*
+ * Sums of calls by the UTC hour, day and month, so that reports read a row for each value and not one for each call. What calls
+ * come to is in `rollup_live` first, by hour and caller. From there it is moved into the rollups, the oldest first, when an hour
+ * is over or there is much of it: a row of a rollup is then written once for many calls. At any time, what calls come to is
+ * what a rollup has and what is live.
+ */
 
-/** The attributes that calls are summed by, in the order of the daily rollup's columns. */
+/** The attributes that calls are summed by, in the order of the columns of `rollup_day` and `rollup_month`. */
 export const ATTRIBUTES = ['team', 'project', 'user', 'key', 'provider', 'model'] as const
 
-/** What is summed, in the order of the rollups' columns. */
-export const MEASURES = [
-  'calls',
-  'estimated_calls',
-  'input',
-  'cached_input',
-  'cache_write',
-  'output',
-  'reasoning',
-  'cost_nano_usd',
-] as const
+/** Few enough that whoever waits for the database gets in between. */
+const SLICE_ROWS = 5000
+/** What reports read one by one, beside the rollups. */
+const LIVE_ROWS_MAX = 20_000
 
-type Sums = number[]
+const LIVE = `SELECT hour, ${ATTRIBUTES.map((name) => `callers."${name}"`).join(', ')}, ${MEASURES.join(', ')}
+  FROM rollup_live JOIN callers ON callers.id = rollup_live.caller WHERE (hour, caller) < (?, ?)`
 
-/** What the calls of one hour with the same attributes add up to. */
-interface Entry {
-  readonly hour: number
-  /** In the order of {@link ATTRIBUTES}. */
+/** What calls of one span with the same values add up to. */
+interface Sums {
+  readonly at: EpochMs
   readonly values: readonly string[]
-  readonly sums: Sums
+  /** In the order of {@link MEASURES}. */
+  readonly sums: readonly number[]
 }
 
-/** A row of a rollup, by its primary key. */
-interface RollupRow {
-  readonly key: readonly (string | number)[]
-  readonly sums: Sums
-}
-
-/**
- * The rollups of one batch: added up in memory, so that a row is written once however many calls it has. A call costs one
- * look-up; the rows are made of what calls of the same attributes have in common.
- */
+/** When live sums are moved into the rollups, as the one process sees it that applies batches; several may. */
 export class Rollups {
-  /** Calls of one caller share their attributes: what is the same object need not be compared. */
-  readonly #entries = new Map<Attributes, Entry[]>()
+  readonly #tables: Tables
+  /** What ended in hours before is moved, as far as this process knows. */
+  #movedTo: EpochMs = 0
+  #rowsAdded = 0
 
-  /** Counts a call in the hour, and so in the UTC day, in which it ended. */
-  add(ended: EndedCall): void {
-    const { attributes } = ended.call
-    const hour = ended.endedAt - (ended.endedAt % HOUR_MS)
-    const sums = sumsOf(ended)
-    const ofCaller = this.#entries.get(attributes) ?? []
-    if (ofCaller.length === 0) this.#entries.set(attributes, ofCaller)
-    const entry = ofCaller.find((known) => known.hour === hour)
-    if (entry === undefined) ofCaller.push({ hour, values: valuesOf(attributes), sums })
-    else addTo(entry.sums, sums)
+  constructor(dialect: Dialect) {
+    this.#tables = tables(dialect)
   }
 
-  /** Adds them to the ledger's. */
-  *write({ addHour, addAttributeDay, addDay }: RollupStatements): Steps<void> {
-    const hours = new Rows()
-    const attributeDays = new Rows()
-    const days = new Rows()
-    for (const { hour, values, sums } of [...this.#entries.values()].flat()) {
-      const day = hour - (hour % DAY_MS)
-      for (const [attribute, value] of attributeKeys(values)) {
-        const name = `${attribute}\0${value}`
-        hours.add(hour, name, { key: [attribute, hour, value], sums })
-        attributeDays.add(day, name, { key: [attribute, day, value], sums })
-      }
-      days.add(day, values.join('\0'), { key: [day, ...values], sums })
-    }
-    yield* bulk(addHour, hours.values())
-    yield* bulk(addAttributeDay, attributeDays.values())
-    yield* bulk(addDay, days.values())
+  /**
+   * Moves some of the live sums, where it is time.
+   * @param added how many live rows a batch wrote
+   * @param newestHour the latest of their hours
+   */
+  *moveSome(added: number, newestHour: EpochMs): Steps<void> {
+    this.#rowsAdded += added
+    const before = this.#rowsAdded > LIVE_ROWS_MAX ? newestHour + 1 : newestHour
+    if (added === 0 || before <= this.#movedTo) return
+    const moved = yield* moveSlice(this.#tables, before)
+    if (moved === SLICE_ROWS) return
+    this.#movedTo = newestHour
+    this.#rowsAdded = 0
+  }
+
+  /** After a transaction that was rolled back. */
+  forget(): void {
+    this.#movedTo = 0
   }
 }
 
-/** The rows of a rollup. */
-class Rows {
-  /** By their hour or day, and then by the rest of their key. */
-  readonly #rows = new Map<number, Map<string, RollupRow>>()
-
-  /** Adds to the row of that key. */
-  add(at: number, name: string, { key, sums }: RollupRow): void {
-    const rows = this.#rows.get(at) ?? new Map<string, RollupRow>()
-    if (rows.size === 0) this.#rows.set(at, rows)
-    const row = rows.get(name)
-    if (row === undefined) rows.set(name, { key, sums: [...sums] })
-    else addTo(row.sums, sums)
-  }
-
-  /** Their values, in the order of their columns. */
-  values(): readonly (readonly (string | number)[])[] {
-    return [...this.#rows.values()].flatMap((rows) => [...rows.values()].map(({ key, sums }) => [...key, ...sums]))
-  }
+/** @returns how many live rows were moved */
+function* moveSlice(to: Tables, before: EpochMs): Steps<number> {
+  const [next] = yield* query(
+    'SELECT hour, caller FROM rollup_live WHERE hour < ? ORDER BY hour, caller LIMIT 1 OFFSET ?',
+    before,
+    SLICE_ROWS,
+  )
+  const end = next === undefined ? ([before, 0] as const) : ([integer(next, 'hour'), integer(next, 'caller')] as const)
+  const live = (yield* query(LIVE, ...end)).map(toSums)
+  if (live.length === 0) return 0
+  yield* query('DELETE FROM rollup_live WHERE (hour, caller) < (?, ?)', ...end)
+  const hours = added(live.flatMap(byAttribute))
+  yield* write(to.hour, hours)
+  const attributeDays = coarser(hours, DAY)
+  yield* write(to.attributeDay, attributeDays)
+  yield* write(to.attributeMonth, coarser(attributeDays, MONTH))
+  const days = coarser(live, DAY)
+  yield* write(to.day, days)
+  yield* write(to.month, coarser(days, MONTH))
+  return live.length
 }
 
-const MEASURE_COLUMNS: Columns = Object.fromEntries(MEASURES.map((name) => [name, 'integer'] as const))
-const HOUR_COLUMNS: Columns = { attribute: 'text', hour: 'integer', value: 'text', ...MEASURE_COLUMNS }
-const ATTRIBUTE_DAY_COLUMNS: Columns = { attribute: 'text', day: 'integer', value: 'text', ...MEASURE_COLUMNS }
-const ATTRIBUTE_COLUMNS: Columns = Object.fromEntries(ATTRIBUTES.map((name) => [name, 'text'] as const))
-const DAY_COLUMNS: Columns = { day: 'integer', ...ATTRIBUTE_COLUMNS, ...MEASURE_COLUMNS }
-
-/** What adds to the rollups' rows. */
-export interface RollupStatements {
-  readonly addHour: Bulk
-  readonly addAttributeDay: Bulk
-  readonly addDay: Bulk
-}
-
-export function rollupStatements({ hourKey, attributeDayKey, dayKey }: Dialect): RollupStatements {
+function toSums(row: Row): Sums {
   return {
-    addHour: addingTo('rollup_hour', HOUR_COLUMNS, hourKey),
-    addAttributeDay: addingTo('rollup_attribute_day', ATTRIBUTE_DAY_COLUMNS, attributeDayKey),
-    addDay: addingTo('rollup_day', DAY_COLUMNS, dayKey),
+    at: integer(row, 'hour'),
+    values: ATTRIBUTES.map((name) => storable(text(row, name))),
+    sums: MEASURES.map((name) => integer(row, name)),
   }
-}
-
-function addingTo(table: string, columns: Columns, key: string): Bulk {
-  const sums = MEASURES.map((name) => `${name} = ${table}.${name} + excluded.${name}`).join(', ')
-  return insert(table, columns, `ON CONFLICT (${key}) DO UPDATE SET ${sums}`)
-}
-
-function valuesOf({ team = '', project = '', user = '', key = '', provider, model }: Attributes): readonly string[] {
-  return [team, project, user, key, provider, model].map(storable)
 }
 
 /**
  * The text as every database keeps it. A caller may name a model with a NUL, which Postgres does not take, or with half a
  * surrogate pair: two such names that are stored as one must be one row here already.
  */
-function storable(text: string): string {
+export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD')
 }
 
-/** An hour or a day has a row for all calls, one for each attribute, and one for each user of each team. */
-function attributeKeys(values: readonly string[]): readonly (readonly [attribute: string, value: string])[] {
+/** A row for all calls, one for each attribute, and one for each user of each team. */
+function byAttribute({ at, values, sums }: Sums): readonly Sums[] {
   const [team = '', , user = ''] = values
-  return [
-    ['', ''],
-    ...ATTRIBUTES.map((attribute, i) => [attribute, values[i] ?? ''] as const),
-    ['team+user', `[${JSON.stringify(team)},${JSON.stringify(user)}]`],
-  ]
+  const of = (attribute: string, value: string): Sums => ({ at, values: [attribute, value], sums })
+  const each = ATTRIBUTES.map((attribute, i) => of(attribute, values[i] ?? ''))
+  return [of('', ''), ...each, of('team+user', `[${JSON.stringify(team)},${JSON.stringify(user)}]`)]
 }
 
-function addTo(total: Sums, sums: Sums): void {
-  for (let i = 0; i < sums.length; i++) total[i] = (total[i] ?? 0) + (sums[i] ?? 0)
+function coarser(rows: readonly Sums[], grain: UtcGrain): readonly Sums[] {
+  return added(rows.map(({ at, values, sums }) => ({ at: grain.floor(at), values, sums })))
 }
 
-function sumsOf({ usage, tokens, costNanoUsd }: EndedCall): Sums {
-  const estimated = usage.kind === 'estimated' ? 1 : 0
-  return [1, estimated, tokens.input, tokens.cachedInput, tokens.cacheWrite, tokens.output, tokens.reasoning, costNanoUsd]
+/** One of those with the same span and values. */
+function added(rows: readonly Sums[]): readonly Sums[] {
+  const found = new Map<string, Sums & { readonly sums: number[] }>()
+  for (const { at, values, sums } of rows) {
+    // No storable text has a NUL.
+    const name = `${at}\0${values.join('\0')}`
+    const row = found.get(name)
+    if (row === undefined) found.set(name, { at, values, sums: [...sums] })
+    else for (let i = 0; i < sums.length; i++) row.sums[i] = (row.sums[i] ?? 0) + (sums[i] ?? 0)
+  }
+  return [...found.values()]
+}
+
+function* write(table: Bulk, rows: readonly Sums[]): Steps<void> {
+  yield* bulk(
+    table,
+    rows.map(({ at, values, sums }) => [at, ...values, ...sums]),
+  )
+}
+
+interface Tables {
+  readonly hour: Bulk
+  readonly attributeDay: Bulk
+  readonly attributeMonth: Bulk
+  readonly day: Bulk
+  readonly month: Bulk
+}
+
+function tables({ rollupKey }: Dialect): Tables {
+  const table = (name: string, at: string, values: readonly string[]): Bulk => {
+    const columns: Columns = { [at]: 'integer', ...Object.fromEntries(values.map((value) => [value, 'text'] as const)), ...MEASURE_COLUMNS }
+    return insert(name, columns, adding(name, rollupKey(at, values)))
+  }
+  return {
+    hour: table('rollup_hour', 'hour', ['attribute', 'value']),
+    attributeDay: table('rollup_attribute_day', 'day', ['attribute', 'value']),
+    attributeMonth: table('rollup_attribute_month', 'month', ['attribute', 'value']),
+    day: table('rollup_day', 'day', ATTRIBUTES),
+    month: table('rollup_month', 'month', ATTRIBUTES),
+  }
 }

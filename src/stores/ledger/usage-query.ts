@@ -3,53 +3,61 @@ import type { EpochMs } from '../../domain/instant.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { UsageQuery, UsageRow } from '../../engine/ports.ts'
 import { keptFrom } from './dropped-calls.ts'
-import { ATTRIBUTES, DAY_MS, HOUR_MS, MEASURES } from './rollups.ts'
+import { CALL_SUMS, SUMS } from './measures.ts'
+import { ATTRIBUTES, storable } from './rollups.ts'
 import { fromJson, integer, type Row, text } from './row.ts'
+import { partsOf, type Span } from './span-parts.ts'
 import { query, type Steps, type Value } from './statement.ts'
+import { DAY, HOUR, MONTH, type UtcGrain } from './utc-grain.ts'
 
 /** A half-open part of the range that was asked for, within one interval. */
-interface Span {
-  readonly from: EpochMs
-  readonly to: EpochMs
+interface AskedSpan extends Span {
   /** Start of the calendar interval; absent where none was asked for. */
   readonly startsAt?: EpochMs
 }
 
-/** A table with sums for every hour or day, or the calls themselves; with the statement that sums it up. */
-interface Grain {
-  readonly ms: number
+/** A statement that sums up what there is between two instants, which are its last values. */
+interface Summing {
   readonly sql: string
-  /** What stands in the statement before the range's ends. */
   readonly values: readonly Value[]
 }
 
 /** Where the sums over these attributes come from. */
 interface Source {
-  /** The coarsest first; the calls are the last. */
-  readonly grains: readonly Grain[]
+  /** The coarsest first. */
+  readonly rollups: readonly (UtcGrain & Summing)[]
+  /** What is not in the rollups yet, by its hours. */
+  readonly live: Summing
+  readonly calls: Summing
   readonly toGroup: (row: Row) => readonly string[]
 }
 
-const SUMS = MEASURES.map((name) => `sum(${name}) AS ${name}`).join(', ')
-const CALL_SUMS = [
-  "count(*) AS calls, count(*) FILTER (WHERE usage_kind = 'estimated') AS estimated_calls",
-  ...MEASURES.slice(2).map((name) => `sum(${name}) AS ${name}`),
-].join(', ')
+/** What there is at all: whole hours in the rollups, and whole hours of what is not in them yet. */
+interface Extent {
+  readonly rolledUp: Span
+  readonly live: Span
+  readonly kept: EpochMs
+}
+
+/** Rows of sums, to be added or taken off. */
+interface Found {
+  readonly rows: readonly Row[]
+  readonly sign: 1 | -1
+}
 
 /**
- * Sums of calls by group and interval, ordered by interval and group; no row where there were no calls. Whole UTC days and
- * whole hours come from rollups (of several attributes at once there are only days), the ragged ends of a range or of an
- * interval from the calls themselves: so every range and every time zone, also one with an offset of half an hour, is exact.
- * Of calls that were dropped, an hour (or day) counts where it begins.
+ * Sums of calls by group and interval, ordered by interval and group; no row where there were no calls. Whole UTC months, days and
+ * hours come from rollups (of several attributes at once there are no hours), and what is not in those yet from live sums; the
+ * ragged ends of a range or of an interval from the calls themselves: so every range and every time zone, also one with an offset
+ * of half an hour, is exact. Of calls that were dropped, an hour (or day) counts where it begins.
  * @throws Failure invalid_request for an attribute or a time zone that does not exist
  */
 export function* usage(asked: UsageQuery): Steps<readonly UsageRow[]> {
   const source = sourceOf(asked.groupBy)
-  const kept = yield* keptFrom()
+  const extent = yield* extentOf()
   const rows: UsageRow[] = []
-  for (const span of spansOf(asked, yield* clipped(asked, kept))) {
-    const found = yield* rowsOf(source.grains, span, kept)
-    rows.push(...summedUp(found, source, span))
+  for (const span of spansOf(asked, yield* clipped(asked, extent))) {
+    rows.push(...summedUp(yield* foundIn(source, span, extent), source, span))
   }
   return rows
 }
@@ -66,41 +74,48 @@ function sourceOf(groupBy: readonly string[]): Source {
 
 /** From the rollups that have a row for each value of an attribute, or of team and user. */
 function byAttribute(attributes: readonly string[], groupBy: readonly string[]): Source {
-  const name = attributes.join('+')
+  const values = [attributes.join('+')]
   const sql = (table: string, at: string) =>
     `SELECT value, ${SUMS} FROM ${table} WHERE attribute = ? AND ${at} >= ? AND ${at} < ? GROUP BY value`
   return {
-    grains: [
-      { ms: DAY_MS, sql: sql('rollup_attribute_day', 'day'), values: [name] },
-      { ms: HOUR_MS, sql: sql('rollup_hour', 'hour'), values: [name] },
-      callGrain(attributes),
+    rollups: [
+      { ...MONTH, sql: sql('rollup_attribute_month', 'month'), values },
+      { ...DAY, sql: sql('rollup_attribute_day', 'day'), values },
+      { ...HOUR, sql: sql('rollup_hour', 'hour'), values },
     ],
+    ...unrolled(attributes),
     toGroup: (row) => {
       // Only rows of a rollup have a value.
-      if (typeof row['value'] !== 'string') return groupBy.map((attribute) => text(row, attribute))
-      const values = attributes.length > 1 ? fromJson(row['value'], isTexts) : [row['value']]
-      return groupBy.map((attribute) => values[attributes.indexOf(attribute)] ?? '')
+      if (typeof row['value'] !== 'string') return groupBy.map((attribute) => storable(text(row, attribute)))
+      const found = attributes.length > 1 ? fromJson(row['value'], isTexts) : [row['value']]
+      return groupBy.map((attribute) => found[attributes.indexOf(attribute)] ?? '')
     },
   }
 }
 
-/** From the rollup that has a row for each combination of all attributes. */
+/** From the rollups that have a row for each combination of all attributes. */
 function byAll(attributes: readonly string[], groupBy: readonly string[]): Source {
   const columns = quoted(attributes)
-  const sql = `SELECT ${columns}, ${SUMS} FROM rollup_day WHERE day >= ? AND day < ? GROUP BY ${columns}`
+  const sql = (table: string, at: string) => `SELECT ${columns}, ${SUMS} FROM ${table} WHERE ${at} >= ? AND ${at} < ? GROUP BY ${columns}`
   return {
-    grains: [{ ms: DAY_MS, sql, values: [] }, callGrain(attributes)],
-    toGroup: (row) => groupBy.map((attribute) => text(row, attribute)),
+    rollups: [
+      { ...MONTH, sql: sql('rollup_month', 'month'), values: [] },
+      { ...DAY, sql: sql('rollup_day', 'day'), values: [] },
+    ],
+    ...unrolled(attributes),
+    toGroup: (row) => groupBy.map((attribute) => storable(text(row, attribute))),
   }
 }
 
-function callGrain(attributes: readonly string[]): Grain {
+function unrolled(attributes: readonly string[]): Pick<Source, 'live' | 'calls'> {
   const columns = quoted(attributes)
-  const sql =
-    columns === ''
-      ? `SELECT ${CALL_SUMS} FROM calls WHERE ended_at >= ? AND ended_at < ?`
-      : `SELECT ${columns}, ${CALL_SUMS} FROM calls WHERE ended_at >= ? AND ended_at < ? GROUP BY ${columns}`
-  return { ms: 1, sql, values: [] }
+  const live = 'rollup_live JOIN callers ON callers.id = rollup_live.caller WHERE hour >= ? AND hour < ?'
+  const sql = (sums: string, from: string) =>
+    columns === '' ? `SELECT ${sums} FROM ${from}` : `SELECT ${columns}, ${sums} FROM ${from} GROUP BY ${columns}`
+  return {
+    live: { sql: sql(SUMS, live), values: [] },
+    calls: { sql: sql(CALL_SUMS, 'calls WHERE ended_at >= ? AND ended_at < ?'), values: [] },
+  }
 }
 
 function quoted(attributes: readonly string[]): string {
@@ -111,20 +126,32 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
+function* extentOf(): Steps<Extent> {
+  const rolledUp = yield* hoursIn("rollup_hour WHERE attribute = ''")
+  const live = yield* hoursIn('rollup_live')
+  return { rolledUp, live, kept: yield* keptFrom() }
+}
+
+/** The span of the hours of these rows; empty where there are none. */
+function* hoursIn(rows: string): Steps<Span> {
+  const [row] = yield* query(`SELECT min(hour) AS first, max(hour) AS last FROM ${rows}`)
+  const { first, last } = row ?? {}
+  return typeof first === 'number' && typeof last === 'number' ? { from: first, to: HOUR.ceil(last + 1) } : { from: Infinity, to: 0 }
+}
+
 /**
  * The range without the UTC days at its ends in which there are no calls. Where none ended behind it, as where it ends now, it
  * goes to the end of the last day: then that day, too, is read in one row for each value.
  */
-function* clipped({ from, to }: UsageQuery, kept: EpochMs): Steps<Span> {
-  const [row] = yield* query("SELECT min(hour) AS first, max(hour) AS last FROM rollup_hour WHERE attribute = ''")
-  const { first, last } = row ?? {}
-  if (typeof first !== 'number' || typeof last !== 'number') return { from: 0, to: 0 }
-  const end = last - (last % DAY_MS) + DAY_MS
+function* clipped({ from, to }: UsageQuery, { rolledUp, live, kept }: Extent): Steps<Span> {
+  const first = Math.min(rolledUp.from, live.from)
+  if (first === Infinity) return { from: 0, to: 0 }
+  const end = DAY.ceil(Math.max(rolledUp.to, live.to))
   const isToTheEnd = to >= kept && (yield* query('SELECT 1 AS one FROM ended_calls WHERE ended_at >= ? LIMIT 1', to)).length === 0
-  return { from: Math.max(from, first - (first % DAY_MS)), to: isToTheEnd ? end : Math.min(to, end) }
+  return { from: Math.max(from, DAY.floor(first)), to: isToTheEnd ? end : Math.min(to, end) }
 }
 
-function* spansOf({ interval }: UsageQuery, { from, to }: Span): Iterable<Span> {
+function* spansOf({ interval }: UsageQuery, { from, to }: Span): Iterable<AskedSpan> {
   if (from >= to) return
   if (interval === undefined) {
     yield { from, to }
@@ -148,46 +175,61 @@ function periodOf({ kind, timezone }: NonNullable<UsageQuery['interval']>, at: E
 }
 
 /**
- * The sums of what the coarsest grain has within the span, and of what finer ones have of its ragged ends.
- * @param kept the instant before which there are no calls: up to there, the last rollup counts what begins within the span
+ * What there is within the span: in whole hours (or days), and at its ragged ends. Up to the instant before which there are no
+ * calls any more, what is whole begins within the span.
  */
-function* rowsOf([grain, ...finer]: readonly Grain[], { from, to }: Span, kept: EpochMs): Steps<readonly Row[]> {
-  if (grain === undefined || from >= to) return []
-  const isAboveCalls = finer.length === 1
-  const down = (at: EpochMs) => Math.floor(at / grain.ms) * grain.ms
-  const up = (at: EpochMs) => Math.ceil(at / grain.ms) * grain.ms
-  const wholeFrom = up(from)
-  const wholeTo = isAboveCalls && down(to) < kept ? up(to) : down(to)
-  if (wholeFrom > wholeTo) return yield* rowsOf(finer, { from, to }, kept)
-  const head = isAboveCalls && wholeFrom <= kept ? [] : yield* rowsOf(finer, { from, to: wholeFrom }, kept)
-  const whole = wholeFrom < wholeTo ? yield* query(grain.sql, ...grain.values, wholeFrom, wholeTo) : []
-  return [...head, ...whole, ...(yield* rowsOf(finer, { from: wholeTo, to }, kept))]
+function* foundIn({ rollups, live, calls }: Source, { from, to }: Span, extent: Extent): Steps<readonly Found[]> {
+  const unit = rollups.at(-1) ?? HOUR
+  const whole = { from: unit.ceil(from), to: unit.floor(to) < extent.kept ? unit.ceil(to) : unit.floor(to) }
+  if (whole.from > whole.to) return [yield* summed(calls, { from, to })]
+  const found: Found[] = []
+  if (from < whole.from && whole.from > extent.kept) found.push(yield* summed(calls, { from, to: whole.from }))
+  const data = { from: unit.floor(extent.rolledUp.from), to: unit.ceil(extent.rolledUp.to) }
+  for (const part of partsOf(rollups, whole, data)) found.push(yield* summed(part.grain, part, part.sign))
+  if (whole.from < Math.min(whole.to, extent.live.to) && extent.live.from < whole.to) found.push(yield* summed(live, whole))
+  if (whole.to < to) found.push(yield* summed(calls, { from: whole.to, to }))
+  return found
 }
 
-function summedUp(rows: readonly Row[], { toGroup }: Source, { startsAt }: Span): readonly UsageRow[] {
+function* summed({ sql, values }: Summing, { from, to }: Span, sign: 1 | -1 = 1): Steps<Found> {
+  return { rows: yield* query(sql, ...values, from, to), sign }
+}
+
+function summedUp(found: readonly Found[], { toGroup }: Source, { startsAt }: AskedSpan): readonly UsageRow[] {
   const sums = new Map<string, UsageRow>()
-  for (const row of rows) {
-    // A sum over no calls at all is one row of nothing.
-    if (row['calls'] === 0 || row['calls'] === null) continue
-    const group = toGroup(row)
-    const key = JSON.stringify(group)
-    sums.set(key, plus(sums.get(key), toUsageRow(row, group, startsAt)))
+  for (const { rows, sign } of found) {
+    for (const row of rows) {
+      // A sum over no calls at all is one row of nothing.
+      if (row['calls'] === 0 || row['calls'] === null) continue
+      const group = toGroup(row)
+      const key = JSON.stringify(group)
+      sums.set(key, plus(sums.get(key), toUsageRow(row, { group, startsAt, sign })))
+    }
   }
-  return [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+  return [...sums]
+    .filter(([, { calls }]) => calls !== 0)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, row]) => row)
 }
 
-function toUsageRow(row: Row, group: readonly string[], startsAt: EpochMs | undefined): UsageRow {
+interface Grouped {
+  readonly group: readonly string[]
+  readonly startsAt: EpochMs | undefined
+  readonly sign: 1 | -1
+}
+
+function toUsageRow(row: Row, { group, startsAt, sign }: Grouped): UsageRow {
   return {
     group,
     ...(startsAt === undefined ? {} : { startsAt }),
-    calls: integer(row, 'calls'),
-    estimatedCalls: integer(row, 'estimated_calls'),
-    input: integer(row, 'input'),
-    cachedInput: integer(row, 'cached_input'),
-    cacheWrite: integer(row, 'cache_write'),
-    output: integer(row, 'output'),
-    reasoning: integer(row, 'reasoning'),
-    costNanoUsd: integer(row, 'cost_nano_usd'),
+    calls: sign * integer(row, 'calls'),
+    estimatedCalls: sign * integer(row, 'estimated_calls'),
+    input: sign * integer(row, 'input'),
+    cachedInput: sign * integer(row, 'cached_input'),
+    cacheWrite: sign * integer(row, 'cache_write'),
+    output: sign * integer(row, 'output'),
+    reasoning: sign * integer(row, 'reasoning'),
+    costNanoUsd: sign * integer(row, 'cost_nano_usd'),
   }
 }
 

@@ -3,6 +3,7 @@ import type { Dialect } from '../ledger/dialect.ts'
 import { ATTRIBUTES } from '../ledger/rollups.ts'
 import { text } from '../ledger/row.ts'
 import { query, type Steps } from '../ledger/statement.ts'
+import { monthAfter, monthOf } from '../ledger/utc-grain.ts'
 
 /**
  * Stands for a text that may be too long for an index: callers name models, and a row of a B-tree has 2,704 bytes. A short one
@@ -16,9 +17,19 @@ const CALLER = [...ATTRIBUTES, 'tags', 'endpoint', 'price'].map((name) => `"${na
 
 /** The unique keys of tables, as indexes and ON CONFLICT name them. */
 export const CALLER_KEY = CALLER.map(indexed).join(', ')
-export const HOUR_KEY = `attribute, hour, ${indexed('value')}`
-export const ATTRIBUTE_DAY_KEY = `attribute, day, ${indexed('value')}`
-export const DAY_KEY = ['day', ...ATTRIBUTES.map((name) => indexed(`"${name}"`))].join(', ')
+export const HOUR_KEY = attributeKey('hour')
+export const ATTRIBUTE_DAY_KEY = attributeKey('day')
+export const ATTRIBUTE_MONTH_KEY = attributeKey('month')
+export const DAY_KEY = attributesKey('day')
+export const MONTH_KEY = attributesKey('month')
+
+function attributeKey(at: string): string {
+  return `attribute, ${at}, ${indexed('value')}`
+}
+
+function attributesKey(at: string): string {
+  return [at, ...ATTRIBUTES.map((name) => indexed(`"${name}"`))].join(', ')
+}
 
 /**
  * What is Postgres's own in applying a batch. Calls are kept in a partition for each UTC month of their admission: that is
@@ -26,9 +37,7 @@ export const DAY_KEY = ['day', ...ATTRIBUTES.map((name) => indexed(`"${name}"`))
  * keeps ids unique across all.
  */
 export const postgresDialect: Dialect = {
-  hourKey: HOUR_KEY,
-  attributeDayKey: ATTRIBUTE_DAY_KEY,
-  dayKey: DAY_KEY,
+  rollupKey: (at, values) => (values.includes('attribute') ? attributeKey(at) : attributesKey(at)),
   sameCaller: CALLER.map((name) => `${indexed(`callers.${name}`)} = ${indexed(`given.${name}`)}`).join(' AND '),
   *makeRoom(admittedAt) {
     const wanted = new Set<EpochMs>()
@@ -42,17 +51,6 @@ export const postgresDialect: Dialect = {
 
 // Asked each time, since another process may have dropped one.
 const PARTITIONS = "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'bursar' AND tablename LIKE 'ended_calls_%'"
-
-/** The start of the UTC month. */
-function monthOf(at: EpochMs): EpochMs {
-  const date = new Date(at)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth())
-}
-
-function monthAfter(month: EpochMs): EpochMs {
-  const date = new Date(month)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1)
-}
 
 /** `ended_calls_2026_10` */
 function partitionName(month: EpochMs): string {

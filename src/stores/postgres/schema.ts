@@ -1,7 +1,7 @@
 import type { Migration } from 'kysely'
 import { sql } from 'kysely'
-import { MEASURES } from '../ledger/rollups.ts'
-import { ATTRIBUTE_DAY_KEY, CALLER_KEY, DAY_KEY, HOUR_KEY, indexed } from './dialect.ts'
+import { MEASURES } from '../ledger/measures.ts'
+import { ATTRIBUTE_DAY_KEY, ATTRIBUTE_MONTH_KEY, CALLER_KEY, DAY_KEY, HOUR_KEY, indexed, MONTH_KEY } from './dialect.ts'
 
 // By bytes, as SQLite orders: what is listed comes in the same order from both, and indexes are compared faster.
 const TEXT = 'text COLLATE "C"'
@@ -174,6 +174,33 @@ CREATE TABLE budgets (position ${SERIAL}, id ${TEXT} NOT NULL UNIQUE, record ${T
 CREATE TABLE keys (position ${SERIAL}, id ${TEXT} NOT NULL UNIQUE, record ${TEXT} NOT NULL);
 `
 
+const SUMMED = MEASURES.map((name) => `sum(${name})`).join(', ')
+const MONTH_OF_DAY =
+  "(extract(epoch FROM date_trunc('month', to_timestamp(day / 1000) AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') * 1000)::bigint"
+const ALL_ATTRIBUTES = 'team, project, "user", key, provider, model'
+
+/** Sums by the month; and those of the last hours, by caller, from which all others are made. */
+const LIVE_AND_MONTHS = `
+CREATE TABLE rollup_live (hour bigint NOT NULL, caller bigint NOT NULL, ${SUMS}, PRIMARY KEY (hour, caller)) ${UPDATED};
+
+CREATE TABLE rollup_attribute_month (attribute ${TEXT} NOT NULL, month bigint NOT NULL, value ${TEXT} NOT NULL, ${SUMS}) ${UPDATED};
+CREATE UNIQUE INDEX rollup_attribute_month_key ON rollup_attribute_month (${ATTRIBUTE_MONTH_KEY});
+INSERT INTO rollup_attribute_month SELECT attribute, ${MONTH_OF_DAY}, value, ${SUMMED} FROM rollup_attribute_day GROUP BY 1, 2, 3;
+
+CREATE TABLE rollup_month (
+  month bigint NOT NULL,
+  team ${TEXT} NOT NULL,
+  project ${TEXT} NOT NULL,
+  "user" ${TEXT} NOT NULL,
+  key ${TEXT} NOT NULL,
+  provider ${TEXT} NOT NULL,
+  model ${TEXT} NOT NULL,
+  ${SUMS}
+) ${UPDATED};
+CREATE UNIQUE INDEX rollup_month_key ON rollup_month (${MONTH_KEY});
+INSERT INTO rollup_month SELECT ${MONTH_OF_DAY}, ${ALL_ATTRIBUTES}, ${SUMMED} FROM rollup_day GROUP BY 1, ${ALL_ATTRIBUTES};
+`
+
 function immutable(table: string): string {
   return `CREATE TRIGGER ${table}_no_change BEFORE UPDATE OR DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION never_changed();
 CREATE TRIGGER ${table}_no_truncate BEFORE TRUNCATE ON ${table} EXECUTE FUNCTION never_changed();`
@@ -191,4 +218,5 @@ function step(statements: string): Migration {
 /** All steps to this code's schema, in their order. A step that was released never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-25-first': step(FIRST),
+  '2026-11-25-live-and-months': step(LIVE_AND_MONTHS),
 }

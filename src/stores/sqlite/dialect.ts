@@ -4,9 +4,7 @@ import { ATTRIBUTES } from '../ledger/rollups.ts'
 const CALLER = [...ATTRIBUTES, 'tags', 'endpoint', 'price']
 
 export const sqliteDialect: Dialect = {
-  hourKey: 'attribute, hour, value',
-  attributeDayKey: 'attribute, day, value',
-  dayKey: `day, ${ATTRIBUTES.join(', ')}`,
+  rollupKey: (at, values) => [at, ...values].join(', '),
   sameCaller: CALLER.map((name) => `callers."${name}" = given."${name}"`).join(' AND '),
   *makeRoom() {},
 }

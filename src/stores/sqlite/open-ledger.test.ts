@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, test } from 'vitest'
+import { periodAt } from '../../domain/period.ts'
 import type { Usage } from '../../domain/usage.ts'
 import { accountOf, AT, alert, called, closed, ended, held, opened } from '../contract/sample-records.ts'
 import { systemClock } from '../../engine/system-clock.ts'
@@ -45,6 +46,8 @@ test('calls, closes and the audit can not be changed afterwards, and what is cha
   const first = await openLedger({ dataDir, durability: 'process' })
   await first.journal.append([opened('a'), opened('b'), held('call-1', ['a', 'b'])])
   await first.journal.append([ended('call-1', { amounts: [4, 5] }), closed('a', 4), closed('b', 5)])
+  // An hour later: so that of the first call there is more than live sums.
+  await first.journal.append([...called('call-2', { endedAt: AT + 3_600_000 })])
   await first.close()
 
   const db = new DatabaseSync(ledgerPath(dataDir))
@@ -57,14 +60,17 @@ test('calls, closes and the audit can not be changed afterwards, and what is cha
   }
   db.exec('DROP TRIGGER closes_no_UPDATE; DROP TRIGGER ended_calls_no_UPDATE')
   db.exec(`UPDATE closes SET content = json_set(content, '$.name', 'Another name') WHERE account LIKE 'a%'`)
-  db.exec(`UPDATE accounts SET used = 6 WHERE budget = 'b'; UPDATE rollup_hour SET input = input + 1 WHERE attribute = 'model'`)
+  db.exec(`UPDATE accounts SET used = 6 WHERE budget = 'b'; UPDATE rollup_hour SET input = input + 1 WHERE attribute = 'model';
+    UPDATE rollup_attribute_month SET calls = 0 WHERE attribute = 'user'; UPDATE rollup_month SET output = 9`)
   db.close()
 
   const second = await openLedger({ dataDir, durability: 'process' })
   expect(await second.ledger.differences()).toEqual([
     { account: accountOf('b'), what: 'account', calls: 5, other: 6 },
     { account: accountOf('a'), what: 'close', calls: 4, other: 4 },
+    { account: expect.stringContaining('rollup_attribute_month user: calls'), what: 'rollup', calls: 1, other: 0 },
     { account: expect.stringContaining('rollup_hour model: input'), what: 'rollup', calls: 7, other: 8 },
+    { account: expect.stringContaining('rollup_month: output'), what: 'rollup', calls: 3, other: 9 },
   ])
   await second.close()
 })
@@ -89,23 +95,42 @@ test('a ledger of an older version is brought up to date, and every call reads a
   db.close()
 })
 
-test('an older ledger has sums by the day, too, once it is brought up to date', async () => {
+test('an older ledger has sums by the day and the month, too, once it is brought up to date, and goes on', async () => {
   const dataDir = join(directory(), 'days')
-  const first = await openLedger({ dataDir, durability: 'process' })
-  const calls = Array.from({ length: 30 }, (_, i) =>
-    called(`call-${i}`, { endedAt: AT - i * 7_200_000, attributes: { user: `u${i % 2}` } }),
-  )
-  await first.journal.append(calls.flat())
-  await first.close()
+  mkdirSync(dataDir, { recursive: true })
   const db = new DatabaseSync(ledgerPath(dataDir))
-  const read = 'SELECT * FROM rollup_attribute_day ORDER BY attribute, day, value'
-  const days = db.prepare(read).all()
-  db.exec(`DROP TABLE stream; DELETE FROM meta WHERE name = 'kept_from'; DROP VIEW charged; DROP TABLE rollup_attribute_day;
-    ALTER TABLE accounts DROP COLUMN dropped_used; ALTER TABLE accounts DROP COLUMN dropped_overrun; PRAGMA user_version = 3`)
-  migrate(db, ledgerPath(dataDir))
-  expect(days.length).toBeGreaterThan(20)
-  expect(db.prepare(read).all()).toEqual(days)
+  migrate(db, ledgerPath(dataDir), 3)
+  const hours = Array.from({ length: 300 }, (_, i) => AT - (AT % 3_600_000) - i * 7 * 3_600_000)
+  const addHour = db.prepare(`INSERT INTO rollup_hour VALUES ('user', ?, ?, 1, 0, ?, 0, 0, 1, 0, 5)`)
+  const addAll = db.prepare(`INSERT INTO rollup_hour VALUES ('', ?, '', 1, 0, ?, 0, 0, 1, 0, 5)`)
+  const addDay = db.prepare(
+    `INSERT INTO rollup_day VALUES (?, '', '', ?, '', 'p', 'm', 1, 0, ?, 0, 0, 1, 0, 5) ON CONFLICT DO UPDATE SET calls = calls + 1, input = input + excluded.input`,
+  )
+  for (const [i, hour] of hours.entries()) {
+    const user = `u${i % 2}`
+    addHour.run(hour, user, i)
+    addAll.run(hour, i)
+    addDay.run(hour - (hour % 86_400_000), user, i)
+  }
   db.close()
+
+  const { journal, ledger, close } = await openLedger({ dataDir, durability: 'process' })
+  await journal.append([...called('call-1', { attributes: { user: 'u0' } })])
+  const interval = { kind: 'month', timezone: 'Europe/Berlin' } as const
+  const rows = await ledger.usage({ from: 0, to: 1e15, groupBy: ['user'], interval })
+  const both = await ledger.usage({ from: 0, to: 1e15, groupBy: ['user', 'model'] })
+  await close()
+  const expected = new Map<string, number>()
+  const add = (user: string, at: number, input: number) => {
+    const month = `${periodAt(interval, at).startsAt} ${user}`
+    expected.set(month, (expected.get(month) ?? 0) + input)
+  }
+  for (const [i, hour] of hours.entries()) add(`u${i % 2}`, hour + 1, i)
+  add('u0', AT, 7)
+  expect(new Map(rows.map(({ startsAt, group, input }) => [`${startsAt} ${group[0]}`, input]))).toEqual(expected)
+  expect(expected.size).toBe(8)
+  const inAll = [...expected.values()].reduce((sum, input) => sum + input)
+  expect(both.reduce((sum, { input }) => sum + input, 0)).toBe(inAll)
 })
 
 test('old calls are dropped while the journal goes on', async () => {

@@ -255,7 +255,50 @@ CREATE VIEW charged AS
     json_extract(charge.value, '$[2]') AS overrun FROM ended_calls, json_each(ended_calls.charges) AS charge;
 `
 
-const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS, CALLERS, ATTRIBUTE_DAYS, STREAM_AND_RETENTION]
+const MEASURE_COLUMNS = MEASURES.split(', ')
+  .map((name) => `${name} INTEGER NOT NULL`)
+  .join(', ')
+const SUMS = MEASURES.split(', ')
+  .map((name) => `sum(${name})`)
+  .join(', ')
+const MONTH_OF_DAY = "CAST(strftime('%s', day / 1000, 'unixepoch', 'start of month') AS INTEGER) * 1000"
+const ALL_ATTRIBUTES = 'team, project, user, key, provider, model'
+
+/** Sums by the month; and those of the last hours, by caller, from which all others are made. */
+const LIVE_AND_MONTHS = `
+CREATE TABLE rollup_live (
+  hour INTEGER NOT NULL,
+  caller INTEGER NOT NULL, -- callers.id
+  ${MEASURE_COLUMNS},
+  PRIMARY KEY (hour, caller)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rollup_attribute_month (
+  attribute TEXT NOT NULL, -- as in rollup_hour
+  month INTEGER NOT NULL,
+  value TEXT NOT NULL,
+  ${MEASURE_COLUMNS},
+  PRIMARY KEY (attribute, month, value)
+) STRICT, WITHOUT ROWID;
+INSERT INTO rollup_attribute_month (attribute, month, value, ${MEASURES})
+  SELECT attribute, ${MONTH_OF_DAY}, value, ${SUMS} FROM rollup_attribute_day GROUP BY 1, 2, 3;
+
+CREATE TABLE rollup_month (
+  month INTEGER NOT NULL,
+  team TEXT NOT NULL,
+  project TEXT NOT NULL,
+  user TEXT NOT NULL,
+  key TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  ${MEASURE_COLUMNS},
+  PRIMARY KEY (month, ${ALL_ATTRIBUTES})
+) STRICT, WITHOUT ROWID;
+INSERT INTO rollup_month (month, ${ALL_ATTRIBUTES}, ${MEASURES})
+  SELECT ${MONTH_OF_DAY}, ${ALL_ATTRIBUTES}, ${SUMS} FROM rollup_day GROUP BY 1, ${ALL_ATTRIBUTES};
+`
+
+const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS, CALLERS, ATTRIBUTE_DAYS, STREAM_AND_RETENTION, LIVE_AND_MONTHS]
 
 function immutable(table: string): string {
   const trigger = (verb: string) =>

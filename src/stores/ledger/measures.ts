@@ -1,0 +1,46 @@
+import type { EndedCall } from '../../domain/call.ts'
+import type { Columns } from './statement.ts'
+
+/** What is summed, in the order of the rollups' columns. */
+export const MEASURES = [
+  'calls',
+  'estimated_calls',
+  'input',
+  'cached_input',
+  'cache_write',
+  'output',
+  'reasoning',
+  'cost_nano_usd',
+] as const
+
+export const MEASURE_COLUMNS: Columns = Object.fromEntries(MEASURES.map((name) => [name, 'integer'] as const))
+
+/** The sums of each measure over rows that have sums already. */
+export const SUMS = MEASURES.map((name) => `sum(${name}) AS ${name}`).join(', ')
+
+/** The sums of each measure over calls. */
+export const CALL_SUMS = [
+  "count(*) AS calls, count(*) FILTER (WHERE usage_kind = 'estimated') AS estimated_calls",
+  ...MEASURES.slice(2).map((name) => `sum(${name}) AS ${name}`),
+].join(', ')
+
+/** Adds what one call comes to, from that place of the row on, in the order of {@link MEASURES}. */
+export function addCall(row: number[], at: number, { usage, tokens, costNanoUsd }: EndedCall): void {
+  add(row, at, 1)
+  if (usage.kind === 'estimated') add(row, at + 1, 1)
+  add(row, at + 2, tokens.input)
+  add(row, at + 3, tokens.cachedInput)
+  add(row, at + 4, tokens.cacheWrite)
+  add(row, at + 5, tokens.output)
+  add(row, at + 6, tokens.reasoning)
+  add(row, at + 7, costNanoUsd)
+}
+
+function add(row: number[], at: number, amount: number): void {
+  row[at] = (row[at] ?? 0) + amount
+}
+
+/** An INSERT that adds to the measures of a row that is there already. @param key the table's unique key */
+export function adding(table: string, key: string): string {
+  return `ON CONFLICT (${key}) DO UPDATE SET ${MEASURES.map((name) => `${name} = ${table}.${name} + excluded.${name}`).join(', ')}`
+}
