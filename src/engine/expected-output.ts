@@ -8,7 +8,7 @@ const OBSERVATIONS_MIN = 20
 const QUANTILE = 0.95
 /** An answer that was cut at what had been expected says only that more was wanted: this lets the expectation grow. */
 const MARGIN = 1.5
-const PAIRS_MAX = 10_000
+const CALLERS_MAX = 10_000
 
 /**
  * How long the answers of a caller's calls to a model get, learnt from those that ended. What a call without a maximum of its
@@ -17,30 +17,29 @@ const PAIRS_MAX = 10_000
 export class ExpectedOutput {
   readonly #histograms = new Map<string, OutputHistogram>()
 
-  observe(caller: string, model: string, tokens: number): void {
-    const id = `${caller}\n${model}`
-    const histogram = this.#histograms.get(id) ?? new OutputHistogram()
-    // The pair that was used last stands last; the first one goes where there are too many.
-    this.#histograms.delete(id)
-    this.#histograms.set(id, histogram)
-    const oldest = this.#histograms.size > PAIRS_MAX ? this.#histograms.keys().next() : undefined
+  observe(caller: string, tokens: number): void {
+    const histogram = this.#histograms.get(caller) ?? new OutputHistogram()
+    // The caller that was used last stands last; the first one goes where there are too many.
+    this.#histograms.delete(caller)
+    this.#histograms.set(caller, histogram)
+    const oldest = this.#histograms.size > CALLERS_MAX ? this.#histograms.keys().next() : undefined
     if (oldest?.done === false) this.#histograms.delete(oldest.value)
     histogram.observe(tokens)
   }
 
   /** What an answer is to be allowed that is cut beyond it; in tokens per choice, at least 1. */
-  of(caller: string, model: string): number {
-    const quantile = this.#quantile(caller, model)
+  of(caller: string): number {
+    const quantile = this.#quantile(caller)
     return quantile === undefined ? UNKNOWN : Math.ceil(quantile * MARGIN)
   }
 
   /** What the hold of an answer is to begin with that is raised if it gets longer; likewise. */
-  startOf(caller: string, model: string): number {
-    return this.#quantile(caller, model) ?? UNKNOWN_START
+  startOf(caller: string): number {
+    return this.#quantile(caller) ?? UNKNOWN_START
   }
 
-  #quantile(caller: string, model: string): number | undefined {
-    const histogram = this.#histograms.get(`${caller}\n${model}`)
+  #quantile(caller: string): number | undefined {
+    const histogram = this.#histograms.get(caller)
     return histogram === undefined || histogram.total < OBSERVATIONS_MIN ? undefined : Math.max(1, histogram.quantile(QUANTILE))
   }
 }

@@ -1,9 +1,11 @@
 /** Below so many calls too little is known of a model. */
 const OBSERVATIONS_MIN = 32
-/** Counting a text takes time: once a model is known, one call in so many is looked at. */
-const SAMPLE_EVERY = 16
 /** The largest of the last one to two times so many observations counts, so that what is long past fades. */
 const GENERATION = 256
+/** Counting a text takes longer than all else that a call costs: once a model is known, one call in so many is looked at. */
+const SAMPLE_EVERY = 16
+/** And once it is well known, after a generation. */
+const SAMPLE_EVERY_KNOWN = 256
 /** On top of the largest that was seen, since the next text may be of another kind. */
 const MARGIN = 1.2
 const MODELS_MAX = 1000
@@ -28,7 +30,7 @@ export class InputMargins {
   wants(model: string): boolean {
     const learnt = this.#models.get(model)
     if (learnt === undefined || learnt.observations < OBSERVATIONS_MIN) return true
-    learnt.skipped = (learnt.skipped + 1) % SAMPLE_EVERY
+    learnt.skipped = (learnt.skipped + 1) % (learnt.observations < GENERATION ? SAMPLE_EVERY : SAMPLE_EVERY_KNOWN)
     return learnt.skipped === 0
   }
 

@@ -51,7 +51,7 @@ export async function submitBatch(deps: BatchDeps, callers: CallerBook, submissi
   const target = chooseTarget(deps.upstreams, route, '')
   const bounds = await boundBatch(batch.requestsIn(body), target.upstream, (model) => deps.outputMaxOf(route, model))
   const admitted = await admitAll(deps, bounds, ({ model, bound }) => ({
-    attributes: callers.attributes(submission.key, request.headers, { provider: target.upstream.name, model }),
+    attributes: callers.find(submission.key, request.headers, { provider: target.upstream.name, model }).attributes,
     modelName: model,
     endpoint: route.endpoint.name,
     bound,

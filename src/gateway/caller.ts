@@ -29,24 +29,39 @@ function secretOf(headers: IncomingHttpHeaders): string | undefined {
   return undefined
 }
 
-/** Remembers the attributes of recent callers, so that the same caller gets the same object (and its accounts stay resolved). */
+/** Who calls a model, and the names under which is learnt what such calls use. */
+export interface Caller {
+  readonly attributes: Attributes
+  /** The model at its provider, by which inputs are counted. */
+  readonly inputName: string
+  /** The key and the model, by which outputs are expected. */
+  readonly outputName: string
+}
+
+/** Remembers recent callers, so that the same caller gets the same attributes (and its accounts stay resolved). */
 export class CallerBook {
-  readonly #known = new Map<string, Attributes>()
+  readonly #known = new Map<string, Caller>()
 
   /**
    * Who calls: what the key fixes, and what the headers say where the key allows it.
    * @throws GatewayError attribute_not_allowed, model_not_allowed
    */
-  attributes(key: Key, headers: IncomingHttpHeaders, target: { readonly provider: string; readonly model: string }): Attributes {
-    const given = ATTRIBUTE_HEADERS.map((name) => headers[name] ?? '')
-    const id = [key.row.id, target.provider, target.model, ...given].join('\n')
+  find(key: Key, headers: IncomingHttpHeaders, target: { readonly provider: string; readonly model: string }): Caller {
+    const id = `${key.row.id}\n${target.provider}\n${target.model}\n${givenIn(headers)}`
     const known = this.#known.get(id)
     if (known !== undefined) return known
     const attributes = resolveAttributes(key, headers, target)
+    const inputName = `${target.provider}/${attributes.model}`
+    const caller = { attributes, inputName, outputName: `${key.row.id}\n${target.model}` }
     if (this.#known.size >= CALLERS_MAX) this.#known.clear()
-    this.#known.set(id, attributes)
-    return attributes
+    this.#known.set(id, caller)
+    return caller
   }
+}
+
+function givenIn(headers: IncomingHttpHeaders): string {
+  const isAny = ATTRIBUTE_HEADERS.some((name) => headers[name] !== undefined)
+  return isAny ? ATTRIBUTE_HEADERS.map((name) => headers[name] ?? '').join('\n') : ''
 }
 
 const CALLERS_MAX = 50_000

@@ -1,7 +1,6 @@
-import { modelId } from '../domain/model-id.ts'
 import type { InputMargins } from '../engine/input-margins.ts'
 import type { JsonObject, Metered, RequestFacts } from '../providers/provider.ts'
-import type { Target } from './upstream.ts'
+import type { Caller } from './caller.ts'
 
 export interface InputBoundDeps {
   readonly inputMargins: InputMargins
@@ -16,7 +15,7 @@ interface Counted {
   readonly body: Buffer
   readonly json: JsonObject
   readonly facts: RequestFacts
-  readonly target: Target
+  readonly caller: Caller
 }
 
 /**
@@ -24,8 +23,8 @@ interface Counted {
  * margin that was learnt for the model. Undefined where neither is known.
  */
 export function refinedInput(deps: InputBoundDeps, asked: Counted): (() => number) | undefined {
-  const { metered, json, target } = asked
-  const model = marginName(target)
+  const { metered, json } = asked
+  const model = asked.caller.inputName
   const isLearnt = deps.inputMargins.isLearnt(model)
   if (metered.refineInputBound === undefined && !isLearnt) return undefined
   return () => {
@@ -41,16 +40,12 @@ function boundByMargin(deps: InputBoundDeps, model: string, { body, json, facts 
 }
 
 /** Learns from a call that ended, once what is urgent is done: counting takes some milliseconds. */
-export function observeInput(deps: InputBoundDeps, { body, json, facts, target }: Counted, used: number): void {
-  const model = marginName(target)
+export function observeInput(deps: InputBoundDeps, { body, json, facts, caller }: Counted, used: number): void {
+  const model = caller.inputName
   if (facts.continues !== undefined || !deps.inputMargins.wants(model)) return
   setImmediate(() => {
     const hidden = facts.inputBound - body.length
     const text = deps.countableText(json, hidden)
     if (text !== undefined) deps.inputMargins.observe(model, deps.countTokens(text), Math.max(0, used - hidden))
   })
-}
-
-function marginName({ upstream, model }: Target): string {
-  return `${upstream.name}/${modelId(model)}`
 }

@@ -21,7 +21,7 @@ import {
   type RequestFacts,
 } from '../providers/provider.ts'
 import { submitBatch } from './batch.ts'
-import { authenticate, CallerBook } from './caller.ts'
+import { authenticate, type Caller, CallerBook } from './caller.ts'
 import type { Conversations } from './conversations.ts'
 import { dispatch, noAnswerError } from './dispatch.ts'
 import { type CallEnd, endingOf, type Estimates, usageOf } from './ending.ts'
@@ -67,6 +67,7 @@ interface Asked {
   readonly json: JsonObject
   readonly facts: RequestFacts
   readonly target: Target
+  readonly caller: Caller
 }
 
 /**
@@ -83,8 +84,8 @@ export function createPipeline(deps: GatewayDeps): (request: IncomingMessage, re
       const { admission } = route.endpoint
       if (admission.kind === 'free') return await relayFree(deps, { request, response, route })
       if (admission.kind === 'batch') return await submitBatch(deps, callers, { request, response, route, key, batch: admission })
-      const asked = await read(deps, request, { route, key, metered: admission })
-      const admitted = await reserve(deps, callers, { request, response, asked })
+      const asked = await read(deps, callers, { request, route, key, metered: admission })
+      const admitted = await reserve(deps, response, asked)
       await serve(deps, { request, response, asked, admitted })
     } catch (error) {
       answerError(deps, { request, response, error })
@@ -97,21 +98,24 @@ function shuttingDown(): GatewayError {
   return new GatewayError('shutting_down', 'this process is ending its open calls and takes no new ones: retry', { headers })
 }
 
-async function read(deps: GatewayDeps, request: IncomingMessage, to: Pick<Asked, 'route' | 'key' | 'metered'>): Promise<Asked> {
-  const body = await readBody(request, deps.bodyBytesMax)
-  const { facts, json } = to.metered.readRequest(body, to.route.values, request.headers['content-type'] ?? '')
-  return { ...to, body, json, facts, target: chooseTarget(deps.upstreams, to.route, facts.model) }
-}
-
-async function reserve(
+async function read(
   deps: GatewayDeps,
   callers: CallerBook,
-  { request, response, asked }: { request: IncomingMessage; response: ServerResponse; asked: Asked },
-): Promise<Admitted> {
-  const { target, key, route } = asked
+  { request, route, key, metered }: Pick<Asked, 'route' | 'key' | 'metered'> & { readonly request: IncomingMessage },
+): Promise<Asked> {
+  const { headers } = request
+  const body = await readBody(request, deps.bodyBytesMax)
+  const { facts, json } = metered.readRequest(body, route.values, headers['content-type'] ?? '')
+  const target = chooseTarget(deps.upstreams, route, facts.model)
+  const caller = callers.find(key, headers, { provider: target.upstream.name, model: target.model })
+  return { route, key, metered, body, json, facts, target, caller }
+}
+
+async function reserve(deps: GatewayDeps, response: ServerResponse, asked: Asked): Promise<Admitted> {
+  const { target, caller, route } = asked
   const refine = refinedInput(deps, asked)
   const admission = await deps.engine.admit({
-    attributes: callers.attributes(key, request.headers, { provider: target.upstream.name, model: target.model }),
+    attributes: caller.attributes,
     modelName: target.model,
     endpoint: route.endpoint.name,
     bound: boundOf(deps, asked),
@@ -123,7 +127,7 @@ async function reserve(
 }
 
 function boundOf(deps: GatewayDeps, asked: Asked): CallBound {
-  const { facts, route, target, key } = asked
+  const { facts, route, target, caller } = asked
   const outputMax = facts.outputMax ?? deps.outputMaxOf(route, target.model)
   const outputMin = facts.canClamp ? Math.min(facts.outputMin, outputMax) : outputMax
   const { inputBound, choices, audioSeconds = 0, tier } = facts
@@ -132,7 +136,7 @@ function boundOf(deps: GatewayDeps, asked: Asked): CallBound {
   if (facts.outputMax !== undefined || !facts.canClamp) return bound
   const isRaisable = countOf(asked) !== undefined
   const { expectedOutput } = deps
-  const expected = isRaisable ? expectedOutput.startOf(key.row.id, target.model) : expectedOutput.of(key.row.id, target.model)
+  const expected = isRaisable ? expectedOutput.startOf(caller.outputName) : expectedOutput.of(caller.outputName)
   return { ...bound, isRaisable, outputExpected: Math.min(outputMax, Math.max(outputMin, expected)) }
 }
 
@@ -160,7 +164,7 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
     if (id !== undefined) deps.conversations.remember(id, tokens)
     if (asked.facts.continues?.isGrowing === true) deps.conversations.remember(asked.facts.continues.id, tokens)
     if (ended.usage.kind === 'reported') {
-      deps.expectedOutput.observe(asked.key.row.id, asked.target.model, ended.tokens.output / asked.facts.choices)
+      deps.expectedOutput.observe(asked.caller.outputName, ended.tokens.output / asked.facts.choices)
       observeInput(deps, asked, ended.tokens.input)
     }
     deps.events.ended(ended)
@@ -204,7 +208,8 @@ function forward(deps: GatewayDeps, { request, response, asked, admitted }: Serv
   const limit = limitOf(deps, asked, admitted)
   const outgoing = prepare(asked, limit)
   const relay = new Relay(response, readerOf(asked, outgoing, limit), () => answerHeaders(deps, admitted, limit))
-  const headers: Headers = { ...headersToProvider(request.headers), 'content-length': String(outgoing.body.length) }
+  const headers = headersToProvider(request.headers)
+  headers['content-length'] = String(outgoing.body.length)
   // An encoded stream would have to be decoded for the client before a chunk of it could be left out.
   if (outgoing.hidesUsageChunk || limit.guard !== undefined) headers['accept-encoding'] = 'identity'
   dispatch({ target: asked.target, route: asked.route, relay, headers, body: outgoing.body })
@@ -235,11 +240,10 @@ function limitOf(deps: GatewayDeps, asked: Asked, { call, outputMax, outputRoom,
 }
 
 function answerHeaders(deps: GatewayDeps, { call, standings }: Admitted, { outputMax }: Limit): Headers {
-  return {
-    'x-bursar-call': call.id,
-    ...(outputMax === undefined ? {} : { 'x-bursar-max-tokens': String(outputMax) }),
-    ...ratelimitHeaders(standings, deps.clock.now()),
-  }
+  const headers = ratelimitHeaders(standings, deps.clock.now())
+  headers['x-bursar-call'] = call.id
+  if (outputMax !== undefined) headers['x-bursar-max-tokens'] = String(outputMax)
+  return headers
 }
 
 function prepare({ metered, body, json, facts, target, route }: Asked, { outputMax }: Limit): OutgoingBody {

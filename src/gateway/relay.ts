@@ -124,7 +124,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #startStream(): void {
     this.#stream = this.#reader.stream(this.#headers)
     const encoding = encodingOf(this.#headers)
-    const headers = { ...headersToClient(this.#headers), ...this.#extraHeaders() }
+    const headers = Object.assign(headersToClient(this.#headers), this.#extraHeaders())
     this.#decoder = createDecoder(encoding)
     this.#decoder?.on('data', (chunk: Buffer) => this.#relayDecoded(chunk))
     // A broken encoding can't be read further; the client still gets the provider's bytes where none are hidden.
@@ -215,7 +215,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     const body = this.#wholeBody()
     const reading = this.#reader.whole(this.#status, decodeWhole(body, encodingOf(this.#headers)), this.#headers)
     this.#over({ kind: 'answered', status: this.#status, reading }, () => {
-      const headers: Headers = { ...headersToClient(this.#headers), ...this.#extraHeaders() }
+      const headers = Object.assign(headersToClient(this.#headers), this.#extraHeaders())
       if (this.#status !== 204 && this.#status !== 304) headers['content-length'] = String(body.length)
       this.#response.writeHead(this.#status, headers)
       if (body.length <= ONE_WRITE_BYTES_MAX) this.#response.end(body.toString('latin1'), 'latin1')

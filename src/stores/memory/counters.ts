@@ -301,9 +301,9 @@ class MemoryCounters implements Counters, Catalog {
   }
 
   /** What is held under a hard cap must be durable before it is used; the rest is counted when the store is back. */
-  async #appendHeld(record: LedgerRecord, { accounts }: Flight): Promise<void> {
+  #appendHeld(record: LedgerRecord, { accounts }: Flight): Promise<void> {
     const mustBeDurable = this.#onStoreDown === 'refuse' && accounts.some(({ budget }) => budget.isHardCap)
-    await (mustBeDurable ? this.#journal.appendOrFail(record) : this.#journal.append([record]))
+    return mustBeDurable ? this.#journal.appendOrFail(record) : this.#journal.append([record])
   }
 
   #setHeld(flight: Flight, { outputMax, amounts }: { readonly outputMax: number; readonly amounts: readonly Amount[] }): void {

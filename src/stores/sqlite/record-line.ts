@@ -41,8 +41,12 @@ export function fromText(text: string): LedgerRecord {
   return record
 }
 
+/** Of all bytes, since V8 writes a number in hex by dividing floats. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 function checksum(text: string | Buffer): string {
-  return crc32(text).toString(16).padStart(8, '0')
+  const sum = crc32(text)
+  return `${HEX[sum >>> 24]}${HEX[(sum >>> 16) & 255]}${HEX[(sum >>> 8) & 255]}${HEX[sum & 255]}`
 }
 
 const KINDS: Readonly<Record<LedgerRecord['kind'], true>> = {
