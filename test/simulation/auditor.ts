@@ -46,8 +46,6 @@ interface Witnessed {
   isCountedLater: boolean
   /** Its process was told that somebody else had ended it. */
   endedElsewhere: boolean
-  /** The store's clock jumped while it was in flight: to the store its hold has expired, however soon its process renews it. */
-  isAged: boolean
 }
 
 export interface AuditorOptions {
@@ -77,7 +75,6 @@ export class Auditor {
   readonly #edited = new Set<string>()
   readonly #softened = new Set<string>()
   #definitions: readonly BudgetDefinition[] = []
-  #agesUntil = -Infinity
   admitted = 0
   refused = 0
   unavailable = 0
@@ -126,7 +123,6 @@ export class Auditor {
       deliveredAt: undefined,
       isCountedLater: false,
       endedElsewhere: false,
-      isAged: this.#options.now() < this.#agesUntil,
     }
     this.#calls.set(call.id, witnessed)
     for (const standing of standings) this.#count(witnessed, standing)
@@ -177,13 +173,6 @@ export class Auditor {
       witnessed.isOrphan = true
       if (!witnessed.isDelivered) witnessed.isCutOff = true
     }
-  }
-
-  /** The store's clock jumped forward: what is in flight is old to it, and what is let in by processes that have not read it since. */
-  aged(): void {
-    const { now } = this.#options
-    this.#agesUntil = now() + READ_AGAIN_MS
-    for (const witnessed of this.#calls.values()) if (!witnessed.isDelivered) witnessed.isAged = true
   }
 
   /** A store forgot what it had acknowledged about these calls, and the ledger had not heard of it. */
@@ -272,9 +261,9 @@ export class Auditor {
   }
 
   /** Where what is lost is released, a call that its process could not renew in time may use what is given to others. */
-  #mayBeReleased({ isCutOff, isCountedLater, isAged, letInAt, deliveredAt }: Witnessed): boolean {
+  #mayBeReleased({ isCutOff, isCountedLater, letInAt, deliveredAt }: Witnessed): boolean {
     const { onLost, holdTtlMs, now } = this.#options
-    return onLost === 'release' && (isCutOff || isCountedLater || isAged || (deliveredAt ?? now()) - letInAt >= holdTtlMs)
+    return onLost === 'release' && (isCutOff || isCountedLater || (deliveredAt ?? now()) - letInAt >= holdTtlMs)
   }
 
   #checkEnd(call: string, witnessed: Witnessed, ledger: SimulatedLedger): void {
@@ -373,9 +362,6 @@ export class Auditor {
     if (!holds) throw new Violation(what())
   }
 }
-
-/** A process reads the store's clock every second, and gives up on an answer after two. */
-const READ_AGAIN_MS = 3000
 
 const NOTHING: Produced = { input: 0, output: 0 }
 
