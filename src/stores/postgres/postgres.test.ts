@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { useDatabases } from '../../../test/services/postgres-databases.ts'
 import { accountOf, alert, AT, called, closed, opened } from '../contract/sample-records.ts'
 import { drain, manyBatches, placeOf } from '../contract/stream.contract.ts'
+import { migrate } from './migrate.ts'
 import { openPostgresLedger } from './open-postgres-ledger.ts'
 
 const database = useDatabases()
@@ -160,6 +161,32 @@ test('long reports keep neither quick questions nor batches waiting', async () =
     expect(await Promise.all(reports)).toHaveLength(4)
   })
   await close()
+})
+
+test('an older database has sums by the month, too, once it is brought up to date, whatever zone its sessions are in', async () => {
+  const url = await database('older')
+  const pool = new pg.Pool({ connectionString: url })
+  await migrate(pool, url, '2026-11-25-first')
+  await withClient(url, async (client) => {
+    await client.query(`ALTER DATABASE ${client.escapeIdentifier(client.database ?? '')} SET timezone = 'America/New_York'`)
+    // Of the days around two turns of a month, each with its number as its input.
+    for (const [i, day] of ['2026-08-31', '2026-09-01', '2026-09-30', '2026-10-01'].entries()) {
+      const sums = [Date.parse(day), 1, 0, i + 1, 0, 0, 1, 0, 5]
+      await client.query(`INSERT INTO bursar.rollup_attribute_day VALUES ('user', $1, 'ann', $2, $3, $4, $5, $6, $7, $8, $9)`, sums)
+      await client.query(`INSERT INTO bursar.rollup_day VALUES ($1, 'a', '', 'ann', '', 'p', 'm', $2, $3, $4, $5, $6, $7, $8, $9)`, sums)
+    }
+  })
+  await pool.end()
+  await (await openPostgresLedger({ url, ...quiet })).close()
+  const months = [
+    { month: String(Date.UTC(2026, 7)), input: '1' },
+    { month: String(Date.UTC(2026, 8)), input: '5' },
+    { month: String(Date.UTC(2026, 9)), input: '4' },
+  ]
+  for (const table of ['rollup_attribute_month', 'rollup_month']) {
+    const { rows } = await withClient(url, (client) => client.query(`SELECT month, input FROM bursar.${table} ORDER BY month`))
+    expect(rows).toEqual(months)
+  }
 })
 
 test('a database that a newer Bursar wrote is refused, and nothing in it is changed', async () => {
