@@ -5,6 +5,10 @@ function learn(margins: InputMargins, share: (index: number) => number, count = 
   for (let index = 0; index < count; index++) margins.observe('claude', 1000, Math.round(1000 * share(index)))
 }
 
+function wantedOf(margins: InputMargins, calls: number): number {
+  return Array.from({ length: calls }, () => margins.wants('claude', false)).filter(Boolean).length
+}
+
 test('nothing is bounded by a margin before enough calls were seen', () => {
   const margins = new InputMargins()
   learn(margins, () => 1.3, 31)
@@ -34,9 +38,15 @@ test('a larger share counts at once, and is forgotten when it is long past', () 
 test('models that are known are looked at now and then', () => {
   const margins = new InputMargins()
   learn(margins, () => 1)
-  const wanted = Array.from({ length: 160 }, () => margins.wants('claude')).filter(Boolean)
-  expect(wanted).toHaveLength(10)
-  expect(margins.wants('new')).toBe(true)
+  expect(wantedOf(margins, 160)).toBe(10)
+  expect(margins.wants('new', false)).toBe(true)
+})
+
+test('models that are well known are looked at seldom, but a call that passed its hold always', () => {
+  const margins = new InputMargins()
+  learn(margins, () => 1, 256)
+  expect(wantedOf(margins, 1024)).toBe(4)
+  expect([1, 2, 3].map(() => margins.wants('claude', true))).toEqual([true, true, true])
 })
 
 test('the memory is bounded, whatever models callers name', () => {

@@ -26,10 +26,13 @@ interface Learnt {
 export class InputMargins {
   readonly #models = new Map<string, Learnt>()
 
-  /** True where a call of this model should be observed when it has ended. */
-  wants(model: string): boolean {
+  /**
+   * True where a call of this model should be observed when it has ended.
+   * @param isOverrun it used more than its hold: then what is known of the model may be too little
+   */
+  wants(model: string, isOverrun: boolean): boolean {
     const learnt = this.#models.get(model)
-    if (learnt === undefined || learnt.observations < OBSERVATIONS_MIN) return true
+    if (learnt === undefined || learnt.observations < OBSERVATIONS_MIN || isOverrun) return true
     learnt.skipped = (learnt.skipped + 1) % (learnt.observations < GENERATION ? SAMPLE_EVERY : SAMPLE_EVERY_KNOWN)
     return learnt.skipped === 0
   }

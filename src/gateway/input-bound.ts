@@ -1,3 +1,4 @@
+import type { EndedCall } from '../domain/call.ts'
 import type { InputMargins } from '../engine/input-margins.ts'
 import type { JsonObject, Metered, RequestFacts } from '../providers/provider.ts'
 import type { Caller } from './caller.ts'
@@ -40,12 +41,12 @@ function boundByMargin(deps: InputBoundDeps, model: string, { body, json, facts 
 }
 
 /** Learns from a call that ended, once what is urgent is done: counting takes some milliseconds. */
-export function observeInput(deps: InputBoundDeps, { body, json, facts, caller }: Counted, used: number): void {
+export function observeInput(deps: InputBoundDeps, { body, json, facts, caller }: Counted, { tokens, overrun }: EndedCall): void {
   const model = caller.inputName
-  if (facts.continues !== undefined || !deps.inputMargins.wants(model)) return
+  if (facts.continues !== undefined || !deps.inputMargins.wants(model, overrun > 0)) return
   setImmediate(() => {
     const hidden = facts.inputBound - body.length
     const text = deps.countableText(json, hidden)
-    if (text !== undefined) deps.inputMargins.observe(model, deps.countTokens(text), Math.max(0, used - hidden))
+    if (text !== undefined) deps.inputMargins.observe(model, deps.countTokens(text), Math.max(0, tokens.input - hidden))
   })
 }

@@ -165,7 +165,7 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
     if (asked.facts.continues?.isGrowing === true) deps.conversations.remember(asked.facts.continues.id, tokens)
     if (ended.usage.kind === 'reported') {
       deps.expectedOutput.observe(asked.caller.outputName, ended.tokens.output / asked.facts.choices)
-      observeInput(deps, asked, ended.tokens.input)
+      observeInput(deps, asked, ended)
     }
     deps.events.ended(ended)
   }

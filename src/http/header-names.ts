@@ -26,12 +26,12 @@ const AWS_SIGNING = /^(?:x-amz-|amz-sdk-)/
 
 /** The client's headers that go to the provider: without its key, the connection's own and Bursar's. */
 export function headersToProvider(headers: IncomingHttpHeaders): Headers {
-  return pass(headers, PASSED_TO_PROVIDER)
+  return pass(headers, isForProvider)
 }
 
 /** The provider's headers that go to the client. */
 export function headersToClient(headers: IncomingHttpHeaders): Headers {
-  return pass(headers, PASSED_TO_CLIENT)
+  return pass(headers, isForClient)
 }
 
 function isForProvider(name: string): boolean {
@@ -42,34 +42,12 @@ function isForClient(name: string): boolean {
   return !NOT_TO_CLIENT.has(name)
 }
 
-/** Names come again in every call; how many are remembered is bounded, since callers choose them. */
-class PassedNames {
-  readonly #known = new Map<string, boolean>()
-  readonly #isPassed: (name: string) => boolean
-
-  constructor(isPassed: (name: string) => boolean) {
-    this.#isPassed = isPassed
-  }
-
-  has(name: string): boolean {
-    const known = this.#known.get(name)
-    if (known !== undefined) return known
-    const isPassed = this.#isPassed(name)
-    if (this.#known.size < KNOWN_NAMES_MAX) this.#known.set(name, isPassed)
-    return isPassed
-  }
-}
-
-const KNOWN_NAMES_MAX = 1000
-const PASSED_TO_PROVIDER = new PassedNames(isForProvider)
-const PASSED_TO_CLIENT = new PassedNames(isForClient)
-
 /** @returns an object of the caller's own, to add to */
-function pass(headers: IncomingHttpHeaders, names: PassedNames): Headers {
+function pass(headers: IncomingHttpHeaders, isPassed: (name: string) => boolean): Headers {
   const passed: Headers = {}
   for (const name in headers) {
     const value = headers[name]
-    if (value !== undefined && names.has(name)) passed[name] = value
+    if (value !== undefined && isPassed(name)) passed[name] = value
   }
   return passed
 }

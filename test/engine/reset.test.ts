@@ -1,27 +1,16 @@
 import { expect, test, vi } from 'vitest'
 import type { Budget } from '../../src/domain/budget.ts'
-import { toBudgetId, toCallId } from '../../src/domain/ids.ts'
+import { toCallId } from '../../src/domain/ids.ts'
 import type { LedgerRecord } from '../../src/domain/record.ts'
 import { startEngine } from '../../src/engine/engine.ts'
 import { Failure } from '../../src/engine/failure.ts'
+import { budget } from '../../src/stores/contract/sample-records.ts'
 import { createMemoryCounters } from '../../src/stores/memory/counters.ts'
 import { createManualClock } from './manual-clock.ts'
 
 const START = Date.UTC(2026, 0, 30, 22, 10, 0)
 
-const BUDGET: Budget = {
-  id: toBudgetId('global'),
-  name: 'global',
-  scope: {},
-  unit: 'tokens',
-  limit: 1000,
-  period: { kind: 'hour', timezone: 'UTC' },
-  alertAt: [],
-  isHardCap: true,
-  nearLimit: 'clamp',
-  waitMs: 0,
-  managedBy: 'file',
-}
+const BUDGET: Budget = { ...budget('global'), period: { kind: 'hour', timezone: 'UTC' } }
 
 async function startReset() {
   const clock = createManualClock(START)
