@@ -4,6 +4,7 @@ import { type App, startApp } from './compose.ts'
 import { writeFirstConfig } from './config/first-config.ts'
 import { loadConfig } from './config/load.ts'
 import { Failure } from './engine/failure.ts'
+import { keepTickShape } from './tick-shape.ts'
 
 export interface ServeOptions {
   /** Path of the config; where there is none, a first one is written. */
@@ -18,6 +19,7 @@ export interface ServeOptions {
  * @throws Failure invalid_config, store_unavailable
  */
 export async function serve(options: ServeOptions): Promise<App> {
+  keepTickShape()
   const { configPath, env, print } = options
   const first = existsSync(configPath) ? undefined : writeFirstConfig(configPath)
   const config = loadConfig(configPath, env)

@@ -60,7 +60,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['engine'],
   ['stores', 'providers', 'http', 'alerts', 'config'],
   ['gateway', 'api', 'cli', 'demo'],
-  ['open-store.ts'],
+  ['open-store.ts', 'tick-shape.ts'],
   ['compose.ts'],
   ['serve.ts', 'demo-gateway.ts'],
   ['main.ts'],
