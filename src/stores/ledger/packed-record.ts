@@ -27,7 +27,6 @@ type PackedHeld = readonly [
   output: number,
   costNanoUsd: Amount,
   expiresAt: EpochMs,
-  accounts: readonly AccountKey[],
   amounts: readonly Amount[],
   isSpared?: 1,
 ]
@@ -45,21 +44,18 @@ type PackedEnded = readonly [
   alerts: readonly Alert[],
 ]
 
-/** A held record is followed by the texts of its attributes and its price, the latter empty where there is none. */
+/** A held record is followed by the texts of its attributes, its price and its accounts; that of the price is empty where there is none. */
 const DIVIDER = '\t'
 
 export function packHeld({ hold }: Held): string {
   const { call, charges, input, output, costNanoUsd, expiresAt, isSpared } = hold
-  const accounts: AccountKey[] = []
   const amounts: Amount[] = []
-  for (const { account, amount } of charges) {
-    accounts.push(account)
-    amounts.push(amount)
-  }
+  for (const { amount } of charges) amounts.push(amount)
   const { id, admittedAt, endpoint, attributes, price } = call
-  const sure = ['held', id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, accounts, amounts] as const
+  const sure = ['held', id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, amounts] as const
   const packed: PackedHeld = isSpared ? [...sure, 1] : sure
-  return JSON.stringify(packed) + DIVIDER + textOf(attributes) + DIVIDER + (price === undefined ? '' : textOf(price))
+  const priceText = price === undefined ? '' : textOf(price)
+  return JSON.stringify(packed) + DIVIDER + textOf(attributes) + DIVIDER + priceText + DIVIDER + accountsText(attributes, charges)
 }
 
 export function packEnded({ settlement, alerts }: Ended): string {
@@ -70,17 +66,18 @@ export function packEnded({ settlement, alerts }: Ended): string {
 
 /** The record of a text that begins with a bracket; undefined where this version does not know it. */
 export function unpack(text: string): Held | Ended | undefined {
-  const [json = '', attributes = '', price = ''] = text.split(DIVIDER)
+  const [json = '', ...texts] = text.split(DIVIDER)
   const packed: unknown = JSON.parse(json)
-  if (isPackedHeld(packed)) return unpackHeld(packed, attributes, price)
+  if (isPackedHeld(packed)) return unpackHeld(packed, texts)
   return isPackedEnded(packed) ? unpackEnded(packed) : undefined
 }
 
-function unpackHeld(packed: PackedHeld, attributesText: string, priceText: string): Held | undefined {
-  const [, id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, accounts, amounts, isSpared] = packed
+function unpackHeld(packed: PackedHeld, [attributesText = '', priceText = '', accountsText = '']: readonly string[]): Held | undefined {
+  const [, id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, amounts, isSpared] = packed
   const attributes = known(attributesText, isAttributes)
   const price = priceText === '' ? undefined : known(priceText, isPrice)
-  if (attributes === undefined) return undefined
+  const accounts = known(accountsText, isAccounts)
+  if (attributes === undefined || accounts === undefined) return undefined
   const charges: Charge[] = []
   for (let i = 0; i < accounts.length; i++) {
     const account = accounts[i]
@@ -100,6 +97,28 @@ function unpackEnded(packed: PackedEnded): Ended {
 const KNOWN_MAX = 10_000
 const objects = new Map<string, object>()
 const texts = new WeakMap<object, string>()
+
+interface AccountsText {
+  readonly accounts: readonly AccountKey[]
+  readonly text: string
+}
+
+/** By the attributes of a caller, whose calls count in the same accounts until a period ends or a budget changes. */
+const accountsTexts = new WeakMap<Attributes, AccountsText>()
+
+function accountsText(attributes: Attributes, charges: readonly Charge[]): string {
+  const made = accountsTexts.get(attributes)
+  if (made !== undefined && isOf(made.accounts, charges)) return made.text
+  const accounts = charges.map(({ account }) => account)
+  const text = JSON.stringify(accounts)
+  accountsTexts.set(attributes, { accounts, text })
+  return text
+}
+
+function isOf(accounts: readonly AccountKey[], charges: readonly Charge[]): boolean {
+  for (let i = 0; i < accounts.length; i++) if (accounts[i] !== charges[i]?.account) return false
+  return accounts.length === charges.length
+}
 
 /** The JSON of an object that many records share, and that never changes. */
 export function textOf(shared: object): string {
@@ -124,6 +143,7 @@ function known<T extends object>(text: string, isKind: (value: unknown) => value
 
 // The checksum says that it is a line of ours; these, which of ours.
 const isAttributes = hasFields<Attributes>('provider', 'model', 'tags')
+const isAccounts = (value: unknown): value is readonly AccountKey[] => Array.isArray(value)
 const isPrice = hasFields<Price>('inputPico', 'cachedInputPico', 'cacheWritePico', 'outputPico')
 
 function isPackedHeld(value: unknown): value is PackedHeld {

@@ -67,6 +67,18 @@ const settlement: fc.Arbitrary<Settlement> = fc
 
 const read = (line: string) => fromLine(Buffer.from(line.slice(0, -1)))
 
+test('calls of one caller keep their own accounts, in which another period or budget counts', () => {
+  const attributes: Attributes = { provider: 'openai', model: 'gpt', tags: {} }
+  const heldIn = (...names: readonly string[]): LedgerRecord => {
+    const charges = names.map((name, i) => ({ account: accountOf(name), amount: i }))
+    const call: Call = { id: toCallId('shared'), admittedAt: 0, attributes, endpoint: 'openai.chat' }
+    return { kind: 'held', hold: { call, charges, input: 1, output: 1, costNanoUsd: 0, expiresAt: 1, isSpared: false } }
+  }
+  for (const record of [heldIn('a', 'b'), heldIn('a'), heldIn('a', 'c'), heldIn(), heldIn('a', 'b', 'c'), heldIn('a', 'b')]) {
+    expect(read(toLine(record))).toEqual(record)
+  }
+})
+
 test('a record that every call writes is read as it was written, on one line, whatever its texts hold', () => {
   const records: fc.Arbitrary<LedgerRecord> = fc.oneof(
     hold.map((held) => ({ kind: 'held' as const, hold: held })),

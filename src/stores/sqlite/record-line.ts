@@ -19,16 +19,28 @@ export function toText(record: LedgerRecord): string {
   return JSON.stringify(record)
 }
 
-const HEAD_BYTES = 9
+const SUM_DIGITS = 8
+const SPACE = 0x20
+const HEAD_BYTES = SUM_DIGITS + 1
 
 /**
  * The record of a line without its newline; undefined where its checksum is wrong.
  * @throws Failure store_unavailable where a newer Bursar wrote it
  */
 export function fromLine(line: Buffer): LedgerRecord | undefined {
-  const bytes = line.subarray(HEAD_BYTES)
-  if (bytes.length === 0 || line.toString('latin1', 0, HEAD_BYTES) !== `${checksum(bytes)} `) return undefined
-  return fromText(bytes.toString('utf8'))
+  if (line.length <= HEAD_BYTES || line[SUM_DIGITS] !== SPACE || sumOf(line) !== crc32(line.subarray(HEAD_BYTES))) return undefined
+  return fromText(line.toString('utf8', HEAD_BYTES))
+}
+
+/** The number that a line begins with; undefined where that is not one of eight lower-case hex digits. */
+function sumOf(line: Buffer): number | undefined {
+  let sum = 0
+  for (let i = 0; i < SUM_DIGITS; i++) {
+    const digit = DIGITS[line[i] ?? 0] ?? NO_DIGIT
+    if (digit === NO_DIGIT) return undefined
+    sum = sum * 16 + digit
+  }
+  return sum
 }
 
 /**
@@ -44,7 +56,14 @@ export function fromText(text: string): LedgerRecord {
 /** Of all bytes, since V8 writes a number in hex by dividing floats. */
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
-function checksum(text: string | Buffer): string {
+const NO_DIGIT = 16
+/** The value of each byte as a hex digit. */
+const DIGITS = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const value = '0123456789abcdef'.indexOf(String.fromCharCode(byte))
+  return value === -1 ? NO_DIGIT : value
+})
+
+function checksum(text: string): string {
   const sum = crc32(text)
   return `${HEX[sum >>> 24]}${HEX[(sum >>> 16) & 255]}${HEX[(sum >>> 8) & 255]}${HEX[sum & 255]}`
 }
