@@ -23,10 +23,13 @@ export class AccountIds {
   }
 
   /** Looks up those of these that are not known yet. */
-  *learn(keys: Iterable<AccountKey>): Steps<void> {
-    const wanted = new Set(keys)
-    if (this.#ids.size + wanted.size > IDS_MAX) this.#ids.clear()
-    const unknown = [...wanted].filter((key) => !this.#ids.has(key))
+  *learn(keys: readonly AccountKey[]): Steps<void> {
+    const isUnknown = (key: AccountKey) => !this.#ids.has(key)
+    let unknown = [...new Set(keys.filter(isUnknown))]
+    if (this.#ids.size + unknown.length > IDS_MAX) {
+      this.#ids.clear()
+      unknown = [...new Set(keys)]
+    }
     const rows = yield* bulk(
       FIND_ACCOUNTS,
       unknown.map((key, nr) => [nr, key]),

@@ -1,5 +1,5 @@
 import type { Settlement } from '../../domain/call.ts'
-import type { CallId } from '../../domain/ids.ts'
+import type { AccountKey, CallId } from '../../domain/ids.ts'
 import type { AuditEntry, LedgerRecord } from '../../domain/record.ts'
 import { AccountChanges, openAccounts } from './account-changes.ts'
 import { AccountIds } from './account-ids.ts'
@@ -119,12 +119,14 @@ export class BatchApplier {
   }
 }
 
-function* accountsOf(records: readonly LedgerRecord[], calls: OpenCalls) {
-  for (const { hold } of calls.ends.values()) for (const { account } of hold.charges) yield account
+function accountsOf(records: readonly LedgerRecord[], calls: OpenCalls): readonly AccountKey[] {
+  const keys: AccountKey[] = []
+  for (const { hold } of calls.ends.values()) for (const { account } of hold.charges) keys.push(account)
   for (const record of records) {
-    if (record.kind === 'cut') yield record.account
-    if (record.kind === 'closed') yield record.close.account
+    if (record.kind === 'cut') keys.push(record.account)
+    if (record.kind === 'closed') keys.push(record.close.account)
   }
+  return keys
 }
 
 /** @param end undefined where the call ended before, as it is where another record of its end was applied */

@@ -11,8 +11,7 @@ import { hasFields } from './row.ts'
 
 /*
  * The two records that every call writes, without the names of their fields, and with what calls have in common as texts that
- * are made and read once: measured, a third of the time of the plain JSON, and half of its bytes. Texts are divided by tabs,
- * which JSON never has outside of its strings, nor inside.
+ * are made and read once: measured, a third of the time of the plain JSON, and half of its bytes.
  */
 
 type Held = Extract<LedgerRecord, { kind: 'held' }>
@@ -44,18 +43,23 @@ type PackedEnded = readonly [
   alerts: readonly Alert[],
 ]
 
-/** A held record is followed by the texts of its attributes, its price and its accounts; that of the price is empty where there is none. */
+/** What calls of one caller have in common until a period ends or a budget changes. */
+interface Common {
+  readonly attributes: Attributes
+  readonly price: Price | undefined
+  readonly accounts: readonly AccountKey[]
+}
+
+/** Between a held record and the text of what it has in common with others. JSON never has a tab outside of its strings, nor inside. */
 const DIVIDER = '\t'
 
 export function packHeld({ hold }: Held): string {
   const { call, charges, input, output, costNanoUsd, expiresAt, isSpared } = hold
   const amounts: Amount[] = []
   for (const { amount } of charges) amounts.push(amount)
-  const { id, admittedAt, endpoint, attributes, price } = call
-  const sure = ['held', id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, amounts] as const
+  const sure = ['held', call.id, call.admittedAt, call.endpoint, input, output, costNanoUsd, expiresAt, amounts] as const
   const packed: PackedHeld = isSpared ? [...sure, 1] : sure
-  const priceText = price === undefined ? '' : textOf(price)
-  return JSON.stringify(packed) + DIVIDER + textOf(attributes) + DIVIDER + priceText + DIVIDER + accountsText(attributes, charges)
+  return JSON.stringify(packed) + DIVIDER + commonText(hold)
 }
 
 export function packEnded({ settlement, alerts }: Ended): string {
@@ -66,24 +70,23 @@ export function packEnded({ settlement, alerts }: Ended): string {
 
 /** The record of a text that begins with a bracket; undefined where this version does not know it. */
 export function unpack(text: string): Held | Ended | undefined {
-  const [json = '', ...texts] = text.split(DIVIDER)
-  const packed: unknown = JSON.parse(json)
-  if (isPackedHeld(packed)) return unpackHeld(packed, texts)
+  const end = text.indexOf(DIVIDER)
+  const packed: unknown = JSON.parse(end === -1 ? text : text.slice(0, end))
+  if (isPackedHeld(packed)) return unpackHeld(packed, text.slice(end + 1))
   return isPackedEnded(packed) ? unpackEnded(packed) : undefined
 }
 
-function unpackHeld(packed: PackedHeld, [attributesText = '', priceText = '', accountsText = '']: readonly string[]): Held | undefined {
+function unpackHeld(packed: PackedHeld, text: string): Held | undefined {
   const [, id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, amounts, isSpared] = packed
-  const attributes = known(attributesText, isAttributes)
-  const price = priceText === '' ? undefined : known(priceText, isPrice)
-  const accounts = known(accountsText, isAccounts)
-  if (attributes === undefined || accounts === undefined) return undefined
+  const common = knownCommon(text)
+  if (common === undefined) return undefined
+  const { attributes, price, accounts } = common
   const charges: Charge[] = []
   for (let i = 0; i < accounts.length; i++) {
     const account = accounts[i]
     if (account !== undefined) charges.push({ account, amount: amounts[i] ?? 0 })
   }
-  const call = { id, admittedAt, attributes, endpoint, ...(price === undefined ? {} : { price }) }
+  const call = price === undefined ? { id, admittedAt, attributes, endpoint } : { id, admittedAt, attributes, endpoint, price }
   return { kind: 'held', hold: { call, charges, input, output, costNanoUsd, expiresAt, isSpared: isSpared === 1 } }
 }
 
@@ -93,25 +96,15 @@ function unpackEnded(packed: PackedEnded): Ended {
   return { kind: 'ended', settlement: { call, endedAt, ending, ...answered, usage, costNanoUsd, amounts, overrun }, alerts }
 }
 
-/** Callers choose attributes, so the number of texts that are remembered is bounded. */
-const KNOWN_MAX = 10_000
-const objects = new Map<string, object>()
-const texts = new WeakMap<object, string>()
+/** By the attributes, which are the same object for all calls of a caller. */
+const commonTexts = new WeakMap<Attributes, Common & { readonly text: string }>()
 
-interface AccountsText {
-  readonly accounts: readonly AccountKey[]
-  readonly text: string
-}
-
-/** By the attributes of a caller, whose calls count in the same accounts until a period ends or a budget changes. */
-const accountsTexts = new WeakMap<Attributes, AccountsText>()
-
-function accountsText(attributes: Attributes, charges: readonly Charge[]): string {
-  const made = accountsTexts.get(attributes)
-  if (made !== undefined && isOf(made.accounts, charges)) return made.text
+function commonText({ call: { attributes, price }, charges }: Held['hold']): string {
+  const made = commonTexts.get(attributes)
+  if (made !== undefined && made.price === price && isOf(made.accounts, charges)) return made.text
   const accounts = charges.map(({ account }) => account)
-  const text = JSON.stringify(accounts)
-  accountsTexts.set(attributes, { accounts, text })
+  const text = `[${textOf(attributes)},${price === undefined ? null : textOf(price)},${JSON.stringify(accounts)}]`
+  commonTexts.set(attributes, { attributes, price, accounts, text })
   return text
 }
 
@@ -119,6 +112,8 @@ function isOf(accounts: readonly AccountKey[], charges: readonly Charge[]): bool
   for (let i = 0; i < accounts.length; i++) if (accounts[i] !== charges[i]?.account) return false
   return accounts.length === charges.length
 }
+
+const texts = new WeakMap<object, string>()
 
 /** The JSON of an object that many records share, and that never changes. */
 export function textOf(shared: object): string {
@@ -129,22 +124,32 @@ export function textOf(shared: object): string {
   return text
 }
 
-/** The object of such a text, and the same one for the same text. */
-function known<T extends object>(text: string, isKind: (value: unknown) => value is T): T | undefined {
-  const read = objects.get(text)
-  if (read !== undefined) return isKind(read) ? read : undefined
-  const value: unknown = JSON.parse(text)
-  if (!isKind(value)) return undefined
-  if (objects.size >= KNOWN_MAX) objects.clear()
-  objects.set(text, value)
-  texts.set(value, text)
-  return value
+/** Callers choose attributes, so the number of texts that are remembered is bounded, and their length. */
+const KNOWN_MAX = 10_000
+const KNOWN_LENGTH_MAX = 4000
+const commons = new Map<string, Common>()
+
+/** What such a text says, and the same objects for the same text. */
+function knownCommon(text: string): Common | undefined {
+  const read = commons.get(text)
+  if (read !== undefined) return read
+  const parts: unknown = JSON.parse(text)
+  if (!isCommon(parts)) return undefined
+  const [attributes, price, accounts] = parts
+  const common = { attributes, price: price ?? undefined, accounts }
+  if (text.length > KNOWN_LENGTH_MAX) return common
+  if (commons.size >= KNOWN_MAX) commons.clear()
+  commons.set(text, common)
+  return common
 }
 
 // The checksum says that it is a line of ours; these, which of ours.
 const isAttributes = hasFields<Attributes>('provider', 'model', 'tags')
-const isAccounts = (value: unknown): value is readonly AccountKey[] => Array.isArray(value)
 const isPrice = hasFields<Price>('inputPico', 'cachedInputPico', 'cacheWritePico', 'outputPico')
+
+function isCommon(value: unknown): value is [Attributes, Price | null, readonly AccountKey[]] {
+  return Array.isArray(value) && isAttributes(value[0]) && (value[1] === null || isPrice(value[1])) && Array.isArray(value[2])
+}
 
 function isPackedHeld(value: unknown): value is PackedHeld {
   return Array.isArray(value) && value[0] === 'held'

@@ -27,6 +27,8 @@ const NEWLINE = 0x0a
 /** Reads the journal's files one after the other; keeps the one that it is in open. */
 export class JournalReader {
   readonly #dataDir: string
+  /** Used again for each batch: records hold no bytes of it, and fresh memory would have to be cleared by the system first. */
+  readonly #scratch = Buffer.allocUnsafeSlow(CHUNK_BYTES)
   #segment = 0
   #fd: number | undefined
 
@@ -43,11 +45,11 @@ export class JournalReader {
     const fd = this.#open(from.segment)
     const endOffset = from.segment === end.segment ? end.offset : fstatSync(fd).size
     if (from.offset >= endOffset) return this.read({ segment: from.segment + 1, offset: 0 }, end, recordsMax)
-    let chunk = readChunk(fd, from.offset, Math.min(CHUNK_BYTES, endOffset - from.offset))
+    let chunk = readChunk(fd, from.offset, this.#scratch.subarray(0, endOffset - from.offset))
     while (!chunk.includes(NEWLINE)) {
       const bytes = Math.min(chunk.length * 2, endOffset - from.offset)
       if (bytes === chunk.length) throw new BadLine(from)
-      chunk = readChunk(fd, from.offset, bytes)
+      chunk = readChunk(fd, from.offset, Buffer.allocUnsafe(bytes))
     }
     return recordsOf(chunk, from, recordsMax)
   }
@@ -83,11 +85,11 @@ function recordsOf(chunk: Buffer, from: Position, recordsMax: number): Batch {
   return { records, next: { segment: from.segment, offset: from.offset + read } }
 }
 
-function readChunk(fd: number, offset: number, bytes: number): Buffer {
-  const chunk = Buffer.allocUnsafe(bytes)
+/** What the file has from `offset` on, as much as `chunk` takes. */
+function readChunk(fd: number, offset: number, chunk: Buffer): Buffer {
   let read = 0
-  while (read < bytes) {
-    const got = readSync(fd, chunk, read, bytes - read, offset + read)
+  while (read < chunk.length) {
+    const got = readSync(fd, chunk, read, chunk.length - read, offset + read)
     if (got === 0) break
     read += got
   }
@@ -104,7 +106,7 @@ export function segmentBytes(dataDir: string, segment: number): number {
 export function isFollowedByRecords(dataDir: string, bad: Position): boolean {
   const fd = openSync(segmentPath(dataDir, bad.segment), 'r')
   try {
-    const rest = readChunk(fd, bad.offset, fstatSync(fd).size - bad.offset)
+    const rest = readChunk(fd, bad.offset, Buffer.allocUnsafe(fstatSync(fd).size - bad.offset))
     for (let newline = rest.indexOf(NEWLINE); newline !== -1;) {
       const next = rest.indexOf(NEWLINE, newline + 1)
       if (next !== -1 && fromLine(rest.subarray(newline + 1, next)) !== undefined) return true
