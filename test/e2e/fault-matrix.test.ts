@@ -145,7 +145,7 @@ const FAULTS: readonly Fault[] = [
     hard: 'refused, then answered',
     soft: 'answered',
     happen: async ({ redis, ways, more }, onEnd) => {
-      const link = await startTcpProxy(redis.port)
+      const link = await startTcpProxy({ port: redis.port })
       onEnd(link.close)
       const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(link.port)] })
       onEnd(replica.stop)
@@ -289,7 +289,7 @@ let databases = 0
 
 async function ownDatabase(): Promise<StageOptions> {
   const server = postgres?.server ?? (await startPostgres())
-  postgres ??= { server, way: await startTcpProxy(server.port) }
+  postgres ??= { server, way: await startTcpProxy({ port: server.port }) }
   const client = new pg.Client({ connectionString: server.url })
   await client.connect()
   const name = `matrix-${++databases}`

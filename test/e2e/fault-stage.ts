@@ -85,7 +85,7 @@ export async function openStage(options: StageOptions, onEnd: (undo: Undo) => vo
   onEnd(upstream.close)
   const redis = await startRedis({ args: options.redisArgs ?? [] })
   onEnd(redis.stop)
-  const ways = [await startTcpProxy(redis.port), await startTcpProxy(redis.port)]
+  const ways = [await startTcpProxy({ port: redis.port }), await startTcpProxy({ port: redis.port })]
   ways.forEach((way) => onEnd(way.close))
   const setups = [0, 1].map((at) => setupOf(options, { at, dir, upstream, way: ways[at] }))
   const gateways = await Promise.all(setups.map(startProcess))

@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../../src/compose.ts'
-import { startTcpProxy, type TcpProxy } from '../prove/tcp-proxy.ts'
+import { startTcpProxy, type TcpProxy } from '../services/tcp-proxy.ts'
 import { useDatabases } from '../services/postgres-databases.ts'
 import { api, KEY, remove, startInProcess, statusOf, tempDir, until } from './bursar.ts'
 import { as, ask, describeKnownFailures, type FakeProvider, startFakeProvider } from './known-failures.contract.ts'
@@ -23,7 +23,7 @@ describe.skipIf(redisAndSqlite.isMissing)('known failures of processes that shar
 
   beforeAll(async () => {
     open = await redisAndSqlite.open()
-    way = await startTcpProxy({ host: '127.0.0.1', port: open.redis.port })
+    way = await startTcpProxy({ port: open.redis.port })
   })
 
   afterAll(async () => {

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { TcpProxy } from './tcp-proxy.ts'
+import type { TcpProxy } from '../services/tcp-proxy.ts'
 import type { Member } from './team.ts'
 
 export interface Faults {
