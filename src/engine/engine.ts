@@ -85,8 +85,12 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
     },
     raise: (call, outputMax) => counters.raise(call, outputMax),
     defer: async (call, job) => {
-      await counters.defer(call, job, clock.now() + JOB_TTL_MS)
-      live.delete(call)
+      try {
+        await counters.defer(call, job, clock.now() + JOB_TTL_MS)
+      } finally {
+        // Where it can't be left to its job, its hold expires: nobody would ever settle it.
+        live.delete(call)
+      }
     },
     deferred: async () => (await counters.holds()).filter(isDeferred),
     tick: () =>
