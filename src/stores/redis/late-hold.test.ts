@@ -30,3 +30,21 @@ test.skipIf(url === undefined)('a hold that came after its call was counted with
   await client.close()
   await Promise.all(stores.map(({ close }) => close()))
 })
+
+test.skipIf(url === undefined)('what is remembered of calls that another process ended is forgotten after its time', async () => {
+  const address = { kind: 'single', urls: [url ?? ''] } as const
+  const prefix = `{bursar-late-${randomBytes(6).toString('hex')}}`
+  const stream = recordStream()
+  const stores = [await startCounting(address, { prefix, stream }), await startCounting(address, { prefix, stream })]
+  const [first, second] = stores.map((store) => new CountingProcess(store))
+  await first!.put(budget('global', 1000))
+  await second!.refresh()
+  await first!.reserve('call-1', { input: 100 })
+  const client = await connectRedis(address)
+  const { charged } = createKeyNames(prefix)
+  await client.call('ZADD', charged, Date.now() - 31 * 86_400_000, 'call-old', Date.now() - 86_400_000, 'call-young')
+  await second!.settle('call-1', reported(60))
+  expect(await client.call('ZRANGE', charged, 0, -1)).toEqual(['call-young', 'call-1'])
+  await client.close()
+  await Promise.all(stores.map(({ close }) => close()))
+})

@@ -11,7 +11,8 @@
 -- Replies {'settled', step, 1 where the version is another, then for each call one of}: {'ended', id in the stream};
 -- {'unknown'} where it had ended, or was counted without its hold, which came late: then it is only given back; {'changed'} where the hold is another; {'unopened', index}.
 -- The thresholds are judged by the caller's budgets, so only where its version is the newest: else they are left to judge.lua.
-local FIRST = 8
+-- What is remembered is forgotten when it is older than any hold or provider's job lives.
+local FIRST, REMEMBERED_MS = 8, 30 * 86400000
 local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
 local stop, step, _, isNewest = guard(rows[1], rows[2])
 if stop then return stop end
@@ -45,7 +46,9 @@ local function settle(id, head, record, shares, count, hasJob, at)
   ended[id] = true
   if hasJob == 1 then
     redis.call('HDEL', KEYS[6], id)
-    redis.call('ZADD', KEYS[7], redis.call('TIME')[1] * 1000, id)
+    local now = redis.call('TIME')[1] * 1000
+    redis.call('ZADD', KEYS[7], now, id)
+    redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now - REMEMBERED_MS)
   end
   if isCounted then return {'unknown'} end
   if crossed ~= '' then return {'ended', redis.call('XADD', KEYS[4], '*', 'e', record, 'x', crossed)} end
