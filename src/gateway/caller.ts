@@ -53,6 +53,7 @@ export class CallerBook {
     const attributes = resolveAttributes(key, headers, target)
     const inputName = `${target.provider}/${attributes.model}`
     const caller = { attributes, inputName, outputName: `${key.row.id}\n${target.model}` }
+    if (id.length > CALLER_LENGTH_MAX) return caller
     if (this.#known.size >= CALLERS_MAX) this.#known.clear()
     this.#known.set(id, caller)
     return caller
@@ -65,6 +66,8 @@ function givenIn(headers: IncomingHttpHeaders): string {
 }
 
 const CALLERS_MAX = 50_000
+/** Headers may have 16 KB, which is too much to keep for so many. */
+const CALLER_LENGTH_MAX = 2000
 const ATTRIBUTE_HEADERS = ['x-bursar-team', 'x-bursar-project', 'x-bursar-user', 'x-bursar-tags'] as const
 const FIXED_BY_KEY = ['team', 'project', 'user'] as const
 
