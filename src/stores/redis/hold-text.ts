@@ -134,12 +134,14 @@ function isOwn(value: unknown): value is Own {
 }
 
 const KNOWN_MAX = 10_000
+const KNOWN_LENGTH_MAX = 4000
 const objects = new Map<string, unknown>()
 
 /** The same object for the same text: what calls have in common is read once. */
 function known<T>(json: string, isKind: (value: unknown) => value is T): T {
   const value: unknown = objects.get(json) ?? JSON.parse(json)
   assert(isKind(value), 'a part of a hold is of its kind')
+  if (json.length > KNOWN_LENGTH_MAX) return value
   if (objects.size >= KNOWN_MAX) objects.clear()
   objects.set(json, value)
   return value
