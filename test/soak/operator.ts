@@ -1,7 +1,7 @@
 import { api } from '../e2e/bursar.ts'
 
 /** Budgets whose accounts end, and begin anew, in turn. */
-export const RESET_IN_TURN = ['per-user', 'tight', 'per-key'] as const
+const RESET_IN_TURN = ['per-user', 'tight', 'per-key'] as const
 
 /** Whoever looks after Bursar meanwhile: asks for reports, ends accounts, gives a key new secrets. */
 export class Operator {
