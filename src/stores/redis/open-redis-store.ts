@@ -83,6 +83,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<RedisS
       close: async () => {
         clearInterval(syncing)
         await parts.close()
+        // Its steps are over: nobody asks any more how many of them were counted.
+        await client.call('DEL', names.node(node)).catch(() => undefined)
         await Promise.all([client.close(), drainClient.close()])
       },
     }
