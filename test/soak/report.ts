@@ -16,8 +16,8 @@ export interface Course {
 
 /** The smallest object that could be kept for a call by mistake has 24 bytes, and 8 in whatever keeps it. */
 const BYTES_PER_CALL = 16
-/** Beside that so much comes, over all that is judged, with code that is compiled, or only read, for the first time. */
-const CODE_BYTES = { compiled: 400_000, read: 100_000 } as const
+/** Beside that so much comes, over all that is judged, with code that runs for the first time. */
+const CODE_BYTES = { compiled: 400_000, interpreted: 100_000 } as const
 const RSS_SHARE = 0.1
 /** A soak that is shorter says nothing of what the system gives to a process. */
 const RSS_MS_MIN = 300_000
@@ -29,7 +29,7 @@ const BOUNDS = { wal: 80 << 20, journal: 136 << 20 } as const
 
 export function coursesOf({ samples, options }: Pick<Endurance, 'samples' | 'options'>): readonly Course[] {
   const judged = samples.slice(Math.floor(samples.length * WARM_UP_SHARE))
-  const codeBytes = CODE_BYTES[options.isCompiled ? 'compiled' : 'read']
+  const codeBytes = CODE_BYTES[options.isCompiled ? 'compiled' : 'interpreted']
   return GAUGES.filter((gauge) => !Number.isNaN(judged[0]?.values[gauge])).map((gauge) => courseOf(gauge, judged, codeBytes))
 }
 

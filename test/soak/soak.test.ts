@@ -5,7 +5,7 @@ import { endure, type SoakOptions } from './endurance.ts'
 import { coursesOf, reportLines } from './report.ts'
 
 const SHORT: SoakOptions = {
-  seconds: 33,
+  seconds: 31,
   rate: 300,
   store: 'sqlite',
   everySeconds: 1.5,

@@ -12,6 +12,7 @@ It ends with exit code 0 where that is flat, and with 1 where it grows, or where
   --rate N        calls a second, 1 to 1000; default 60
   --store NAME    sqlite or redis (starts a redis-server); default sqlite
   --every N       seconds between two looks, 1 to 600; default 10
+  --compiled      lets Node compile what runs often, as it does for users: machine code then grows for the first quarter of an hour
   --snapshots DIR writes the heap there as it was after the warm-up and at the end, for the memory tab of Chrome's DevTools
   --verbose       a line for each look`
 
@@ -27,6 +28,7 @@ function read(): Omit<SoakOptions, 'signal'> | undefined {
       store: text('sqlite'),
       every: text('10'),
       snapshots: { type: 'string' },
+      compiled: flag,
       verbose: flag,
       help: flag,
     },
@@ -40,7 +42,7 @@ function read(): Omit<SoakOptions, 'signal'> | undefined {
     rate: within('--rate', values.rate, [1, 1000]),
     everySeconds: within('--every', values.every, [1, 600]),
     store,
-    isCompiled: true,
+    isCompiled: values.compiled,
     ...(snapshots === undefined ? {} : { snapshots }),
     ...(values.verbose ? { onSample: (sample) => print(JSON.stringify(sample)) } : {}),
   }
