@@ -26,6 +26,7 @@ export type Step =
   /** In its text, `?` stands for each value, in their order. */
   | { readonly kind: 'query'; readonly sql: string; readonly values: readonly Value[] }
   | { readonly kind: 'bulk'; readonly bulk: Bulk; readonly rows: readonly (readonly Value[])[] }
+  | { readonly kind: 'each'; readonly sql: string; readonly rows: readonly (readonly number[])[] }
 
 /** Statements, one after the other, and what they come to. */
 export type Steps<T> = Generator<Step, T, readonly Row[]>
@@ -33,6 +34,15 @@ export type Steps<T> = Generator<Step, T, readonly Row[]>
 /** The rows of one query. */
 export function* query(sql: string, ...values: readonly Value[]): Steps<readonly Row[]> {
   return yield { kind: 'query', sql, values }
+}
+
+/**
+ * The rows of one query for each of these rows of values, in their order: planned for each of them, and in one round trip.
+ * @param rows safe integers only
+ */
+export function* queryEach(sql: string, rows: readonly (readonly number[])[]): Steps<readonly Row[]> {
+  if (rows.length === 0) return []
+  return yield { kind: 'each', sql, rows }
 }
 
 /**

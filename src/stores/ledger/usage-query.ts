@@ -6,8 +6,8 @@ import { keptFrom } from './dropped-calls.ts'
 import { CALL_SUMS, SUMS } from './measures.ts'
 import { ATTRIBUTES, storable } from './rollups.ts'
 import { fromJson, integer, type Row, text } from './row.ts'
-import { partsOf, type Span } from './span-parts.ts'
-import { query, type Steps, type Value } from './statement.ts'
+import { type Part, partsOf, type Span } from './span-parts.ts'
+import { query, queryEach, type Steps } from './statement.ts'
 import { DAY, HOUR, MONTH, type UtcGrain } from './utc-grain.ts'
 
 /** A half-open part of the range that was asked for, within one interval. */
@@ -16,19 +16,18 @@ interface AskedSpan extends Span {
   readonly startsAt?: EpochMs
 }
 
-/** A statement that sums up what there is between two instants, which are its last values. */
-interface Summing {
+/** A rollup, and the query that sums up what it has between two instants; its first value comes back as `nr`. */
+interface Rollup extends UtcGrain {
   readonly sql: string
-  readonly values: readonly Value[]
 }
 
-/** Where the sums over these attributes come from. */
+/** Where the sums over these attributes come from; a text is a query that sums up what there is between two instants, its values. */
 interface Source {
   /** The coarsest first. */
-  readonly rollups: readonly (UtcGrain & Summing)[]
+  readonly rollups: readonly Rollup[]
   /** What is not in the rollups yet, by its hours. */
-  readonly live: Summing
-  readonly calls: Summing
+  readonly live: string
+  readonly calls: string
   readonly toGroup: (row: Row) => readonly string[]
 }
 
@@ -39,10 +38,16 @@ interface Extent {
   readonly kept: EpochMs
 }
 
-/** Rows of sums, to be added or taken off. */
+/** Sums, to be added or taken off. */
 interface Found {
-  readonly rows: readonly Row[]
+  readonly row: Row
   readonly sign: 1 | -1
+}
+
+/** What the sums within a span are found in. */
+interface Places {
+  readonly rolledUp: readonly Part<Rollup>[]
+  readonly single: readonly (Span & { readonly sql: string })[]
 }
 
 /**
@@ -55,11 +60,12 @@ interface Found {
 export function* usage(asked: UsageQuery): Steps<readonly UsageRow[]> {
   const source = sourceOf(asked.groupBy)
   const extent = yield* extentOf()
-  const rows: UsageRow[] = []
-  for (const span of spansOf(asked, yield* clipped(asked, extent))) {
-    rows.push(...summedUp(yield* foundIn(source, span, extent), source, span))
-  }
-  return rows
+  const spans = [...spansOf(asked, yield* clipped(asked, extent))]
+  const found = yield* foundIn(
+    source,
+    spans.map((span) => placesOf(source, span, extent)),
+  )
+  return spans.flatMap((span, nr) => summedUp(found[nr] ?? [], source, span))
 }
 
 function sourceOf(groupBy: readonly string[]): Source {
@@ -74,14 +80,13 @@ function sourceOf(groupBy: readonly string[]): Source {
 
 /** From the rollups that have a row for each value of an attribute, or of team and user. */
 function byAttribute(attributes: readonly string[], groupBy: readonly string[]): Source {
-  const values = [attributes.join('+')]
   const sql = (table: string, at: string) =>
-    `SELECT value, ${SUMS} FROM ${table} WHERE attribute = ? AND ${at} >= ? AND ${at} < ? GROUP BY value`
+    `SELECT ? AS nr, value, ${SUMS} FROM ${table} WHERE attribute = '${attributes.join('+')}' AND ${at} >= ? AND ${at} < ? GROUP BY value`
   return {
     rollups: [
-      { ...MONTH, sql: sql('rollup_attribute_month', 'month'), values },
-      { ...DAY, sql: sql('rollup_attribute_day', 'day'), values },
-      { ...HOUR, sql: sql('rollup_hour', 'hour'), values },
+      { ...MONTH, sql: sql('rollup_attribute_month', 'month') },
+      { ...DAY, sql: sql('rollup_attribute_day', 'day') },
+      { ...HOUR, sql: sql('rollup_hour', 'hour') },
     ],
     ...unrolled(attributes),
     toGroup: (row) => {
@@ -96,11 +101,12 @@ function byAttribute(attributes: readonly string[], groupBy: readonly string[]):
 /** From the rollups that have a row for each combination of all attributes. */
 function byAll(attributes: readonly string[], groupBy: readonly string[]): Source {
   const columns = quoted(attributes)
-  const sql = (table: string, at: string) => `SELECT ${columns}, ${SUMS} FROM ${table} WHERE ${at} >= ? AND ${at} < ? GROUP BY ${columns}`
+  const sql = (table: string, at: string) =>
+    `SELECT ? AS nr, ${columns}, ${SUMS} FROM ${table} WHERE ${at} >= ? AND ${at} < ? GROUP BY ${columns}`
   return {
     rollups: [
-      { ...MONTH, sql: sql('rollup_month', 'month'), values: [] },
-      { ...DAY, sql: sql('rollup_day', 'day'), values: [] },
+      { ...MONTH, sql: sql('rollup_month', 'month') },
+      { ...DAY, sql: sql('rollup_day', 'day') },
     ],
     ...unrolled(attributes),
     toGroup: (row) => groupBy.map((attribute) => storable(text(row, attribute))),
@@ -112,10 +118,7 @@ function unrolled(attributes: readonly string[]): Pick<Source, 'live' | 'calls'>
   const live = 'rollup_live JOIN callers ON callers.id = rollup_live.caller WHERE hour >= ? AND hour < ?'
   const sql = (sums: string, from: string) =>
     columns === '' ? `SELECT ${sums} FROM ${from}` : `SELECT ${columns}, ${sums} FROM ${from} GROUP BY ${columns}`
-  return {
-    live: { sql: sql(SUMS, live), values: [] },
-    calls: { sql: sql(CALL_SUMS, 'calls WHERE ended_at >= ? AND ended_at < ?'), values: [] },
-  }
+  return { live: sql(SUMS, live), calls: sql(CALL_SUMS, 'calls WHERE ended_at >= ? AND ended_at < ?') }
 }
 
 function quoted(attributes: readonly string[]): string {
@@ -178,33 +181,53 @@ function periodOf({ kind, timezone }: NonNullable<UsageQuery['interval']>, at: E
  * What there is within the span: in whole hours (or days), and at its ragged ends. Up to the instant before which there are no
  * calls any more, what is whole begins within the span.
  */
-function* foundIn({ rollups, live, calls }: Source, { from, to }: Span, extent: Extent): Steps<readonly Found[]> {
+function placesOf({ rollups, live, calls }: Source, { from, to }: Span, extent: Extent): Places {
   const unit = rollups.at(-1) ?? HOUR
   const whole = { from: unit.ceil(from), to: unit.floor(to) < extent.kept ? unit.ceil(to) : unit.floor(to) }
-  if (whole.from > whole.to) return [yield* summed(calls, { from, to })]
-  const found: Found[] = []
-  if (from < whole.from && whole.from > extent.kept) found.push(yield* summed(calls, { from, to: whole.from }))
+  if (whole.from > whole.to) return { rolledUp: [], single: [{ sql: calls, from, to }] }
   const data = { from: unit.floor(extent.rolledUp.from), to: unit.ceil(extent.rolledUp.to) }
-  for (const part of partsOf(rollups, whole, data)) found.push(yield* summed(part.grain, part, part.sign))
-  if (whole.from < Math.min(whole.to, extent.live.to) && extent.live.from < whole.to) found.push(yield* summed(live, whole))
-  if (whole.to < to) found.push(yield* summed(calls, { from: whole.to, to }))
-  return found
+  const hasLive = whole.from < Math.min(whole.to, extent.live.to) && extent.live.from < whole.to
+  return {
+    rolledUp: [...partsOf(rollups, whole, data)],
+    single: [
+      ...(from < whole.from && whole.from > extent.kept ? [{ sql: calls, from, to: whole.from }] : []),
+      ...(hasLive ? [{ sql: live, ...whole }] : []),
+      ...(whole.to < to ? [{ sql: calls, from: whole.to, to }] : []),
+    ],
+  }
 }
 
-function* summed({ sql, values }: Summing, { from, to }: Span, sign: 1 | -1 = 1): Steps<Found> {
-  return { rows: yield* query(sql, ...values, from, to), sign }
+/** What there is in each of these places. */
+function* foundIn({ rollups }: Source, places: readonly Places[]): Steps<readonly (readonly Found[])[]> {
+  const found = places.map((): Found[] => [])
+  for (const rollup of rollups) {
+    const parts = places.flatMap(({ rolledUp }, place) =>
+      rolledUp.filter(({ grain }) => grain === rollup).map((part) => ({ ...part, place })),
+    )
+    // A report by the day has dozens of parts: waiting for each took longer than all else, where a database is far or busy.
+    const rows = yield* queryEach(
+      rollup.sql,
+      parts.map(({ from, to }, nr) => [nr, from, to]),
+    )
+    for (const row of rows) {
+      const part = parts[integer(row, 'nr')]
+      if (part !== undefined) found[part.place]?.push({ row, sign: part.sign })
+    }
+  }
+  for (const [place, { single }] of places.entries()) {
+    for (const { sql, from, to } of single) for (const row of yield* query(sql, from, to)) found[place]?.push({ row, sign: 1 })
+  }
+  return found
 }
 
 function summedUp(found: readonly Found[], { toGroup }: Source, { startsAt }: AskedSpan): readonly UsageRow[] {
   const sums = new Map<string, UsageRow>()
-  for (const { rows, sign } of found) {
-    for (const row of rows) {
-      // A sum over no calls at all is one row of nothing.
-      if (row['calls'] === 0 || row['calls'] === null) continue
-      const group = toGroup(row)
-      const key = JSON.stringify(group)
-      sums.set(key, plus(sums.get(key), toUsageRow(row, { group, startsAt, sign })))
-    }
+  for (const { row, sign } of found) {
+    // A sum over no calls at all is one row of nothing.
+    if (row['calls'] === 0 || row['calls'] === null) continue
+    const group = toGroup(row)
+    const key = JSON.stringify(group)
+    sums.set(key, plus(sums.get(key), toUsageRow(row, { group, startsAt, sign })))
   }
   return [...sums]
     .filter(([, { calls }]) => calls !== 0)

@@ -2,7 +2,7 @@ import pg from 'pg'
 import { assert } from '../../domain/defect.ts'
 import type { Row } from '../ledger/row.ts'
 import type { Step, Steps } from '../ledger/statement.ts'
-import { toStatementText } from './statement-text.ts'
+import { toStatementText, toTextOfEach } from './statement-text.ts'
 
 const CONNECT_MAX_MS = 10_000
 
@@ -98,6 +98,11 @@ async function run<T>(client: pg.PoolClient, steps: Steps<T>): Promise<T> {
 }
 
 async function rowsOf(client: pg.PoolClient, step: Step): Promise<readonly Row[]> {
+  if (step.kind === 'each') {
+    // Of one statement the driver gives the result, of several a list of them.
+    const results: pg.QueryResult<Row> | readonly pg.QueryResult<Row>[] = await client.query<Row>(toTextOfEach(step))
+    return [results].flat().flatMap(({ rows }) => rows)
+  }
   const { rows } = await client.query<Row>(toStatementText(step))
   return rows
 }

@@ -1,3 +1,4 @@
+import { assert } from '../../domain/defect.ts'
 import type { Bulk, Columns, Step, Value } from '../ledger/statement.ts'
 
 /** A statement as the driver takes it. */
@@ -9,10 +10,21 @@ export interface StatementText {
 const TYPES: Readonly<Record<Columns[string], string>> = { integer: 'bigint', real: 'float8', text: 'text' }
 
 /** Rows of values go as one array for each column: so a batch is one statement, whatever its size. */
-export function toStatementText(step: Step): StatementText {
+export function toStatementText(step: Exclude<Step, { readonly kind: 'each' }>): StatementText {
   if (step.kind === 'query') return { text: numbered(step.sql), values: step.values.map((value) => storable(String(value))) }
   const { bulk, rows } = step
   return { text: forArrays(bulk), values: Object.keys(bulk.columns).map((_, i) => toArray(rows, i)) }
+}
+
+/** A text of several statements takes no values, so these stand in it; they are integers. */
+export function toTextOfEach({ sql, rows }: Extract<Step, { readonly kind: 'each' }>): string {
+  return rows
+    .map((row) => {
+      assert(row.every(Number.isSafeInteger), 'what stands in a statement is an integer')
+      let at = 0
+      return sql.replaceAll('?', () => String(row[at++]))
+    })
+    .join(';\n')
 }
 
 const texts = new Map<string, string>()

@@ -111,6 +111,7 @@ function runSteps<T>(steps: Steps<T>, prepared: (sql: string) => StatementSync):
 
 function rowsOf(step: Step, prepared: (sql: string) => StatementSync): readonly Row[] {
   if (step.kind === 'query') return prepared(step.sql).all(...step.values)
+  if (step.kind === 'each') return step.rows.flatMap((row) => prepared(step.sql).all(...row))
   const { bulk, rows } = step
   const { sql, isReading } = forOneRow(bulk)
   const statement = prepared(sql)
