@@ -72,6 +72,7 @@ function startOver(client: RedisClient, drainClient: RedisClient, names: KeyName
     drainClient,
     names,
     clock: systemClock,
+    monotonic: () => performance.now(),
     node: randomBytes(6).toString('hex'),
     // Never takes anything in, so the stream stays where it is.
     applier: { position: async () => ({ epoch: '', id: '0-0' }), apply: () => new Promise(() => undefined), known: unasked },
@@ -80,6 +81,7 @@ function startOver(client: RedisClient, drainClient: RedisClient, names: KeyName
     channelNames: [],
     onStoreDown: 'refuse',
     onLost: 'charge',
+    holdTtlMs: 900_000,
     onAlerts: () => undefined,
     onTrouble: (message) => console.error(message),
     atTurnEnd: setImmediate,

@@ -54,7 +54,7 @@ async function openShared(options: StoreOptions, address: NonNullable<Config['st
   const { openRedisStore } = await import('./stores/redis/open-redis-store.ts')
   const streamed = await openStreamLedger(options)
   try {
-    const { dataDir, onStoreDown, onLost } = store
+    const { dataDir, onStoreDown, onLost, holdTtlMs } = store
     const { ledger, applier, retention } = streamed
     const { turn, ...shared } = await openRedisStore({
       ...others,
@@ -63,6 +63,7 @@ async function openShared(options: StoreOptions, address: NonNullable<Config['st
       dataDir,
       onStoreDown,
       onLost,
+      holdTtlMs,
       ledger,
       applier,
     })

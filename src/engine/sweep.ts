@@ -40,7 +40,9 @@ async function renewInTime(
   deps: SweepDeps & { readonly live: LiveCalls },
   hold: { id: CallId; expiresAt: EpochMs; now: EpochMs },
 ): Promise<void> {
-  if (hold.expiresAt - hold.now >= (deps.holdTtlMs * 2) / 3) return
+  const leftMs = hold.expiresAt - hold.now
+  // More is left than a hold ever has where the clock was set back: when it is set right, all of them would seem to be over.
+  if (leftMs >= (deps.holdTtlMs * 2) / 3 && leftMs <= (deps.holdTtlMs * 4) / 3) return
   const expiresAt = hold.now + deps.holdTtlMs
   await deps.counters.renew(hold.id, expiresAt)
   // Only now: one that could not be renewed is tried again. It may have ended meanwhile.

@@ -55,6 +55,7 @@ export async function openInstallation(place: Place): Promise<Installation> {
       channelNames: [],
       onStoreDown: 'refuse',
       onLost: 'charge',
+      holdTtlMs: HOLD_TTL_MS,
       base: systemClock,
       onAlerts: () => undefined,
       onTrouble,

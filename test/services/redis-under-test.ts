@@ -38,6 +38,7 @@ export async function startCounting(address: RedisAddress, options: ProcessOptio
     drainClient,
     names: createKeyNames(prefix),
     clock,
+    monotonic: clock.now,
     node: randomBytes(6).toString('hex'),
     spool,
     ledger: ledgerOf(stream),
@@ -45,6 +46,8 @@ export async function startCounting(address: RedisAddress, options: ProcessOptio
     channelNames: CHANNEL_NAMES,
     onStoreDown,
     onLost,
+    // What has expired is asked for at instants that the clock does not come to.
+    holdTtlMs: 0,
     onAlerts: () => undefined,
     onTrouble: () => undefined,
     atTurnEnd: setImmediate,

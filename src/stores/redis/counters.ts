@@ -180,7 +180,7 @@ export class RedisCounters implements Counters {
     // Of another stream it says nothing about what this process wrote.
     if (stream === session.epoch && drained !== undefined && drained !== '') unconfirmed.confirm(drained)
     this.#isGrace = Number(openAt) > 0
-    if (this.#isGrace && Number(openAt) <= this.#deps.clock.now()) await session.reopen()
+    if (this.#isGrace) await session.reopen()
     await crossings.judge()
     await leases.tend()
     await lapses.end()

@@ -7,7 +7,7 @@ import type { AccountKey } from '../../domain/ids.ts'
 export interface KeyNames {
   /** `epoch version state`: which store it is, of which budgets, and whether hard caps admit (`open`, `rebuilding`, `lost`). */
   readonly meta: string
-  /** Hash: run, the server's; stream, the epoch of the stream; drained, the id up to which the ledger has it; openAt. */
+  /** Hash: run, the server's; stream, the epoch of the stream; drained, the id up to which the ledger has it; openAt, and graceMs, how long before it was made anew. */
   readonly about: string
   /** How many steps of a node were counted. */
   readonly node: (node: string) => string

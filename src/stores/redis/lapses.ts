@@ -12,6 +12,7 @@ import type { KeyNames } from './key-names.ts'
 import { pairsOf } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
 import type { Session } from './session.ts'
+import { Sightings } from './sightings.ts'
 
 export interface LapsesDeps {
   readonly session: Session
@@ -20,6 +21,8 @@ export interface LapsesDeps {
   readonly clock: Clock
   /** What becomes of the slice of a process that died: what it let in from it is not known. */
   readonly onLost: 'charge' | 'release'
+  /** Milliseconds that never jump. */
+  readonly monotonic: () => number
 }
 
 /** A slice whose time is over. */
@@ -33,9 +36,11 @@ interface Lapsed {
 /** Ends the slices of processes that are not heard of any more. */
 export class Lapses {
   readonly #deps: LapsesDeps
+  readonly #sightings: Sightings
 
   constructor(deps: LapsesDeps) {
     this.#deps = deps
+    this.#sightings = new Sightings(deps.monotonic)
   }
 
   /** @throws Failure store_unavailable: what is left lapses another time */
@@ -44,8 +49,10 @@ export class Lapses {
     const leases = pairsOf(await session.ask('HGETALL', names.leases))
     for (const [lease, what] of leases) {
       const [slice = 0, expiresAt = 0] = what.split(' ').map(Number)
-      if (expiresAt <= clock.now()) await this.#lapse(lease, { what, slice, renewedAt: expiresAt - LEASE_MS })
+      const seenMs = this.#sightings.see(lease, what)
+      if (expiresAt <= clock.now() && seenMs >= LEASE_MS) await this.#lapse(lease, { what, slice, renewedAt: expiresAt - LEASE_MS })
     }
+    this.#sightings.forgetOthers()
   }
 
   async #lapse(lease: string, { what, slice, renewedAt }: Lapsed): Promise<void> {

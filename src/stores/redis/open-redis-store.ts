@@ -36,6 +36,8 @@ export interface RedisStoreOptions {
   readonly channelNames: readonly string[]
   readonly onStoreDown: 'refuse' | 'admit'
   readonly onLost: 'charge' | 'release'
+  /** For how long a hold stands that is not renewed. */
+  readonly holdTtlMs: number
   /** Absent: the store's clock. */
   readonly clock?: Clock
   readonly base: Clock
@@ -63,7 +65,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<RedisS
   const names = createKeyNames(options.prefix ?? '{bursar}')
   const [client, drainClient] = await Promise.all([connectRedis(options.address), connectRedis(options.address)])
   try {
-    const storeClock = await openStoreClock(client, names, options.base, () => performance.now())
+    const monotonic = () => performance.now()
+    const storeClock = await openStoreClock(client, names, options.base, monotonic)
     const node = randomBytes(8).toString('hex')
     const spool = openSpool(options.dataDir, { pid: process.pid, node }, isAlive)
     const parts = await startRedisCounters({
@@ -74,6 +77,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<RedisS
       node,
       spool,
       clock: options.clock ?? storeClock,
+      monotonic: options.clock?.now ?? monotonic,
       atTurnEnd: setImmediate,
     })
     const syncing = setInterval(() => void storeClock.sync().catch(() => undefined), SYNC_MS)
@@ -98,12 +102,14 @@ const SYNC_MS = 1000
 
 export interface RedisPartsOptions extends Pick<
   RedisStoreOptions,
-  'ledger' | 'applier' | 'channelNames' | 'onStoreDown' | 'onLost' | 'onAlerts' | 'onTrouble'
+  'ledger' | 'applier' | 'channelNames' | 'onStoreDown' | 'onLost' | 'holdTtlMs' | 'onAlerts' | 'onTrouble'
 > {
   readonly client: RedisClient
   readonly drainClient: RedisClient
   readonly names: KeyNames
   readonly clock: Clock
+  /** Milliseconds that never jump. */
+  readonly monotonic: () => number
   readonly node: string
   readonly spool: Spool
   /** Runs that at the end of this turn of the event loop. */
@@ -112,7 +118,7 @@ export interface RedisPartsOptions extends Pick<
 
 /** The parts of a store over connections that are there. @throws Failure store_unavailable */
 export async function startRedisCounters(options: RedisPartsOptions): Promise<RedisStore> {
-  const { client, drainClient, names, clock, node, ledger, onTrouble } = options
+  const { client, drainClient, names, clock, monotonic, node, ledger, onTrouble } = options
   const unconfirmed = new Unconfirmed()
   const turn = createTurn({ client: drainClient, lock: names.lock('drain'), node, clock })
   const drain = new Drain({ ...options, client: drainClient, turn, openState: ledger.openState })
@@ -122,7 +128,7 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
   }
   const lastStream = async () => (await options.applier.position()).epoch
   const rebuildTurn = createTurn({ client, lock: names.lock('rebuild'), node, clock })
-  const rebuild = new Rebuild({ client, names, clock, node, turn: rebuildTurn, openState, lastStream, onTrouble })
+  const rebuild = new Rebuild({ client, names, clock, monotonic, node, turn: rebuildTurn, openState, lastStream, onTrouble })
   const session: Session = new Session({
     client,
     names,
@@ -150,7 +156,10 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
   return { clock, counters, catalog, journal, ledger: caughtUp(ledger, drain), turn, close: closeAll }
 }
 
-type CountersOptions = Pick<RedisPartsOptions, 'names' | 'clock' | 'onStoreDown' | 'onLost' | 'onTrouble' | 'spool' | 'atTurnEnd'> & {
+type CountersOptions = Pick<
+  RedisPartsOptions,
+  'names' | 'clock' | 'monotonic' | 'onStoreDown' | 'onLost' | 'holdTtlMs' | 'onTrouble' | 'spool' | 'atTurnEnd'
+> & {
   readonly session: Session
   readonly catalog: RedisCatalog
   readonly unconfirmed: Unconfirmed

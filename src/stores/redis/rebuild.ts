@@ -11,12 +11,15 @@ import type { KeyNames } from './key-names.ts'
 import { type RedisClient, type RedisReply, textsOf, toDoubles } from './redis-client.ts'
 import { FENCED, REOPEN, RESTORE, WHOAMI } from './script.ts'
 import type { Known } from './session.ts'
+import { Sightings } from './sightings.ts'
 import type { Turn } from './turn.ts'
 
 export interface RebuildDeps {
   readonly client: RedisClient
   readonly names: KeyNames
   readonly clock: Clock
+  /** Milliseconds that never jump. */
+  readonly monotonic: () => number
   readonly node: string
   readonly turn: Turn
   /** What the ledger has, once it has taken in all that is left of the stream. */
@@ -34,9 +37,11 @@ const PAUSE_MS = 100
 /** Joins the store as it is, or makes it anew from the ledger where it is empty, another one, or behind. */
 export class Rebuild {
   readonly #deps: RebuildDeps
+  readonly #sightings: Sightings
 
   constructor(deps: RebuildDeps) {
     this.#deps = deps
+    this.#sightings = new Sightings(deps.monotonic)
   }
 
   /**
@@ -59,12 +64,14 @@ export class Rebuild {
     return (await this.#usable(known)) === known.epoch
   }
 
-  /** Hard caps admit again. */
+  /** Lets hard caps admit again, once every process had the time to put back what it has. */
   async reopen(): Promise<void> {
     const { client, names, clock } = this.#deps
     const meta = await this.#meta()
-    const openAt = Number(await client.call('HGET', names.about, 'openAt'))
-    if (meta === undefined || openAt > clock.now()) return
+    const [openAt = '', graceMs = ''] = textsOf(await client.call('HMGET', names.about, 'openAt', 'graceMs'))
+    if (meta === undefined) return
+    const seenMs = this.#sightings.see('openAt', openAt)
+    if (Number(openAt) > clock.now() || seenMs < Number(graceMs)) return
     if (meta.state === 'rebuilding') await client.run(REOPEN, [names.meta], [meta.epoch])
     await client.call('HSET', names.about, 'openAt', 0)
   }
@@ -117,8 +124,10 @@ export class Rebuild {
     }
     const epoch = `${node}-${Math.max(clock.now(), ageOfStream(await lastStream()) + 1)}`
     const hasLeases = state.budgets.some(({ enforcement }) => enforcement === 'leased')
-    const openAt = isFresh ? 0 : clock.now() + (hasLeases ? LEASE_MS : GRACE_MS)
-    await write('HSET', names.about, 'run', run, 'stream', epoch, 'drained', '', 'openAt', openAt)
+    const graceMs = hasLeases ? LEASE_MS : GRACE_MS
+    const openAt = isFresh ? 0 : clock.now() + graceMs
+    await write('HSET', names.about, 'run', run, 'stream', epoch, 'drained', '', 'openAt', openAt, 'graceMs', graceMs)
+    this.#sightings.see('openAt', String(openAt))
     await write('SET', names.meta, `${epoch} ${clock.now()} ${isFresh ? 'open' : 'rebuilding'}`)
     return epoch
   }
