@@ -10,13 +10,13 @@ export function createSimulatedClient(link: Link): RedisClient {
     return plainReply(answer.reply) as RedisReply
   }
   return {
-    run: async ({ sha, source }: RedisScript, keys, args) => {
+    run: async ({ sha, source }: RedisScript, keys, args, firstArgs = args) => {
       try {
         return await send('EVALSHA', [sha, keys.length, ...keys, ...args])
       } catch (error) {
         if (!(error instanceof Failure) || !error.message.includes('NOSCRIPT')) throw error
       }
-      return await send('EVAL', [source, keys.length, ...keys, ...args])
+      return await send('EVAL', [source, keys.length, ...keys, ...firstArgs])
     },
     call: (command, ...args) => send(command, args),
     close: async () => link.break(),

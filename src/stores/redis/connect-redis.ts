@@ -1,6 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { Failure } from '../../engine/failure.ts'
-import type { RedisClient, RedisReply, RedisScript } from './redis-client.ts'
+import type { RedisClient, RedisReply, RedisScript, ScriptArguments } from './redis-client.ts'
 
 /** Which Redis (or Valkey) it is. */
 export interface RedisAddress {
@@ -89,14 +89,14 @@ class IoRedisClient implements RedisClient {
     this.#address = address
   }
 
-  async run({ sha, source }: RedisScript, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<RedisReply> {
+  async run({ sha, source }: RedisScript, keys: readonly string[], args: ScriptArguments, firstArgs = args): Promise<RedisReply> {
     try {
       return toReply(await this.#redis.evalsha(sha, keys.length, ...keys, ...args))
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw explain(error, this.#address)
     }
     try {
-      return toReply(await this.#redis.eval(source, keys.length, ...keys, ...args))
+      return toReply(await this.#redis.eval(source, keys.length, ...keys, ...firstArgs))
     } catch (error) {
       throw explain(error, this.#address)
     }

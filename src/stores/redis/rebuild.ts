@@ -10,7 +10,7 @@ import { LEASE_MS } from './leases.ts'
 import type { KeyNames } from './key-names.ts'
 import { type RedisClient, type RedisReply, textsOf, toDoubles } from './redis-client.ts'
 import { FENCED, REOPEN, RESTORE, WHOAMI } from './script.ts'
-import type { Known } from './session.ts'
+import type { Known, StoreIdentity } from './session.ts'
 import { Sightings } from './sightings.ts'
 import type { Turn } from './turn.ts'
 
@@ -46,13 +46,13 @@ export class Rebuild {
 
   /**
    * @param known what this process knows of the store that it worked with
-   * @returns the epoch of a store that counts
+   * @returns a store that counts
    * @throws Failure store_unavailable
    */
-  async rejoin(known: Known): Promise<string> {
+  async rejoin(known: Known): Promise<StoreIdentity> {
     for (let tries = 0; tries < TRIES; tries++) {
-      const epoch = await this.#usable(known)
-      if (epoch !== undefined) return epoch
+      const store = await this.#usable(known)
+      if (store !== undefined) return store
       if (await this.#deps.turn.isMine()) return await this.#inTurn(known)
       await new Promise<void>((resolve) => this.#deps.clock.after(PAUSE_MS, resolve))
     }
@@ -61,7 +61,7 @@ export class Rebuild {
 
   /** Whether it is the store that this process knows, and not one that took its place. */
   async isIntact(known: Known): Promise<boolean> {
-    return (await this.#usable(known)) === known.epoch
+    return (await this.#usable(known))?.epoch === known.epoch
   }
 
   /** Lets hard caps admit again, once every process had the time to put back what it has. */
@@ -76,7 +76,7 @@ export class Rebuild {
     await client.call('HSET', names.about, 'openAt', 0)
   }
 
-  async #inTurn(known: Known): Promise<string> {
+  async #inTurn(known: Known): Promise<StoreIdentity> {
     try {
       return (await this.#usable(known)) ?? (await this.#rebuild(known))
     } finally {
@@ -84,15 +84,16 @@ export class Rebuild {
     }
   }
 
-  /** The epoch, where the store has all that it ever counted. */
-  async #usable(known: Known): Promise<string | undefined> {
+  /** The store, where it has all that it ever counted. */
+  async #usable(known: Known): Promise<StoreIdentity | undefined> {
     const { client, names, node } = this.#deps
     const meta = await this.#meta()
     if (meta === undefined || (meta.state !== 'open' && meta.state !== 'rebuilding')) return undefined
-    if ((await client.call('HGET', names.about, 'run')) !== (await this.#run())) return undefined
+    const run = await this.#run()
+    if ((await client.call('HGET', names.about, 'run')) !== run) return undefined
     const { epoch } = meta
-    if (epoch !== known.epoch) return epoch
-    return Number((await client.call('GET', names.node(node))) ?? 0) >= known.step ? epoch : undefined
+    if (epoch !== known.epoch) return { epoch, run }
+    return Number((await client.call('GET', names.node(node))) ?? 0) >= known.step ? { epoch, run } : undefined
   }
 
   async #meta(): Promise<{ readonly epoch: string; readonly state: string } | undefined> {
@@ -107,7 +108,7 @@ export class Rebuild {
     return run ?? ''
   }
 
-  async #rebuild(known: Known): Promise<string> {
+  async #rebuild(known: Known): Promise<StoreIdentity> {
     const { client, names, clock, node, openState, lastStream, onTrouble } = this.#deps
     const run = await this.#run()
     const hasCounted = (await this.#meta()) !== undefined
@@ -129,7 +130,7 @@ export class Rebuild {
     await write('HSET', names.about, 'run', run, 'stream', epoch, 'drained', '', 'openAt', openAt, 'graceMs', graceMs)
     this.#sightings.see('openAt', String(openAt))
     await write('SET', names.meta, `${epoch} ${clock.now()} ${isFresh ? 'open' : 'rebuilding'}`)
-    return epoch
+    return { epoch, run }
   }
 
   async #clear(write: Write): Promise<void> {

@@ -10,6 +10,8 @@ export interface RedisScript {
   readonly sha: string
 }
 
+export type ScriptArguments = readonly (string | number | Buffer)[]
+
 /**
  * The little of Redis that Bursar needs; the same for one server, Sentinel and Cluster. Requests of one client are answered in
  * their order. Nothing is sent twice by itself: where an answer is lost, whether it was done is unknown.
@@ -18,9 +20,11 @@ export interface RedisClient {
   /**
    * Runs a script in one round trip; it is loaded first where the server does not know it (any more).
    * @param keys all of one slot
+   * @param firstArgs instead of `args` where the server does not know the script: one that was started again, or that took
+   *   another's place, knows none
    * @throws Failure store_unavailable where there is no connection or no answer in time; RedisError where Redis refuses
    */
-  readonly run: (script: RedisScript, keys: readonly string[], args: readonly (string | number | Buffer)[]) => Promise<RedisReply>
+  readonly run: (script: RedisScript, keys: readonly string[], args: ScriptArguments, firstArgs?: ScriptArguments) => Promise<RedisReply>
   /** One command, such as `HGETALL`; its first argument is its key. Throws as `run` does. */
   readonly call: (command: string, ...args: readonly (string | number)[]) => Promise<RedisReply>
   /** Ends the connection; what waits for an answer fails. */

@@ -15,7 +15,7 @@ function sessionOf(replies: RedisReply[], putBack: () => Promise<void>) {
     names: createKeyNames('{test}'),
     clock,
     node: 'n1',
-    rejoin: async () => epochs.shift() ?? 'e2',
+    rejoin: async () => ({ epoch: epochs.shift() ?? 'e2', run: 'r1' }),
     isIntact: async () => true,
     reopen: async () => undefined,
     putBack,
@@ -57,4 +57,29 @@ test('a store that is back is settled only some seconds after', async () => {
   expect(session.isSettled()).toBe(false)
   await pass(1)
   expect(session.isSettled()).toBe(true)
+})
+
+test('a server that does not know a script is asked whether it is the one that was looked at', async () => {
+  const asked: (readonly unknown[])[] = []
+  const session = new Session({
+    client: {
+      run: async (_script, _keys, args, firstArgs) => {
+        asked.push([args[0], firstArgs?.[0]])
+        return ['done', 1]
+      },
+      call: async () => null,
+      close: async () => undefined,
+    },
+    names: createKeyNames('{test}'),
+    clock: createManualClock(0),
+    node: 'n1',
+    rejoin: async () => ({ epoch: 'e1', run: 'r1' }),
+    isIntact: async () => true,
+    reopen: async () => undefined,
+    putBack: async () => undefined,
+    onTrouble: () => undefined,
+  })
+  await session.start()
+  await session.step(SCRIPTS.append, [], {})
+  expect(asked).toEqual([['e1 0 open', 'e1 0 open r1']])
 })

@@ -12,8 +12,8 @@ export interface SessionDeps {
   readonly clock: Clock
   /** This process, of all that were ever started. */
   readonly node: string
-  /** Makes the store whole again, or waits for whoever does; returns its epoch. */
-  readonly rejoin: (known: Known) => Promise<string>
+  /** Makes the store whole again, or waits for whoever does. */
+  readonly rejoin: (known: Known) => Promise<StoreIdentity>
   /** Whether the store that is there has all that this process knows it to have counted. */
   readonly isIntact: (known: Known) => Promise<boolean>
   /** Lets hard caps admit again once all processes had the time to put back what they have. */
@@ -29,6 +29,13 @@ export interface StepArguments {
   readonly texts?: readonly string[]
   /** The version of the budgets that it is asked by; absent: of those that this process read last. */
   readonly version?: number
+}
+
+/** Which store it is. */
+export interface StoreIdentity {
+  readonly epoch: string
+  /** Of its server. */
+  readonly run: string
 }
 
 /** What a process knows of the store that it worked with. */
@@ -51,6 +58,7 @@ const RETRY_MAX_MS = 1000
 export class Session {
   readonly #deps: SessionDeps
   #epoch: string | undefined
+  #run = ''
   #known: Known = { epoch: undefined, step: 0 }
   #away: Failure = new Failure('store_unavailable', 'the counters are not there yet: Bursar is starting')
   #retryMs = RETRY_MIN_MS
@@ -120,13 +128,11 @@ export class Session {
     if (epoch === undefined) throw this.#away
     const { client, names } = this.#deps
     const expected = `${epoch} ${version ?? this.version} open`
+    const rest = [toDoubles([this.#known.step, ...numbers]), ...texts]
     let reply: RedisReply
     try {
-      reply = await client.run(
-        script,
-        [names.meta, this.#nodeKey, ...keys],
-        [expected, toDoubles([this.#known.step, ...numbers]), ...texts],
-      )
+      const stepKeys = [names.meta, this.#nodeKey, ...keys]
+      reply = await client.run(script, stepKeys, [expected, ...rest], [`${expected} ${this.#run}`, ...rest])
     } catch (error) {
       throw this.#leave(asFailure(error), epoch)
     }
@@ -196,7 +202,8 @@ export class Session {
 
   async #join(): Promise<void> {
     const before = this.#known.epoch
-    const epoch = await this.#deps.rejoin(this.#known)
+    const { epoch, run } = await this.#deps.rejoin(this.#known)
+    this.#run = run
     if (epoch !== before) this.#known = { epoch, step: 0 }
     this.#mustPutBack ||= before !== undefined && epoch !== before
     this.#epoch = epoch

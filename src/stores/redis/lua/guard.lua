@@ -1,10 +1,13 @@
 -- Stands before every transition: says whether this store is the one that the process knows.
 --
 -- KEYS[1] meta: "epoch version state"; KEYS[2] how many steps of this node were counted; ARGV[1] meta as the process expects
--- it; ARGV[2] numbers, as little-endian doubles: the first is the last of the node's steps that was answered
+-- it, and after it the server's run where the server does not know this script; ARGV[2] numbers, as little-endian doubles: the
+-- first is the last of the node's steps that was answered
 --
 -- A store that came back empty has no epoch. One that came back without its last writes (a replica that lagged, a restored
--- file) has counted fewer steps of some node than that node was answered: then it is marked as lost, for all.
+-- file) has counted fewer steps of some node than that node was answered: then it is marked as lost, for all. So is one whose
+-- server is another: it may have lost steps of other nodes, or of processes that have died. Such a server knows no scripts, so
+-- whoever is the first to run one there finds out, and nobody has to ask for the run with each step.
 
 -- Fails, where a number does not fit; else the numbers of ARGV[2], the first being the step.
 local numbers = {struct.unpack('<' .. string.rep('d', #ARGV[2] / 8), ARGV[2])}
@@ -17,8 +20,13 @@ local function guard(meta, counted)
   local epoch, version, state
   if not isExpected then
     epoch, version, state = string.match(meta, '^(%S+) (%S+) (%S+)$')
-    local expected, known = string.match(ARGV[1], '^(%S+) (%S+)')
+    local expected, known, run = string.match(ARGV[1], '^(%S+) (%S+) %S+ ?(%S*)$')
     if epoch ~= expected then return {'epoch'} end
+    if run ~= '' and run ~= string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') then
+      redis.call('SET', KEYS[1], (string.gsub(meta, '%S+$', 'lost')))
+      return {'run'}
+    end
+    isExpected = version == known and state == 'open'
     if version == known then version = nil end
   end
   local step = tonumber(counted or '0')
