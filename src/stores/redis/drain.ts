@@ -26,6 +26,12 @@ export interface DrainDeps {
   readonly onTrouble: (message: string) => void
 }
 
+/** A stream that the ledger is to follow, and the one that it follows until then. */
+export interface NextStream {
+  readonly epoch: string
+  readonly after: string
+}
+
 const BATCH = 2000
 const PAUSE_MS = 50
 const OTHERS_MS = 1000
@@ -71,6 +77,21 @@ export class Drain {
   async catchUp(from: 'position' | 'start' = 'position'): Promise<void> {
     if (from === 'start') while ((await this.#apply('start')) === 'moved');
     while ((await this.#apply('position')) !== 'nothing');
+  }
+
+  /**
+   * Takes in what is left of the stream, and lets the ledger go on in another one. A batch that some process read before, and that
+   * a slow ledger would take in only later, comes too late from here on: what the ledger has now is all that it ever had of it.
+   * @throws Failure store_unavailable: also where the ledger follows another stream than `after`, which another process began
+   */
+  async beginStream({ epoch, after }: NextStream): Promise<void> {
+    const next = { epoch, id: '0-0' }
+    for (;;) {
+      await this.catchUp('start')
+      const from = await this.#deps.applier.position()
+      if (from.epoch !== after) throw new Failure('store_unavailable', 'another process makes the counters again from the ledger')
+      if ((await this.#take({ records: [], from, next })) === 'applied') return
+    }
   }
 
   /** Which of these calls the ledger has, once it has caught up. */
@@ -121,7 +142,9 @@ export class Drain {
     const isBehind = ageOfStream(epoch) < ageOfStream(from.epoch)
     if (isBehind && start === 'position') return 'nothing'
     const records = await this.#newRecords(rows, (row) => isBehind || (epoch === from.epoch && !isAfter(idOfEntry(row) ?? '', from.id)))
-    return this.#take({ records, from, next: isBehind ? from : { epoch, id } })
+    const taken = await this.#take({ records, from, next: isBehind ? from : { epoch, id } })
+    if (taken === 'applied' && !isBehind) await this.#trim(id)
+    return taken
   }
 
   async #newRecords(rows: readonly RedisReply[], isOld: (row: RedisReply) => boolean): Promise<readonly LedgerRecord[]> {
@@ -130,12 +153,11 @@ export class Drain {
   }
 
   async #take(batch: StreamBatch): Promise<'applied' | 'moved'> {
-    const { from, next } = batch
+    const { next } = batch
     const alerts = await this.#deps.applier.apply(batch)
     this.#position = alerts === undefined ? undefined : next
     if (alerts === undefined) return 'moved'
     if (alerts > 0) this.#deps.onAlerts()
-    if (next !== from) await this.#trim(next.id)
     return 'applied'
   }
 

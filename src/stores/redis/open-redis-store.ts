@@ -8,7 +8,7 @@ import { RedisCatalog } from './catalog.ts'
 import { type RedisAddress, connectRedis } from './connect-redis.ts'
 import { RedisCounters } from './counters.ts'
 import { Crossings } from './crossings.ts'
-import { Drain } from './drain.ts'
+import { Drain, type NextStream } from './drain.ts'
 import { RedisHolds } from './holds.ts'
 import { RedisJournal } from './journal.ts'
 import { Lapses } from './lapses.ts'
@@ -122,8 +122,8 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
   const unconfirmed = new Unconfirmed()
   const turn = createTurn({ client: drainClient, lock: names.lock('drain'), node, clock })
   const drain = new Drain({ ...options, client: drainClient, turn, openState: ledger.openState })
-  const openState = async () => {
-    await drain.catchUp('start')
+  const openState = async (stream: NextStream) => {
+    await drain.beginStream(stream)
     return ledger.openState()
   }
   const lastStream = async () => (await options.applier.position()).epoch

@@ -5,7 +5,7 @@ import { Failure } from '../../engine/failure.ts'
 import type { Clock, OpenState } from '../../engine/ports.ts'
 import { toFace } from './account-row.ts'
 import { storedHold, toStored } from './hold-text.ts'
-import { ageOfStream } from './drain.ts'
+import { ageOfStream, type NextStream } from './drain.ts'
 import { LEASE_MS } from './leases.ts'
 import type { KeyNames } from './key-names.ts'
 import { type RedisClient, type RedisReply, textsOf, toDoubles } from './redis-client.ts'
@@ -22,8 +22,8 @@ export interface RebuildDeps {
   readonly monotonic: () => number
   readonly node: string
   readonly turn: Turn
-  /** What the ledger has, once it has taken in all that is left of the stream. */
-  readonly openState: () => Promise<OpenState>
+  /** What the ledger has, once it has taken in all that is left of the stream; from then on it follows that other one. */
+  readonly openState: (stream: NextStream) => Promise<OpenState>
   /** The epoch of the stream that the ledger followed last. */
   readonly lastStream: () => Promise<string>
   readonly onTrouble: (message: string) => void
@@ -112,10 +112,13 @@ export class Rebuild {
     const { client, names, clock, node, openState, lastStream, onTrouble } = this.#deps
     const run = await this.#run()
     const hasCounted = (await this.#meta()) !== undefined
+    // Whoever begins after this one finds another stream than that before it comes to the ledger; so does this one then.
+    const after = await lastStream()
     // From here on no step of any process passes.
     const mark = `none-${node}-${clock.now()} 0 lost`
     await client.call('SET', names.meta, mark)
-    const state = await openState()
+    const epoch = `${node}-${Math.max(clock.now(), ageOfStream(after) + 1)}`
+    const state = await openState({ epoch, after })
     const write: Write = (command, key, ...args) => client.run(FENCED, [names.meta, key], [mark, command, ...args])
     await this.#clear(write)
     await this.#write(state, mark, write)
@@ -123,7 +126,6 @@ export class Rebuild {
     if (!isFresh) {
       onTrouble(`the counters were made again from the ledger: ${state.accounts.length} accounts, ${state.holds.length} calls in flight`)
     }
-    const epoch = `${node}-${Math.max(clock.now(), ageOfStream(await lastStream()) + 1)}`
     const hasLeases = state.budgets.some(({ enforcement }) => enforcement === 'leased')
     const graceMs = hasLeases ? LEASE_MS : GRACE_MS
     const openAt = isFresh ? 0 : clock.now() + graceMs
