@@ -10,7 +10,7 @@ import { fromStored, storedHold, toHold, toStored } from './hold-text.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { Crossings } from './crossings.ts'
 import type { KeyNames } from './key-names.ts'
-import { pairsOf } from './redis-client.ts'
+import { pairsOf, textsOf } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
 import type { Session } from './session.ts'
 import type { Settlements } from './settlements.ts'
@@ -133,19 +133,18 @@ export class Recount {
 
   async #charge({ hold: text, settlement }: CountedCall): Promise<void> {
     const { session, names, catalog, accounts, clock, unconfirmed, crossings } = this.#deps
-    const before = toHold(text)
+    let hold = toHold(text)
     for (;;) {
-      const refs = await this.#refsOf(before)
-      const hold = { ...before, charges: before.charges.map(({ account, amount }, i) => ({ account: refs[i]?.key ?? account, amount })) }
       const stored = toStored(storedHold(hold), hold.expiresAt)
-      const keys = [names.holds, names.charged, names.stream, ...refs.map(({ key }) => names.account(key))]
+      const keys = [names.holds, names.charged, names.stream, ...hold.charges.map(({ account }) => names.account(account))]
       const texts = [settlement.call, stored, packEnded({ kind: 'ended', settlement, alerts: [] })]
       const perAccount = hold.charges.flatMap(({ amount }, i) => [amount, settlement.amounts[i] ?? 0])
       const reply = await session.step(SCRIPTS.charge, keys, { numbers: [clock.now(), ...perAccount], texts })
-      const unopened = reply[0] === 'unopened' ? refs[Number(reply[2])] : undefined
-      if (unopened !== undefined) {
+      if (reply[0] === 'unopened') {
         await catalog.read()
-        await accounts.open(unopened)
+        const refs = await this.#openOnes(hold)
+        await Promise.all(refs.map((ref) => accounts.open(ref)))
+        hold = { ...hold, charges: hold.charges.map(({ account, amount }, i) => ({ account: refs[i]?.key ?? account, amount })) }
         continue
       }
       if (reply[0] === 'held') return this.count([{ hold: text, settlement }])
@@ -155,18 +154,20 @@ export class Recount {
     }
   }
 
-  /** The accounts that are charged: where one was closed meanwhile, the open one of its budget. */
-  async #refsOf(hold: Hold): Promise<readonly AccountRef[]> {
+  /** Its accounts; where one was closed meanwhile, the open one of its budget. */
+  async #openOnes(hold: Hold): Promise<readonly AccountRef[]> {
     const { session, names } = this.#deps
     const budgets = await this.#budgetsOf(hold)
-    // A budget that the store lost and got back may not know which of its accounts was closed last.
+    const open = new Set(textsOf(await session.ask('ZRANGE', names.accounts, 0, -1)))
+    // A budget that the store lost and got back may not know which of its accounts was closed last, nor which began last.
     const closed = pairsOf(await session.ask('HGETALL', names.closed))
     return hold.charges.map(({ account }, i) => {
       const budget = budgets[i]
       assert(budget !== undefined, 'a budget for each account')
       const { each, startsAt } = partsOf(account)
-      const startsFrom = Math.max(budget.startsFrom ?? 0, Number(closed.get(budget.id) ?? 0))
-      const period = accountPeriod(startsFrom === 0 ? budget : { ...budget, startsFrom }, startsAt)
+      const newest = Math.max(budget.startsFrom ?? 0, Number(closed.get(budget.id) ?? 0))
+      const startsFrom = open.has(names.account(account)) ? startsAt : Math.max(startsAt, newest)
+      const period = accountPeriod({ ...budget, startsFrom }, startsAt)
       const value = each === '' ? null : each
       return { key: toAccountKey(budget.id, value, period.startsAt), budget, each: value, period }
     })
