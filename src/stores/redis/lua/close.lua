@@ -4,11 +4,12 @@
 -- ARGV[3] the record's text, ARGV[4] the budget
 -- numbers: step, used, granted, overrun: its sums as the record has them; endsAt
 --
--- Replies {'closed', step}; {'unknown', step} where it was closed; {'changed', step} where its sums are others or calls are in flight.
+-- Replies {'closed', step}; {'unknown', step} where it was closed, or the store was made anew just now: calls in flight there may not
+-- have been put back yet; {'changed', step} where its sums are others or calls are in flight.
 local rows = redis.call('MGET', KEYS[1], KEYS[2], KEYS[7])
-local stop, step = guard(rows[1], rows[2])
+local stop, step, _, _, state = guard(rows[1], rows[2])
 if stop then return stop end
-if not rows[3] then return {'unknown', step - 1} end
+if state ~= 'open' or not rows[3] then return {'unknown', step - 1} end
 local it = account(rows[3])
 if it.calls > 0 or it.used ~= numbers[2] or it.granted ~= numbers[3] or it.overrun ~= numbers[4] then return {'changed', step - 1} end
 redis.call('SET', KEYS[2], step)
