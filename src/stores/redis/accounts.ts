@@ -12,9 +12,9 @@ import type { Session } from './session.ts'
 import { toEntryText } from './stream-entry.ts'
 
 export interface RedisAccountsDeps {
-  readonly session: Session
+  readonly session: Pick<Session, 'ask' | 'query' | 'step'>
   readonly names: KeyNames
-  readonly catalog: RedisCatalog
+  readonly catalog: Pick<RedisCatalog, 'version' | 'budget'>
 }
 
 const ROWS_AT_ONCE = 1000
@@ -37,9 +37,14 @@ export class RedisAccounts {
     return this.#standingsOf(textsOf(await session.ask('ZRANGE', names.accounts, '-inf', at, 'BYSCORE')))
   }
 
-  async open(ref: AccountRef): Promise<void> {
-    const version = await this.#deps.catalog.version()
-    await this.tryOpen(ref, version)
+  /** False where it was closed: then it never opens again. */
+  async open(ref: AccountRef): Promise<boolean> {
+    const { session, names, catalog } = this.#deps
+    for (;;) {
+      if (await this.tryOpen(ref, await catalog.version())) return true
+      const closedUpTo = Number((await session.ask('HGET', names.closed, ref.budget.id)) ?? 0)
+      if (ref.period.startsAt < closedUpTo) return false
+    }
   }
 
   async cut(key: AccountKey, endsAt: EpochMs): Promise<void> {

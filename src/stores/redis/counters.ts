@@ -161,8 +161,8 @@ export class RedisCounters implements Counters {
     return this.#deps.accounts.ended(at)
   }
 
-  open(ref: AccountRef): Promise<void> {
-    return this.#deps.accounts.open(ref)
+  async open(ref: AccountRef): Promise<void> {
+    await this.#deps.accounts.open(ref)
   }
 
   cut(key: AccountKey, endsAt: EpochMs): Promise<void> {
@@ -230,8 +230,8 @@ export class RedisCounters implements Counters {
         texts: [call, toStored(stored, hold.expiresAt)],
       })
       const unopened = unopenedOf(reply, refs)
-      if (unopened === undefined) return
-      await this.open(unopened)
+      // Where one of its accounts was closed meanwhile, it holds nothing any more, and counts in the next when it ends.
+      if (unopened === undefined || !(await this.#deps.accounts.open(unopened))) return
     }
   }
 
