@@ -83,9 +83,22 @@ export class RedisCounters implements Counters {
       // Its hold is gone: another process ended it, or the store lost it and this process has not put it back yet.
       if (outcome === 'unknown' && flight !== undefined) await this.#countLater(end)
       // Other amounts are held than this process knows: an answer to a raise was lost.
-      known = outcome === 'changed' ? await this.#deps.holds.find(call) : undefined
+      const found = outcome === 'changed' ? await this.#foundAgain(end, flight) : undefined
+      if (found === 'later') return endedCall(end.hold, end.settlement)
+      known = found
     }
     return undefined
+  }
+
+  /** Its hold as it is now; of a call of this process nobody else would tell how it ended, so it is counted later where the store is away. */
+  async #foundAgain(end: Ending, flight: Flight | undefined): Promise<KnownHold | 'later' | undefined> {
+    try {
+      return await this.#deps.holds.find(end.hold.call.id)
+    } catch (error) {
+      if (flight === undefined || !isAway(error)) throw error
+      await this.#countLater(end)
+      return 'later'
+    }
   }
 
   async #endingOf({ hold, stored }: KnownHold, flight: Flight | undefined, request: SettleRequest): Promise<Ending> {
