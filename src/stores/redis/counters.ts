@@ -233,6 +233,8 @@ export class RedisCounters implements Counters {
   }
 
   async #assertHold(call: CallId, flight: Flight): Promise<void> {
+    // What it held of slices is free: they have none of it any more.
+    if (flight.leased !== undefined) this.#deps.leases.settle(flight.leased, [])
     delete flight.leased
     const { stored, hold, refs } = flight
     const { session, names } = this.#deps

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { startCounting } from '../../../test/services/redis-under-test.ts'
 import type { Clock } from '../../engine/ports.ts'
-import { CountingProcess } from '../contract/counting-process.ts'
+import { CountingProcess, reported } from '../contract/counting-process.ts'
 import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
 import { AT, budget } from '../contract/sample-records.ts'
 import { connectRedis } from './connect-redis.ts'
 import { createKeyNames } from './key-names.ts'
 import type { RedisStore } from './open-redis-store.ts'
-import type { RedisClient } from './redis-client.ts'
+import { type RedisClient, textsOf } from './redis-client.ts'
 
 const url = inject('redisUrl')
 
@@ -37,10 +37,7 @@ describe.skipIf(url === undefined)('a store that was made anew', () => {
   }
 
   const empty = async () => {
-    for (const name of Object.values(names)) if (typeof name === 'string') await client.call('DEL', name)
-    for (const { account } of stream.records.flatMap((record) => (record.kind === 'opened' ? [record] : []))) {
-      await client.call('DEL', names.account(account))
-    }
+    for (const name of textsOf(await client.call('KEYS', `${prefix}:*`))) await client.call('DEL', name)
   }
 
   beforeEach(async () => {
@@ -72,5 +69,21 @@ describe.skipIf(url === undefined)('a store that was made anew', () => {
     await owner.access.counters.tend().catch(() => undefined)
     await expect.poll(() => owner.holds().catch(() => [])).toEqual(['call-1'])
     expect(await other.standing('global')).toMatchObject({ held: 100, callsInFlight: 1 })
+  })
+
+  test('has a hold for a call that was admitted from a slice, and the slice holds nothing for it any more', async () => {
+    const process = await start()
+    await process.put({ ...budget('global', 10_000), enforcement: 'leased' })
+    await process.reserve('call-1', { input: 100 })
+    await empty()
+    await process.access.counters.tend().catch(() => undefined)
+    await expect.poll(() => client.call('HEXISTS', names.holds, 'call-1')).toBe(1)
+    await process.settle('call-1', reported(60))
+    now += 11_000
+    for (let i = 0; i < 4; i++) await process.access.counters.tend()
+    await process.reserve('call-2', { input: 10 })
+    await process.settle('call-2', reported(10))
+    for (let i = 0; i < 4; i++) await process.access.counters.tend()
+    expect(await process.standing('global')).toMatchObject({ used: 70, held: 0, callsInFlight: 0 })
   })
 })
