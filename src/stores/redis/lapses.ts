@@ -6,6 +6,7 @@ import { billOf } from '../bill.ts'
 import { packEnded } from '../ledger/packed-record.ts'
 import { partsOf } from './account-row.ts'
 import type { RedisCatalog } from './catalog.ts'
+import type { Crossings } from './crossings.ts'
 import { storedHold, toStored } from './hold-text.ts'
 import { LEASE_MS } from './leases.ts'
 import type { KeyNames } from './key-names.ts'
@@ -18,6 +19,7 @@ export interface LapsesDeps {
   readonly session: Session
   readonly names: KeyNames
   readonly catalog: RedisCatalog
+  readonly crossings: Pick<Crossings, 'judgeLater'>
   readonly clock: Clock
   /** What becomes of the slice of a process that died: what it let in from it is not known. */
   readonly onLost: 'charge' | 'release'
@@ -56,11 +58,12 @@ export class Lapses {
   }
 
   async #lapse(lease: string, { what, slice, renewedAt }: Lapsed): Promise<void> {
-    const { session, names, onLost } = this.#deps
+    const { session, names, crossings, onLost } = this.#deps
     const name = lease.slice(lease.indexOf('\n') + 1)
     const account = parseAccountKey(names.accountIn(name))
     const texts = onLost === 'release' ? ['', ''] : await this.#lostCall(lease, { account, slice, renewedAt })
     await session.step(SCRIPTS.lapse, [names.leases, names.stream, name], { numbers: [slice], texts: [lease, what, ...texts] })
+    if (onLost === 'charge') crossings.judgeLater([account])
   }
 
   /** A call that stands for all that the process may have let in: the hold, as it is stored, and the settlement's record. */

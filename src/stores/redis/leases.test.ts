@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { Budget } from '../../domain/budget.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import type { Clock } from '../../engine/ports.ts'
-import { CountingProcess, reported } from '../contract/counting-process.ts'
+import { alertsIn, CountingProcess, reported } from '../contract/counting-process.ts'
 import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
 import { AT, budget } from '../contract/sample-records.ts'
 import type { RedisStore } from './open-redis-store.ts'
@@ -130,6 +130,17 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     const used = onLost === 'charge' ? slice : 0
     expect(await other.standing('global')).toMatchObject({ used, held: 0, callsInFlight: 0 })
     expect(usedIn(await all())).toBe(used)
+  })
+
+  test('a threshold that the slice of a process that died crosses is told', async () => {
+    const dying = await start()
+    await dying.put(leased('global', 10_000, { alertAt: [0.01] }))
+    await dying.reserve('call-0', { input: 100 })
+    const other = await start()
+    await other.access.counters.tend()
+    now += 11_000
+    for (let i = 0; i < 3; i++) await other.access.counters.tend()
+    expect(alertsIn(await all()).map(({ threshold }) => threshold)).toEqual([0.01])
   })
 
   test('a process that was cut off decides by no slice whose time is over', async () => {

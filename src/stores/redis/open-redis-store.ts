@@ -180,7 +180,7 @@ function countersOver(options: CountersOptions): CountersParts {
   const settlements = new Settlements({ ...options, crossings, leases })
   const recount = new Recount({ ...options, accounts, crossings, settlements })
   const reservations = new Reservations(options)
-  const lapses = new Lapses(options)
+  const lapses = new Lapses({ ...options, crossings })
   const holds = new RedisHolds(options)
   return {
     recount,
