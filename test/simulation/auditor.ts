@@ -5,17 +5,12 @@ import type { CallId } from '../../src/domain/ids.ts'
 import { attributeValue, matches } from '../../src/domain/scope.ts'
 import type { Admitted } from '../../src/engine/reserve.ts'
 import type { Standing } from '../../src/engine/ports.ts'
+import { amountOf, NOTHING, type Produced } from './produced.ts'
 import type { SimulatedLedger } from './simulated-ledger.ts'
 
 /** A promise that was not kept. */
 export class Violation extends Error {
   override readonly name = 'Violation'
-}
-
-/** What a provider produced for a call, in tokens. */
-export interface Produced {
-  readonly input: number
-  readonly output: number
 }
 
 /** A call as its caller and its provider know it. */
@@ -53,14 +48,13 @@ export interface AuditorOptions {
   readonly isTimeSteady: boolean
   /** False where calls are let in while nothing can be counted: then a cap may be passed. */
   readonly capsHold: boolean
+  /** False where a store is made anew: it does not know slices of processes that died. */
+  readonly areSlicesKept: boolean
   readonly onLost: 'charge' | 'release'
   readonly holdTtlMs: number
   /** The world's time. */
   readonly now: () => number
 }
-
-/** What the prices of the simulation come to, in nano-USD. */
-export const PICO = { input: 2_500_000, output: 10_000_000 } as const
 
 /**
  * The second opinion. It knows what callers were told and what providers did, and adds that up itself; of what Bursar keeps
@@ -188,6 +182,7 @@ export class Auditor {
     this.#check(ledger.defects.length === 0, () => ledger.defects.join('; '))
     this.#check(ledger.holds.size === 0, () => `no hold is open: ${[...ledger.holds.keys()].join()}`)
     for (const [call, witnessed] of this.#calls) this.#checkEnd(call, witnessed, ledger)
+    this.#checkSlices(ledger)
     for (const [call, { settlement }] of ledger.calls) {
       const isKnown = this.#calls.has(call) || ['lost', 'upstream_unreachable'].includes(settlement.ending)
       this.#check(isKnown, () => `${call} ended as ${settlement.ending}, and nobody was let in`)
@@ -269,7 +264,7 @@ export class Auditor {
   #checkEnd(call: string, witnessed: Witnessed, ledger: SimulatedLedger): void {
     const ended = ledger.calls.get(witnessed.admitted.call.id)
     if (ended === undefined) {
-      const isForgotten = witnessed.isAtRisk || (witnessed.isUncounted && witnessed.isCutOff)
+      const isForgotten = witnessed.isAtRisk || (witnessed.isCutOff && (witnessed.isUncounted || this.#isFromSlices(witnessed)))
       this.#check(isForgotten && witnessed.isOrphan, () => `${call} was let in, and the ledger does not know how it ended`)
       return
     }
@@ -288,6 +283,30 @@ export class Auditor {
     const expected = witnessed.accounts.map((account) => amountOf(this.#unitOf(account), witnessed.produced ?? NOTHING))
     const charged = settlement.amounts
     this.#check(expected.join() === charged.join(), () => `${call} is charged ${charged.join()}, and used ${expected.join()}`)
+  }
+
+  /** What a process let in from its slices the store knows as these slices, until it hears how the calls ended. */
+  #isFromSlices({ admitted }: Witnessed): boolean {
+    return admitted.standings.every(({ budget }) => budget.enforcement === 'leased')
+  }
+
+  /** No call of a process that died is free: its slices are charged for all that they had let in. */
+  #checkSlices(ledger: SimulatedLedger): void {
+    if (this.#options.onLost === 'release' || !this.#options.areSlicesKept) return
+    const lost = [...this.#calls.values()].filter((witnessed) => !witnessed.isUncounted && !ledger.calls.has(witnessed.admitted.call.id))
+    for (const { incarnation, accounts } of lost) {
+      for (const account of accounts) {
+        const own = lost.filter((other) => other.incarnation === incarnation && other.accounts.includes(account))
+        const least = own.reduce((sum, { allowed }) => sum + amountOf(this.#unitOf(account), allowed), 0)
+        const charged = [...ledger.calls.values()]
+          .filter(({ hold }) => hold.call.id.startsWith(`lease_${incarnation}_`))
+          .reduce(
+            (sum, { hold: { charges }, settlement: { amounts } }) => sum + (charges[0]?.account === account ? (amounts[0] ?? 0) : 0),
+            0,
+          )
+        this.#check(charged >= least, () => `${incarnation} died with ${least} let in from its slice of ${account}, charged ${charged}`)
+      }
+    }
   }
 
   /** Counted late, a call counts in the next account where its own was closed before, or never opened. */
@@ -360,19 +379,6 @@ export class Auditor {
 
   #check(holds: boolean, what: () => string): void {
     if (!holds) throw new Violation(what())
-  }
-}
-
-const NOTHING: Produced = { input: 0, output: 0 }
-
-function amountOf(unit: BudgetDefinition['unit'], { input, output }: Produced): number {
-  switch (unit) {
-    case 'tokens':
-      return input + output
-    case 'requests':
-      return input + output > 0 ? 1 : 0
-    case 'usd':
-      return Math.ceil((input * PICO.input + output * PICO.output) / 1000)
   }
 }
 

@@ -7,7 +7,8 @@ import type { Engine } from '../../src/engine/engine.ts'
 import { Failure } from '../../src/engine/failure.ts'
 import type { Admitted } from '../../src/engine/reserve.ts'
 import type { Counters, Standing } from '../../src/engine/ports.ts'
-import { Auditor, type Produced, Violation } from './auditor.ts'
+import { Auditor, Violation } from './auditor.ts'
+import type { Produced } from './produced.ts'
 import type { Random } from './random.ts'
 import type { SimulatedLedger } from './simulated-ledger.ts'
 import { type Deployment, SimulatedProcess } from './simulated-process.ts'
@@ -62,13 +63,14 @@ export class Life {
     this.#options = options
     const { swarm } = options
     this.#definitions = swarm.definitions
-    const { onLost, holdTtlMs } = swarm
+    const { onLost, holdTtlMs, events } = swarm
     this.auditor = new Auditor({
       holdTtlMs,
       now: () => options.time.now,
       capsHold: swarm.onStoreDown === 'refuse',
       onLost,
-      isTimeSteady: swarm.events.clockJump + swarm.events.reset === 0,
+      isTimeSteady: events.clockJump + events.reset === 0,
+      areSlicesKept: events.storeRestart + events.storeLoss + events.storeEmpty === 0,
     })
     this.auditor.defined(swarm.definitions)
   }

@@ -3,7 +3,7 @@ import { type CallId, toCallId } from '../../src/domain/ids.ts'
 import { type Engine, startEngine } from '../../src/engine/engine.ts'
 import { Failure } from '../../src/engine/failure.ts'
 import type { Catalog, Clock, Counters, Journal } from '../../src/engine/ports.ts'
-import { PICO } from './auditor.ts'
+import { PICO } from './produced.ts'
 import type { Swarm } from './swarm.ts'
 import { ProcessClock, type VirtualTime } from './virtual-clock.ts'
 
