@@ -74,10 +74,11 @@ export class Lapses {
     const { catalog, clock } = this.#deps
     const at = clock.now()
     const [node = ''] = lease.split('\n')
-    const budget = await catalog.budget(toBudgetId(partsOf(account).budget))
+    const { budget: id, each, startsAt } = partsOf(account)
+    const budget = await catalog.budget(toBudgetId(id))
     const attributes = { provider: 'lease', model: 'lease', tags: {} }
     const call: Call = {
-      id: toCallId(`lease_${node}_${at}_${partsOf(account).budget}`),
+      id: toCallId(`lease_${node}_${at}_${id}_${startsAt}_${encodeURIComponent(each)}`),
       admittedAt: renewedAt,
       attributes,
       endpoint: 'lease',

@@ -143,6 +143,20 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     expect(alertsIn(await all()).map(({ threshold }) => threshold)).toEqual([0.01])
   })
 
+  test('slices of a budget that come back in one instant are charged each for itself', async () => {
+    const dying = await start()
+    await dying.put(leased('per-user', 10_000, { each: 'user' }))
+    for (const user of ['ann', 'bob']) await dying.reserve(`call-${user}`, { input: 100, accounts: [['per-user', user]] })
+    const other = await start()
+    await other.access.counters.tend()
+    now += 11_000
+    await other.access.counters.tend()
+    const used = (await other.access.counters.standings()).reduce((sum, account) => sum + account.used, 0)
+    const lost = (await all()).flatMap((record) => (record.kind === 'ended' ? [record.settlement] : []))
+    expect(new Set(lost.map(({ call }) => call)).size).toBe(2)
+    expect(lost.reduce((sum, { amounts: [amount = 0] }) => sum + amount, 0)).toBe(used)
+  })
+
   test('a process that was cut off decides by no slice whose time is over', async () => {
     const process = await start()
     await process.put(leased('global', 10_000))
