@@ -62,8 +62,9 @@ export class Lapses {
     const name = lease.slice(lease.indexOf('\n') + 1)
     const account = parseAccountKey(names.accountIn(name))
     const texts = onLost === 'release' ? ['', ''] : await this.#lostCall(lease, { account, slice, renewedAt })
-    await session.step(SCRIPTS.lapse, [names.leases, names.stream, name], { numbers: [slice], texts: [lease, what, ...texts] })
+    // Before it is done: the answer may be lost.
     if (onLost === 'charge') crossings.judgeLater([account])
+    await session.step(SCRIPTS.lapse, [names.leases, names.stream, name], { numbers: [slice], texts: [lease, what, ...texts] })
   }
 
   /** A call that stands for all that the process may have let in: the hold, as it is stored, and the settlement's record. */

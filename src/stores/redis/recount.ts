@@ -18,12 +18,12 @@ import type { Spool } from './spool.ts'
 import type { CountedCall, Unconfirmed } from './unconfirmed.ts'
 
 export interface RecountDeps {
-  readonly session: Session
+  readonly session: Pick<Session, 'ask' | 'step'>
   readonly names: KeyNames
-  readonly catalog: RedisCatalog
-  readonly crossings: Crossings
-  readonly accounts: RedisAccounts
-  readonly settlements: Settlements
+  readonly catalog: Pick<RedisCatalog, 'budget' | 'read'>
+  readonly crossings: Pick<Crossings, 'judgeLater'>
+  readonly accounts: Pick<RedisAccounts, 'open'>
+  readonly settlements: Pick<Settlements, 'end'>
   readonly clock: Clock
   readonly unconfirmed: Unconfirmed
   readonly spool: Spool
@@ -106,6 +106,8 @@ export class Recount {
     const isSettled = await Promise.all(calls.map((counted) => this.#settle(counted)))
     const unheld = calls.filter((_, i) => !isSettled[i])
     if (unheld.length === 0) return
+    // Whoever charged one may not have judged what that crossed: of a step that judges none, the answer may be lost.
+    for (const { hold } of unheld) this.#deps.crossings.judgeLater(toHold(hold).charges.map(({ account }) => account))
     const known = await this.#deps.known(unheld.map(({ settlement }) => settlement.call))
     await Promise.all(unheld.filter(({ settlement }) => known.get(settlement.call) !== 'ended').map((counted) => this.#charge(counted)))
   }
