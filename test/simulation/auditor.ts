@@ -293,7 +293,9 @@ export class Auditor {
   /** No call of a process that died is free: its slices are charged for all that they had let in. */
   #checkSlices(ledger: SimulatedLedger): void {
     if (this.#options.onLost === 'release' || !this.#options.areSlicesKept) return
-    const lost = [...this.#calls.values()].filter((witnessed) => !witnessed.isUncounted && !ledger.calls.has(witnessed.admitted.call.id))
+    const lost = [...this.#calls.values()].filter(
+      (witnessed) => this.#isFromSlices(witnessed) && !witnessed.isUncounted && !ledger.calls.has(witnessed.admitted.call.id),
+    )
     for (const { incarnation, accounts } of lost) {
       for (const account of accounts) {
         const own = lost.filter((other) => other.incarnation === incarnation && other.accounts.includes(account))
