@@ -233,11 +233,10 @@ export class RedisCounters implements Counters {
   }
 
   async #assertHold(call: CallId, flight: Flight): Promise<void> {
-    // What it held of slices is free: they have none of it any more.
-    if (flight.leased !== undefined) this.#deps.leases.settle(flight.leased, [])
+    const { stored, hold, refs, leased } = flight
+    const { session, names, leases } = this.#deps
+    if (leased !== undefined) leases.leave(leased)
     delete flight.leased
-    const { stored, hold, refs } = flight
-    const { session, names } = this.#deps
     const keys = [names.holds, names.charged, names.stream, ...this.#keysOf(refs)]
     for (;;) {
       const reply = await session.step(SCRIPTS.assert, keys, {

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import type { Budget } from '../../domain/budget.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import type { Clock } from '../../engine/ports.ts'
 import { alertsIn, CountingProcess, reported } from '../contract/counting-process.ts'
 import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
 import { AT, budget } from '../contract/sample-records.ts'
+import { connectRedis } from './connect-redis.ts'
+import { createKeyNames } from './key-names.ts'
 import type { RedisStore } from './open-redis-store.ts'
 import { startCounting } from '../../../test/services/redis-under-test.ts'
 
@@ -187,6 +189,26 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     expect((await other.standing('global')).used).toBe(40)
     for (let i = 0; i < 3; i++) await process.access.counters.tend()
     expect(await process.standing('global')).toMatchObject({ used: 40, held: 0, callsInFlight: 0 })
+  })
+
+  test('a store that was made anew holds nothing for calls of slices once they have ended', async () => {
+    const process = await start()
+    await process.put(leased('global', 10_000))
+    await process.reserve('call-0', { input: 100 })
+    const redis = await connectRedis({ kind: 'single', urls: [url ?? ''] })
+    await redis.call('DEL', createKeyNames(prefix).meta)
+    await expect(process.access.counters.tend()).rejects.toThrow()
+    await vi.waitFor(() => process.access.counters.tend(), { timeout: 5000 })
+    expect(await process.standing('global')).toMatchObject({ used: 0, held: 100, callsInFlight: 1 })
+    now += 11_000
+    for (let i = 0; i < 3; i++) await process.access.counters.tend()
+    await process.reserve('call-1', { input: 100 })
+    await process.settle('call-0', reported(60))
+    await process.settle('call-1', reported(60))
+    for (let i = 0; i < 3; i++) await process.access.counters.tend()
+    expect(await process.standing('global')).toMatchObject({ used: 120, held: 0, callsInFlight: 0 })
+    expect(usedIn(await all())).toBe(120)
+    await redis.close()
   })
 
   test('a threshold that calls of slices cross alerts once', async () => {

@@ -75,13 +75,18 @@ export class Leases {
   }
 
   /** The call has ended, and used that much; the store hears of it with {@link send}. */
-  settle({ slices, amounts }: LeasedHold, used: readonly Amount[]): void {
+  settle(leased: LeasedHold, used: readonly Amount[]): void {
+    this.leave(leased)
+    for (const [i, slice] of leased.slices.entries()) slice.use(used[i] ?? 0)
+  }
+
+  /** The call holds nothing of slices any more. */
+  leave({ slices, amounts }: LeasedHold): void {
     settle(
       slices.map(({ account }) => account),
       amounts,
       amounts.map(() => 0),
     )
-    for (const [i, slice] of slices.entries()) slice.use(used[i] ?? 0)
   }
 
   /** What was used is on its way to the store. */
