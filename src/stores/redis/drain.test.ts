@@ -1,12 +1,23 @@
-import { expect, test } from 'vitest'
+import { randomBytes } from 'node:crypto'
+import { afterEach, describe, expect, inject, test } from 'vitest'
+import type { LedgerRecord } from '../../domain/record.ts'
 import { createManualClock } from '../../../test/engine/manual-clock.ts'
 import { recordStream } from '../contract/recorded-stream.ts'
-import { opened } from '../contract/sample-records.ts'
+import { AT, opened } from '../contract/sample-records.ts'
 import type { StreamApplier } from '../stream-applier.ts'
 import { Drain } from './drain.ts'
 import { createKeyNames } from './key-names.ts'
+import type { RedisStore } from './open-redis-store.ts'
 import type { RedisReply } from './redis-client.ts'
 import { toEntryText } from './stream-entry.ts'
+import { startCounting } from '../../../test/services/redis-under-test.ts'
+
+const url = inject('redisUrl')
+
+function audit(id: string, bytes: number): LedgerRecord {
+  const entry = { id, at: AT, actor: 'a', action: 'b', target: 'c', reason: '', before: '', after: 'x'.repeat(bytes) }
+  return { kind: 'audit', entry }
+}
 
 test('what was read of a store before it lost that is not taken in after its counters were made again', async () => {
   const { applier, records } = recordStream()
@@ -42,4 +53,27 @@ test('what was read of a store before it lost that is not taken in after its cou
   expect(records).toEqual([])
   expect(await applier.position()).toEqual({ epoch: 'n2-2', id: '0-0' })
   await expect(drainOver(applier).beginStream({ epoch: 'n3-3', after: '' })).rejects.toMatchObject({ code: 'store_unavailable' })
+})
+
+describe.skipIf(url === undefined)('what drains the stream', () => {
+  let store: RedisStore | undefined
+
+  afterEach(async () => store?.close())
+
+  test('reads no more at once than comes in time, and all of it in its order', async () => {
+    const stream = recordStream()
+    const batches: number[] = []
+    const { apply } = stream.applier
+    const counted = { ...stream.applier, apply: (batch: Parameters<typeof apply>[0]) => (batches.push(batch.records.length), apply(batch)) }
+    const prefix = `{bursar-drain-${randomBytes(6).toString('hex')}}`
+    store = await startCounting({ kind: 'single', urls: [url ?? ''] }, { prefix, stream: { ...stream, applier: counted } })
+    const large = Array.from({ length: 100 }, (_, i) => audit(`large-${i}`, 200_000))
+    const small = Array.from({ length: 100 }, (_, i) => audit(`small-${i}`, 10))
+    await store.journal.append([...large, ...small])
+    await store.ledger.openState()
+    const ids = stream.records.flatMap((record) => (record.kind === 'audit' ? [record.entry.id] : []))
+    expect(ids).toEqual([...large, ...small].flatMap((record) => (record.kind === 'audit' ? [record.entry.id] : [])))
+    expect(Math.max(...batches)).toBeLessThanOrEqual(120)
+    expect(batches.length).toBeGreaterThanOrEqual(3)
+  })
 })

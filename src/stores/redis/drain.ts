@@ -33,6 +33,8 @@ export interface NextStream {
 }
 
 const BATCH = 2000
+/** Some ten thousand calls: what Redis sends, and a transaction takes, in a fraction of the time after which it counts as lost. */
+const BATCH_BYTES = 4_000_000
 const PAUSE_MS = 50
 const OTHERS_MS = 1000
 const RETRY_MAX_MS = 5000
@@ -133,7 +135,7 @@ export class Drain {
     const { client, names, applier } = this.#deps
     const from = (this.#position ??= await applier.position())
     const place = start === 'start' ? ['', ''] : [from.epoch, from.id]
-    const reply = await client.run(READ, [names.about, names.stream], [...place, BATCH])
+    const reply = await client.run(READ, [names.about, names.stream], [...place, BATCH, BATCH_BYTES])
     const [epoch, rows] = Array.isArray(reply) ? reply : []
     if (typeof epoch !== 'string' || !Array.isArray(rows)) throw new Failure('store_unavailable', 'the stream can not be read')
     const id = idOfEntry(rows.at(-1))
