@@ -7,6 +7,7 @@ import { AT } from '../../src/stores/contract/sample-records.ts'
 import { connectRedis, type RedisAddress } from '../../src/stores/redis/connect-redis.ts'
 import { createKeyNames } from '../../src/stores/redis/key-names.ts'
 import { type RedisStore, startRedisCounters } from '../../src/stores/redis/open-redis-store.ts'
+import type { RedisClient } from '../../src/stores/redis/redis-client.ts'
 import type { Spool } from '../../src/stores/redis/spool.ts'
 
 /** Timers are real, and what time it is stands still: the tests say when something happens. */
@@ -27,14 +28,24 @@ export interface ProcessOptions {
   readonly onStoreDown?: 'refuse' | 'admit'
   readonly clock?: Clock
   readonly onLost?: 'charge' | 'release'
+  /** What stands between the process and its Redis. */
+  readonly between?: (client: RedisClient) => RedisClient
 }
 
 /** A process that counts in that Redis. */
 export async function startCounting(address: RedisAddress, options: ProcessOptions): Promise<RedisStore> {
-  const { prefix, stream, spool = noSpool, onStoreDown = 'refuse', clock = standingClock, onLost = 'charge' } = options
+  const {
+    prefix,
+    stream,
+    spool = noSpool,
+    onStoreDown = 'refuse',
+    clock = standingClock,
+    onLost = 'charge',
+    between = (client: RedisClient) => client,
+  } = options
   const [client, drainClient] = await Promise.all([connectRedis(address), connectRedis(address)])
   const store = await startRedisCounters({
-    client,
+    client: between(client),
     drainClient,
     names: createKeyNames(prefix),
     clock,

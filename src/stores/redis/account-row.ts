@@ -59,3 +59,8 @@ export function partsOf(key: AccountKey): { readonly budget: string; readonly ea
 export function sharesOf({ alertAt }: Budget): string {
   return [...alertAt.filter((share) => share < EXHAUSTED), EXHAUSTED].join(' ')
 }
+
+/** No less of `used` alerts; what was granted only raises it. */
+export function leastAlerting({ alertAt: [lowest = EXHAUSTED], limit }: Budget): number {
+  return Math.max(1, Math.floor(lowest * limit))
+}

@@ -1,5 +1,4 @@
 import { tightestFirst } from '../../domain/admission.ts'
-import { amountFor, demandIn } from '../../domain/bound.ts'
 import type { Budget } from '../../domain/budget.ts'
 import { type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
@@ -12,9 +11,11 @@ import { billOf, overrunOf } from '../bill.ts'
 import { partsOf, toAccount } from './account-row.ts'
 import type { RedisAccounts } from './accounts.ts'
 import type { RedisCatalog } from './catalog.ts'
+import { budgetNow, type Commits } from './commits.ts'
 import type { Crossings } from './crossings.ts'
-import { type Flight, amountsOf, countedOf, demandsOf, textOf, unopenedOf } from './flight.ts'
-import { costLine, holdOf, type StoredHold, toStored } from './hold-text.ts'
+import { Flights } from './flights.ts'
+import { Flight, amountsOf, demandsOf, textOf, unopenedOf } from './flight.ts'
+import { costLine, toStored } from './hold-text.ts'
 import { type KnownHold, oldestFirst, type RedisHolds } from './holds.ts'
 import type { Lapses } from './lapses.ts'
 import type { LeasedHold, Leases } from './leases.ts'
@@ -26,7 +27,7 @@ import type { Reservations, Reserved } from './reservations.ts'
 import type { Ended, Ending, Settlements } from './settlements.ts'
 import type { Session, StepReply } from './session.ts'
 import { toEntryText } from './stream-entry.ts'
-import type { Unconfirmed } from './unconfirmed.ts'
+import { countedOf, type Unconfirmed } from './unconfirmed.ts'
 
 export interface RedisCountersDeps {
   readonly session: Session
@@ -36,6 +37,7 @@ export interface RedisCountersDeps {
   readonly holds: RedisHolds
   readonly reservations: Reservations
   readonly settlements: Settlements
+  readonly commits: Commits
   readonly leases: Leases
   readonly lapses: Lapses
   readonly crossings: Crossings
@@ -50,7 +52,7 @@ export interface RedisCountersDeps {
 export class RedisCounters implements Counters {
   readonly isShared = true
   readonly #deps: RedisCountersDeps
-  readonly #flights = new Map<CallId, Flight>()
+  readonly #flights = new Flights()
   /** Calls of which it is unknown whether they hold something: refused, so they must not. */
   readonly #doubtful = new Set<CallId>()
   /** The store was made anew just now. */
@@ -61,8 +63,9 @@ export class RedisCounters implements Counters {
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
+    const { leases } = this.#deps
     try {
-      const leased = await this.#deps.leases.reserve(request)
+      const leased = leases.reserve(request) ?? (await leases.enlarge(request))
       return leased === undefined ? await this.#reserve(request) : this.#heldLeased(request, leased)
     } catch (error) {
       if (!isAway(error) || this.#mustBeCounted(request)) throw error
@@ -70,9 +73,22 @@ export class RedisCounters implements Counters {
     }
   }
 
-  async settle(request: SettleRequest): Promise<EndedCall | undefined> {
+  settle(request: SettleRequest): Promise<EndedCall | undefined> {
+    const flight = this.#flights.get(request.call)
+    return flight?.leased === undefined ? this.#settle(flight, request) : this.#settleLeased(flight, flight.leased, request)
+  }
+
+  async #settleLeased(flight: Flight, leased: LeasedHold, request: SettleRequest): Promise<EndedCall> {
+    const { hold } = flight
+    const settlement = settlementOf(hold, this.#budgetsNow(flight), request)
+    this.#deps.leases.settle(leased, settlement.amounts)
+    this.#flights.delete(request.call)
+    await this.#deps.commits.end({ hold, settlement, leased })
+    return endedCall(hold, settlement)
+  }
+
+  async #settle(flight: Flight | undefined, request: SettleRequest): Promise<EndedCall | undefined> {
     const { call } = request
-    const flight = this.#flights.get(call)
     if (flight === undefined && this.#deps.recount.isWaiting(call)) return undefined
     this.#flights.delete(call)
     let known: KnownHold | undefined = flight ?? (await this.#deps.holds.find(call))
@@ -102,25 +118,21 @@ export class RedisCounters implements Counters {
   }
 
   async #endingOf({ hold, stored }: KnownHold, flight: Flight | undefined, request: SettleRequest): Promise<Ending> {
-    const budgets = await this.#budgetsOf(hold, flight)
-    const bill = billOf(hold, budgets, request.usage)
-    const { call, endedAt, ending, status } = request
-    const settlement: Settlement = { call, endedAt, ending, status, ...bill, overrun: overrunOf(hold, bill.amounts) }
-    if (flight?.leased !== undefined) this.#deps.leases.settle(flight.leased, settlement.amounts)
-    return { hold, stored, budgets, settlement, isRemembered: flight === undefined || this.#isGrace, leased: flight?.leased }
+    const budgets = flight === undefined ? await this.#budgetsOf(hold) : this.#budgetsNow(flight)
+    return { hold, stored, budgets, settlement: settlementOf(hold, budgets, request), isRemembered: flight === undefined || this.#isGrace }
   }
 
   async raise(call: CallId, outputMax: number): Promise<number> {
     const flight = this.#flights.get(call)
-    if (flight?.bound === undefined) return 0
+    if (flight?.isRaisable !== true) return 0
     if (flight.isUncounted) return outputMax
     if (flight.leased !== undefined) return this.#raiseLeased(flight, flight.leased, outputMax)
-    const { bound, hold } = flight
+    const { bound } = flight
     const { names, session, catalog } = this.#deps
-    const cost = costLine(hold.call, bound)
+    const cost = costLine(flight.call, bound)
     const keys = [names.holds, names.stream, ...this.#keysOf(flight.refs)]
     for (;;) {
-      const demands = demandsOf(await this.#budgetsOf(hold, flight), bound, hold.call.price)
+      const demands = demandsOf(this.#budgetsNow(flight), bound, flight.call.price)
       const numbers = [outputMax, bound.choices, cost.fixed, cost.perOutput, cost.scale, ...demands]
       const reply = await session.step(SCRIPTS.raise, keys, { numbers, texts: [call] })
       if (reply[0] === 'outdated') await catalog.read()
@@ -131,21 +143,20 @@ export class RedisCounters implements Counters {
 
   #raiseLeased(flight: Flight, leased: LeasedHold, outputMax: number): number {
     const covered = this.#deps.leases.raise(leased, outputMax)
-    flight.stored = { ...flight.stored, outputMax: covered, amounts: leased.amounts }
-    flight.hold = holdOf(flight.stored, flight.hold.expiresAt)
+    flight.raise(covered, leased.amounts)
     return covered
   }
 
   #raised(flight: Flight, reply: StepReply): number {
-    flight.stored = { ...flight.stored, outputMax: Number(reply[2]), amounts: amountsOf(String(reply[3])) }
-    flight.hold = holdOf(flight.stored, flight.hold.expiresAt)
-    return flight.stored.outputMax
+    const outputMax = Number(reply[2])
+    flight.raise(outputMax, amountsOf(String(reply[3])))
+    return outputMax
   }
 
   async renew(call: CallId, expiresAt: EpochMs): Promise<void> {
     const flight = this.#flights.get(call)
     if (flight?.isUncounted === true || flight?.leased !== undefined) return
-    if (flight !== undefined) flight.hold = { ...flight.hold, expiresAt }
+    flight?.renew(expiresAt)
     await this.#moveExpiry(call, { expiresAt, job: '', text: toEntryText({ kind: 'renewed', call, expiresAt }) })
   }
 
@@ -157,7 +168,7 @@ export class RedisCounters implements Counters {
   }
 
   async holds(): Promise<readonly OpenHold[]> {
-    const leased = [...this.#flights.values()].flatMap(({ hold, leased }) => (leased === undefined ? [] : [hold]))
+    const leased = this.#flights.all().flatMap(({ hold, leased }) => (leased === undefined ? [] : [hold]))
     return oldestFirst([...(await this.#deps.holds.all()), ...leased])
   }
 
@@ -217,16 +228,16 @@ export class RedisCounters implements Counters {
     })
     leases.settle(leased, stored.amounts)
     leases.send(leased, stored.amounts)
-    delete flight.leased
+    flight.leased = undefined
   }
 
   /** Puts back the holds of this process's calls after the store was made anew. */
   async assertHolds(): Promise<void> {
     this.#deps.leases.drop()
     this.#isGrace = true
-    const flights = [...this.#flights].filter(([, { isUncounted }]) => !isUncounted)
-    const known = await this.#deps.recount.known(flights.map(([call]) => call))
-    for (const [call] of flights) {
+    const calls = this.#flights.all().flatMap(({ call, isUncounted }) => (isUncounted ? [] : [call.id]))
+    const known = await this.#deps.recount.known(calls)
+    for (const call of calls) {
       const flight = this.#flights.get(call)
       if (flight !== undefined && known.get(call) !== 'ended') await this.#assertHold(call, flight)
     }
@@ -236,7 +247,7 @@ export class RedisCounters implements Counters {
     const { stored, hold, refs, leased } = flight
     const { session, names, leases } = this.#deps
     if (leased !== undefined) leases.leave(leased)
-    delete flight.leased
+    flight.leased = undefined
     const keys = [names.holds, names.charged, names.stream, ...this.#keysOf(refs)]
     for (;;) {
       const reply = await session.step(SCRIPTS.assert, keys, {
@@ -251,7 +262,7 @@ export class RedisCounters implements Counters {
 
   async #reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     const { accounts, version } = request
-    const text = textOf(request)
+    const text = textOf(request.call, request.bound, accounts)
     for (;;) {
       const reply = await this.#reserveOrDoubt(request, text)
       if (reply[0] === 'held') return this.#held(request, text, reply)
@@ -278,41 +289,15 @@ export class RedisCounters implements Counters {
   #held(request: ReserveRequest, text: string, reply: Reserved): ReserveOutcome {
     const outputMax = Number(reply[1])
     const outputRoom = Number(reply[2])
-    this.#takeOff(request, { outputMax, outputRoom, text, isUncounted: false })
+    this.#flights.set(request.call.id, new Flight(request, { outputMax, outputRoom, text }))
     const standings = request.accounts.map((ref, i) => toAccount(ref, reply[3 + i]))
     return { kind: 'held', outputMax, outputRoom, standings }
   }
 
   #heldLeased(request: ReserveRequest, leased: LeasedHold): ReserveOutcome {
-    const { outputMax, outputRoom } = leased
-    this.#takeOff(request, { outputMax, outputRoom, text: textOf(request), isUncounted: false, leased })
-    return { kind: 'held', outputMax, outputRoom, standings: leased.slices.map(({ standing }) => standing) }
-  }
-
-  #takeOff(
-    { call, bound, accounts, expiresAt }: ReserveRequest,
-    { isUncounted, leased, ...decided }: Omit<StoredHold, 'amounts'> & Pick<Flight, 'isUncounted' | 'leased'>,
-  ): void {
-    const { outputMax, outputRoom } = decided
-    const amounts = accounts.map(({ budget }) => amountFor(demandIn(budget, bound, call.price), outputMax))
-    const hold: Hold = {
-      call,
-      charges: accounts.map(({ key }, i) => ({ account: key, amount: amounts[i] ?? 0 })),
-      input: bound.input,
-      output: outputMax * bound.choices,
-      costNanoUsd: amountFor(costLine(call, bound), outputMax),
-      expiresAt,
-      isSpared: bound.outputExpected !== undefined && outputRoom < bound.outputMax,
-    }
-    const raisable = bound.outputExpected === undefined ? {} : { bound }
-    this.#flights.set(call.id, {
-      hold,
-      stored: { ...decided, amounts },
-      refs: accounts,
-      ...raisable,
-      ...(leased === undefined ? {} : { leased }),
-      isUncounted,
-    })
+    const { outputMax, outputRoom, claims } = leased
+    this.#flights.set(request.call.id, new Flight(request, { outputMax, outputRoom, leased }))
+    return { kind: 'held', outputMax, outputRoom, standings: claims.map(({ slice }) => slice.standing) }
   }
 
   #refused({ accounts }: ReserveRequest, [, isBlockedByHolds, ...facts]: Reserved): ReserveOutcome {
@@ -328,7 +313,7 @@ export class RedisCounters implements Counters {
     const { call, bound, accounts } = request
     this.#doubtful.delete(call.id)
     const { outputMax } = bound
-    this.#takeOff(request, { outputMax, outputRoom: outputMax, text: textOf(request), isUncounted: true })
+    this.#flights.set(call.id, new Flight(request, { outputMax, outputRoom: outputMax, isUncounted: true }))
     return { kind: 'held', outputMax, outputRoom: outputMax, standings: accounts.map((ref) => toAccount(ref, undefined)) }
   }
 
@@ -346,21 +331,19 @@ export class RedisCounters implements Counters {
   }
 
   async #countLater(ending: Ending): Promise<'ended'> {
-    const { recount, leases } = this.#deps
-    const { leased, settlement } = ending
-    await recount.later(countedOf(ending), leased === undefined ? undefined : () => leases.send(leased, settlement.amounts))
+    await this.#deps.recount.later(countedOf(ending))
     return 'ended'
   }
 
-  /** As they are now; as they were at the reserve where they count in another unit now. */
-  async #budgetsOf({ charges }: Hold, flight: Flight | undefined): Promise<readonly Budget[]> {
-    const { catalog } = this.#deps
+  #budgetsNow({ refs }: Flight): readonly Budget[] {
+    return refs.map(({ budget }) => budgetNow(this.#deps.catalog.known(budget.id), budget))
+  }
+
+  /** Those of a call that another process admitted. */
+  async #budgetsOf({ charges }: Hold): Promise<readonly Budget[]> {
     const budgets: Budget[] = []
-    for (const [i, { account }] of charges.entries()) {
-      const before = flight?.refs[i]?.budget
-      const id = toBudgetId(partsOf(account).budget)
-      const now = before === undefined ? await catalog.budget(id) : catalog.known(id)
-      const budget = before !== undefined && now?.unit !== before.unit ? before : now
+    for (const { account } of charges) {
+      const budget = await this.#deps.catalog.budget(toBudgetId(partsOf(account).budget))
       assert(budget !== undefined, `the budget of the account ${account} is known`)
       budgets.push(budget)
     }
@@ -377,6 +360,12 @@ export class RedisCounters implements Counters {
     for (const { key } of refs) keys.push(this.#deps.names.account(key))
     return keys
   }
+}
+
+/** What a call is charged that ended so. */
+function settlementOf(hold: Hold, budgets: readonly Budget[], { call, endedAt, ending, status, usage }: SettleRequest): Settlement {
+  const bill = billOf(hold, budgets, usage)
+  return { call, endedAt, ending, status, ...bill, overrun: overrunOf(hold, bill.amounts) }
 }
 
 function isAway(error: unknown): error is Failure {

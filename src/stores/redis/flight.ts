@@ -1,27 +1,93 @@
 import type { Amount } from '../../domain/amount.ts'
-import { type CallBound, demandIn } from '../../domain/bound.ts'
+import { amountFor, type CallBound, demandIn } from '../../domain/bound.ts'
 import type { Budget } from '../../domain/budget.ts'
-import type { Hold } from '../../domain/call.ts'
+import type { Call, Hold } from '../../domain/call.ts'
 import type { AccountKey } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
 import type { AccountRef, ReserveRequest } from '../../engine/ports.ts'
-import { holdText, type StoredHold, toStored } from './hold-text.ts'
+import { costLine, holdText, type StoredHold } from './hold-text.ts'
+import type { KnownHold } from './holds.ts'
 import type { LeasedHold } from './leases.ts'
 import type { RedisReply } from './redis-client.ts'
 import { causeOf } from './reservations.ts'
-import type { Ending } from './settlements.ts'
-import type { CountedCall } from './unconfirmed.ts'
 
-/** A call of this process that is in flight. */
-export interface Flight {
-  hold: Hold
-  stored: StoredHold
-  readonly refs: readonly AccountRef[]
-  /** By what its hold may be raised; absent: it may not. */
-  readonly bound?: CallBound
+/** What was decided of a call. */
+interface Decided {
+  readonly outputMax: number
+  readonly outputRoom: number
   /** What it holds of this process's slices; absent: its hold stands in the store. */
-  leased?: LeasedHold
+  readonly leased?: LeasedHold
+  /** The text by which it was asked for; absent: it is made where it is needed. */
+  readonly text?: string
   /** Let in while the store was away: it holds nothing there, and is counted when it has ended. */
+  readonly isUncounted?: boolean
+}
+
+/** A call of this process that is in flight. What the store is not told of it is not written down. */
+export class Flight implements KnownHold {
+  readonly call: Call
+  readonly bound: CallBound
+  readonly refs: readonly AccountRef[]
   readonly isUncounted: boolean
+  leased: LeasedHold | undefined
+  #amounts: readonly Amount[]
+  #outputMax: number
+  readonly #outputRoom: number
+  #expiresAt: EpochMs
+  #text: string | undefined
+  #hold: Hold | undefined
+
+  constructor({ call, bound, accounts, expiresAt }: ReserveRequest, decided: Decided) {
+    const { outputMax, outputRoom, leased, text, isUncounted = false } = decided
+    this.call = call
+    this.bound = bound
+    this.refs = accounts
+    this.isUncounted = isUncounted
+    this.leased = leased
+    this.#amounts = leased?.amounts ?? accounts.map(({ budget }) => amountFor(demandIn(budget, bound, call.price), outputMax))
+    this.#outputMax = outputMax
+    this.#outputRoom = outputRoom
+    this.#expiresAt = expiresAt
+    this.#text = text
+  }
+
+  /** Whether its hold may be raised. */
+  get isRaisable(): boolean {
+    return this.bound.outputExpected !== undefined
+  }
+
+  get hold(): Hold {
+    return (this.#hold ??= this.#toHold())
+  }
+
+  get stored(): StoredHold {
+    this.#text ??= textOf(this.call, this.bound, this.refs)
+    return { outputMax: this.#outputMax, outputRoom: this.#outputRoom, amounts: this.#amounts, text: this.#text }
+  }
+
+  raise(outputMax: number, amounts: readonly Amount[]): void {
+    this.#outputMax = outputMax
+    this.#amounts = amounts
+    this.#hold = undefined
+  }
+
+  renew(expiresAt: EpochMs): void {
+    this.#expiresAt = expiresAt
+    this.#hold = undefined
+  }
+
+  #toHold(): Hold {
+    const { call, bound, refs } = this
+    return {
+      call,
+      charges: refs.map(({ key }, i) => ({ account: key, amount: this.#amounts[i] ?? 0 })),
+      input: bound.input,
+      output: this.#outputMax * bound.choices,
+      costNanoUsd: call.price === undefined ? 0 : amountFor(costLine(call, bound), this.#outputMax),
+      expiresAt: this.#expiresAt,
+      isSpared: bound.outputExpected !== undefined && this.#outputRoom < bound.outputMax,
+    }
+  }
 }
 
 /** Of each account: limit, fixed, perOutput, scale, and what it may do to a call. */
@@ -34,13 +100,8 @@ export function demandsOf(budgets: readonly Budget[], bound: CallBound, price: R
   return numbers
 }
 
-/** A call that ended, as it is counted again. */
-export function countedOf({ hold, stored, settlement }: Ending): CountedCall {
-  return { hold: toStored(stored, hold.expiresAt), settlement }
-}
-
 /** The text of the hold that is asked for. */
-export function textOf({ call, bound, accounts }: ReserveRequest): string {
+export function textOf(call: Call, bound: CallBound, accounts: readonly AccountRef[]): string {
   const keys: AccountKey[] = []
   for (const { key } of accounts) keys.push(key)
   return holdText(call, bound, keys)

@@ -85,7 +85,7 @@ export function toHold(stored: string): Hold {
 }
 
 /** The hold of what was decided. */
-export function holdOf({ outputMax, outputRoom, amounts, text }: StoredHold, expiresAt: EpochMs): Hold {
+function holdOf({ outputMax, outputRoom, amounts, text }: StoredHold, expiresAt: EpochMs): Hold {
   const { call, accounts, input, choices, cost, outputAsked } = fromText(text)
   return {
     call,
@@ -114,16 +114,26 @@ function fromText(text: string): HoldText {
   const own: unknown = JSON.parse(json)
   assert(isOwn(own), 'the text of a hold is of its kind')
   const [id, admittedAt, endpoint, input, choices, fixed, perOutput, scale, outputAsked, accounts] = own
-  const attributes = known(attributesJson, isAttributes)
-  const price = priceJson === '' ? {} : { price: known(priceJson, isPrice) }
+  const attributes = knownAttributes(attributesJson)
+  const price = knownPrice(priceJson)
   return {
-    call: { id: toCallId(id), admittedAt, attributes, endpoint, ...price },
+    call: { id: toCallId(id), admittedAt, attributes, endpoint, ...(price === undefined ? {} : { price }) },
     accounts: accounts.map(parseAccountKey),
     input,
     choices,
     cost: { fixed, perOutput, scale },
     outputAsked,
   }
+}
+
+/** The same object for the same text. */
+export function knownAttributes(json: string): Attributes {
+  return known(json, isAttributes)
+}
+
+/** As {@link knownAttributes}. @param json empty where there is none */
+export function knownPrice(json: string): Price | undefined {
+  return json === '' ? undefined : known(json, isPrice)
 }
 
 const isAttributes = hasFields<Attributes>('provider', 'model', 'tags')

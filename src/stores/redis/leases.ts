@@ -1,3 +1,4 @@
+import type { Account } from '../../domain/account.ts'
 import { type Claim, raise, reserve, settle } from '../../domain/admission.ts'
 import type { Amount } from '../../domain/amount.ts'
 import { amountFor, demandIn } from '../../domain/bound.ts'
@@ -25,10 +26,14 @@ const MARGIN_MS = 2000
 /** After a slice was not granted, calls are decided in the store for so long before it is asked for again. */
 const PAUSE_MS = 50
 
+/** What a call may add to a slice. */
+interface SliceClaim extends Claim {
+  readonly slice: Slice
+}
+
 /** What a call holds of slices. */
 export interface LeasedHold {
-  readonly slices: readonly Slice[]
-  readonly claims: readonly Claim[]
+  readonly claims: readonly SliceClaim[]
   readonly outputRoom: number
   amounts: readonly Amount[]
   outputMax: number
@@ -49,21 +54,25 @@ export class Leases {
   }
 
   /**
-   * Sets the call's whole bound aside in slices, taking larger ones where it must.
-   * @returns undefined where the store has to decide: then nothing is set aside
+   * Sets the call's whole bound aside in slices.
+   * @returns undefined where it does not fit, and nothing is set aside: {@link enlarge} may help
    */
-  async reserve(request: ReserveRequest): Promise<LeasedHold | undefined> {
+  reserve(request: ReserveRequest): LeasedHold | undefined {
     if (!isLeased(request.accounts)) return undefined
-    const slices = request.accounts.map((ref) => this.#sliceOf(ref))
-    const { bound, call } = request
-    const output = bound.outputExpected ?? bound.outputMax
-    for (const slice of slices) slice.ask(amountFor(demandIn(slice.ref.budget, bound, call.price), output))
-    const held = this.#tryReserve(slices, request)
-    if (held !== undefined) return held
+    const claims = this.#claimsOf(request)
+    const output = request.bound.outputExpected ?? request.bound.outputMax
+    for (const { slice, demand } of claims) slice.ask(amountFor(demand, output))
+    return this.#tryReserve(claims, request)
+  }
+
+  /** As {@link reserve}, of larger slices. @returns undefined where the store has to decide */
+  async enlarge(request: ReserveRequest): Promise<LeasedHold | undefined> {
+    if (!isLeased(request.accounts)) return undefined
+    const claims = this.#claimsOf(request)
     const now = this.#deps.clock.now()
-    if (slices.some(({ pausedUntil }) => pausedUntil > now) || this.#deps.session.trouble() !== undefined) return undefined
+    if (claims.some(({ slice }) => slice.pausedUntil > now) || this.#deps.session.trouble() !== undefined) return undefined
     await this.#setOnce()
-    return this.#tryReserve(slices, request)
+    return this.#tryReserve(claims, request)
   }
 
   /** As {@link raise} of the domain, within the slices. @returns the maximum output that is covered now */
@@ -75,28 +84,23 @@ export class Leases {
   }
 
   /** The call has ended, and used that much; the store hears of it with {@link send}. */
-  settle(leased: LeasedHold, used: readonly Amount[]): void {
-    this.leave(leased)
-    for (const [i, slice] of leased.slices.entries()) slice.use(used[i] ?? 0)
+  settle({ claims, amounts }: LeasedHold, used: readonly Amount[]): void {
+    settle(accountsOf(claims), amounts, used)
+    for (let i = 0; i < claims.length; i++) claims[i]?.slice.use(used[i] ?? 0)
   }
 
-  /** The call holds nothing of slices any more. */
-  leave({ slices, amounts }: LeasedHold): void {
+  /** The call holds nothing of slices any more, and used nothing of them. */
+  leave({ claims, amounts }: LeasedHold): void {
     settle(
-      slices.map(({ account }) => account),
+      accountsOf(claims),
       amounts,
       amounts.map(() => 0),
     )
   }
 
   /** What was used is on its way to the store. */
-  send({ slices }: LeasedHold, used: readonly Amount[]): void {
-    for (const [i, slice] of slices.entries()) slice.send(used[i] ?? 0)
-  }
-
-  /** It did not arrive: the store has it in the slices still. */
-  unsend({ slices }: LeasedHold, used: readonly Amount[]): void {
-    for (const [i, slice] of slices.entries()) slice.send(-(used[i] ?? 0))
+  send({ claims }: LeasedHold, used: readonly Amount[]): void {
+    for (const [i, { slice }] of claims.entries()) slice.send(used[i] ?? 0)
   }
 
   /** Renews slices and gives back what is not needed. @throws Failure store_unavailable */
@@ -125,21 +129,31 @@ export class Leases {
   }
 
   #sliceOf(ref: AccountRef): Slice {
-    const slice = this.#slices.get(ref.key) ?? new Slice(ref)
+    const known = this.#slices.get(ref.key)
+    if (known !== undefined) {
+      known.adopt(ref)
+      return known
+    }
+    const slice = new Slice(ref)
     this.#slices.set(ref.key, slice)
-    slice.adopt(ref)
     return slice
   }
 
+  #claimsOf({ accounts, bound, call }: ReserveRequest): readonly SliceClaim[] {
+    return accounts.map((ref) => {
+      const slice = this.#sliceOf(ref)
+      return { slice, account: slice.account, demand: demandIn(ref.budget, bound, call.price) }
+    })
+  }
+
   /** The whole bound or nothing: a call is not clamped because a slice is small. */
-  #tryReserve(slices: readonly Slice[], { bound, call }: ReserveRequest): LeasedHold | undefined {
+  #tryReserve(claims: readonly SliceClaim[], { bound }: ReserveRequest): LeasedHold | undefined {
     const now = this.#deps.clock.now()
-    if (slices.some(({ until }) => until <= now)) return undefined
-    const claims = slices.map(({ account, ref }) => ({ account, demand: demandIn(ref.budget, bound, call.price) }))
+    for (const { slice } of claims) if (slice.until <= now) return undefined
     const admission = reserve(claims, { ...bound, outputMin: bound.outputExpected ?? bound.outputMax })
     if (admission.kind === 'refused') return undefined
     const { amounts, outputMax, outputRoom } = admission
-    return { slices, claims, amounts, outputMax, outputRoom }
+    return { claims, amounts, outputMax, outputRoom }
   }
 
   #setOnce(): Promise<void> {
@@ -174,5 +188,10 @@ export class Leases {
 
 /** Whether all budgets of a call are leased: otherwise the store is asked anyway. */
 function isLeased(accounts: readonly AccountRef[]): boolean {
-  return accounts.length > 0 && accounts.every(({ budget }) => budget.enforcement === 'leased')
+  for (const { budget } of accounts) if (budget.enforcement !== 'leased') return false
+  return accounts.length > 0
+}
+
+function accountsOf(claims: readonly SliceClaim[]): readonly Account[] {
+  return claims.map(({ account }) => account)
 }

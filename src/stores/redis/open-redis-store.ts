@@ -7,6 +7,7 @@ import { RedisAccounts } from './accounts.ts'
 import { RedisCatalog } from './catalog.ts'
 import { type RedisAddress, connectRedis } from './connect-redis.ts'
 import { RedisCounters } from './counters.ts'
+import { Commits } from './commits.ts'
 import { Crossings } from './crossings.ts'
 import { Drain, type NextStream } from './drain.ts'
 import { RedisHolds } from './holds.ts'
@@ -23,7 +24,7 @@ import { Settlements } from './settlements.ts'
 import { openSpool, type Spool } from './spool.ts'
 import { openStoreClock } from './store-clock.ts'
 import { createTurn, type Turn } from './turn.ts'
-import { Unconfirmed } from './unconfirmed.ts'
+import { callsOf, Unconfirmed } from './unconfirmed.ts'
 
 export interface RedisStoreOptions {
   readonly address: RedisAddress
@@ -177,8 +178,9 @@ function countersOver(options: CountersOptions): CountersParts {
   const accounts = new RedisAccounts(options)
   const crossings = new Crossings({ ...options, accounts })
   const leases = new Leases({ ...options, accounts })
-  const settlements = new Settlements({ ...options, crossings, leases })
+  const settlements = new Settlements({ ...options, crossings })
   const recount = new Recount({ ...options, accounts, crossings, settlements })
+  const commits = new Commits({ ...options, crossings, leases, recount })
   const reservations = new Reservations(options)
   const lapses = new Lapses({ ...options, crossings })
   const holds = new RedisHolds(options)
@@ -186,7 +188,7 @@ function countersOver(options: CountersOptions): CountersParts {
     recount,
     leases,
     crossings,
-    counters: new RedisCounters({ ...options, accounts, holds, crossings, leases, lapses, settlements, recount, reservations }),
+    counters: new RedisCounters({ ...options, accounts, holds, crossings, leases, lapses, settlements, commits, recount, reservations }),
   }
 }
 
@@ -203,12 +205,12 @@ async function putBack(parts: {
   try {
     await catalog.read()
     for (const entry of entries) {
-      if (entry.kind === 'call') continue
+      if (entry.kind !== 'record') continue
       if (entry.record.kind === 'revised' || entry.record.kind === 'key') await catalog.putBack(entry.record)
       else await journal.append([entry.record])
     }
     await counters.assertHolds()
-    await recount.count(entries.flatMap((entry) => (entry.kind === 'call' ? [entry.counted] : [])))
+    await recount.count(entries.flatMap(callsOf))
   } catch (error) {
     unconfirmed.restore(entries)
     throw error

@@ -10,8 +10,8 @@ import type { RedisReply } from './redis-client.ts'
 const AHEAD = 2
 
 /**
- * A process's share of an account, by which it decides itself. As an account of the domain its limit is what is left of the
- * slice; what its calls used leaves it for good.
+ * A process's share of an account, by which it decides itself. As an account of the domain its limit is the slice as it was set
+ * last; what calls used since, or the store had not been told by then, is used of it.
  */
 export class Slice {
   ref: AccountRef
@@ -33,10 +33,6 @@ export class Slice {
     this.#standing = toAccount(ref, undefined)
   }
 
-  get left(): Amount {
-    return this.account.budget.limit
-  }
-
   /** As the store had it when the slice was set last. */
   get standing(): Standing {
     return this.#standing
@@ -44,14 +40,15 @@ export class Slice {
 
   /** True where there is nothing of it, and nobody asks for it. */
   get isIdle(): boolean {
-    return this.left === 0 && this.account.held === 0 && this.#unsent === 0 && this.#asked === 0
+    const { budget, used, held } = this.account
+    return budget.limit <= used && held === 0 && this.#unsent === 0 && this.#asked === 0
   }
 
   /** The account's budget was edited. */
   adopt(ref: AccountRef): void {
     if (this.ref.budget === ref.budget) return
     this.ref = ref
-    this.account.budget = { ...ref.budget, limit: this.left }
+    this.account.budget = { ...ref.budget, limit: this.account.budget.limit }
   }
 
   ask(amount: Amount): void {
@@ -64,8 +61,8 @@ export class Slice {
     this.#asked = 0
   }
 
+  /** A call used that much of it, of which the store hears with {@link send}. */
   use(amount: Amount): void {
-    this.#setLeft(Math.max(this.account.held, this.left - amount))
     this.#unsent += amount
   }
 
@@ -74,13 +71,13 @@ export class Slice {
   }
 
   /** For the store: limit, 1 for a hard cap, the slice wanted, the least of it. */
-  wish({ limit, isHardCap }: Budget): { readonly numbers: readonly number[]; readonly unsent: Amount; readonly left: Amount } {
+  wish({ limit, isHardCap }: Budget): { readonly numbers: readonly number[]; readonly unsent: Amount; readonly used: Amount } {
     const least = this.account.held + this.#unsent
     const wanted = least + AHEAD * Math.max(this.#asked, this.#recent)
     return {
       numbers: [limit, isHardCap ? 1 : 0, wanted, least],
       unsent: this.#unsent,
-      left: this.left,
+      used: this.account.used,
     }
   }
 
@@ -92,18 +89,18 @@ export class Slice {
     const [amount = 0, sums]: readonly RedisReply[] = Array.isArray(reply) ? reply : []
     this.#standing = toAccount(this.ref, sums)
     // What was used while the answer was on its way, and what had not been told before, has left the slice.
-    const spent = wish.left - this.left + wish.unsent
-    this.#setLeft(Math.max(this.account.held, Number(amount) - spent))
+    this.#set(Number(amount), this.account.used - wish.used + wish.unsent)
     return Number(amount) >= (wish.numbers[2] ?? 0)
   }
 
   /** It is gone, with the store that held it. */
   drop(): void {
     this.until = 0
-    this.#setLeft(0)
+    this.#set(this.account.used, this.account.used)
   }
 
-  #setLeft(limit: Amount): void {
+  #set(limit: Amount, used: Amount): void {
     this.account.budget = { ...this.account.budget, limit }
+    this.account.used = used
   }
 }

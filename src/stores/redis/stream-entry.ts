@@ -1,6 +1,7 @@
 import { toCallId } from '../../domain/ids.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { toText, fromText } from '../sqlite/record-line.ts'
+import { fromCallsText } from './calls-text.ts'
 import { type AlertFacts, alertsOfCrossings } from './crossing-alerts.ts'
 import { toHold } from './hold-text.ts'
 import type { RedisReply } from './redis-client.ts'
@@ -25,7 +26,7 @@ export function idOfEntry(entry: RedisReply | undefined): string | undefined {
 
 /**
  * What the scripts write: `h` a hold; `e` a settlement, with the crossings `x` of what it crossed; `x` alone what was crossed
- * otherwise, at the instant `t`; `b` calls that were decided by a process, a hold and a settlement in turn; `r` a raised call, `o` its output, `c` its cost, `m` its amounts; `l` any other record's text.
+ * otherwise, at the instant `t`; `b` calls that were decided by a process (see calls-text.ts); `r` a raised call, `o` its output, `c` its cost, `m` its amounts; `l` any other record's text.
  */
 async function recordsOf(fields: ReadonlyMap<string, string>, facts: AlertFacts): Promise<readonly LedgerRecord[]> {
   const field = (name: string) => fields.get(name) ?? ''
@@ -44,9 +45,11 @@ async function endedOf(record: LedgerRecord, crossings: string, facts: AlertFact
 }
 
 /** Their crossings are of the sum of all of them: they stand with the last. */
-async function leasedRecords(lines: string, crossings: string, facts: AlertFacts): Promise<readonly LedgerRecord[]> {
-  const texts = lines.split('\n')
-  const records = texts.map((text, i): LedgerRecord => (i % 2 === 0 ? { kind: 'held', hold: toHold(text) } : fromText(text)))
+async function leasedRecords(text: string, crossings: string, facts: AlertFacts): Promise<readonly LedgerRecord[]> {
+  const records = fromCallsText(text).flatMap(({ hold, settlement }): readonly LedgerRecord[] => [
+    { kind: 'held', hold },
+    { kind: 'ended', settlement, alerts: [] },
+  ])
   const last = records.pop()
   return last === undefined ? records : [...records, await endedOf(last, crossings, facts)]
 }

@@ -1,5 +1,6 @@
 -- Charges calls that a process admitted from its slices, with their records in one entry: what they used leaves the slices for
--- good. The calls are those that ended in one turn of the process, added up there: the store's work does not grow with them.
+-- good. The calls are those that ended in a turn of the process, or while others were on their way, added up there: the store's work
+-- does not grow with them.
 --
 -- KEYS[3] leases, KEYS[4] stream, KEYS[5] faces, KEYS[6…] the accounts
 -- ARGV[3] the node, ARGV[4] the calls' records, ARGV[5…] of each account the shares that alert (ascending, joined by blanks)

@@ -1,0 +1,86 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type AccountKey, toAccountKey, toBudgetId, toCallId } from '../../domain/ids.ts'
+import type { Price } from '../../domain/price.ts'
+import type { Attributes } from '../../domain/scope.ts'
+import { AT } from '../contract/sample-records.ts'
+import { type EndedHold, fromCallsText, toCallsText } from './calls-text.ts'
+
+const ATTRIBUTES: readonly Attributes[] = [
+  { provider: 'openai', model: 'gpt-5', tags: {} },
+  { team: 'a\tb', user: 'é"\\', provider: 'openai', model: 'gpt-5', tags: { job: 'x' } },
+]
+const PRICES: readonly (Price | undefined)[] = [
+  undefined,
+  { inputPico: 1, cachedInputPico: 2, cacheWritePico: 3, outputPico: 4 },
+  { inputPico: 5, cachedInputPico: 6, cacheWritePico: 7, outputPico: 8 },
+]
+const ACCOUNTS: readonly (readonly AccountKey[])[] = [
+  [toAccountKey(toBudgetId('global'), null, AT)],
+  [toAccountKey(toBudgetId('global'), null, AT), toAccountKey(toBudgetId('per-user'), 'é', AT)],
+]
+
+const amount = fc.maxSafeNat()
+const instant = fc.integer({ min: AT - 1000, max: AT + 1_000_000 })
+
+const calls = fc.record({
+  id: fc.constantFrom('call_1', 'an "id"', 'é'),
+  attributes: fc.constantFrom(...ATTRIBUTES),
+  price: fc.constantFrom(...PRICES),
+  endpoint: fc.constantFrom('openai.chat', 'reservations'),
+  accounts: fc.constantFrom(...ACCOUNTS),
+  admittedAt: instant,
+  endedAt: instant,
+  expiresAt: instant,
+  amounts: fc.tuple(amount, amount, amount, amount),
+  isSpared: fc.boolean(),
+  status: fc.option(fc.constantFrom(200, 500), { nil: undefined }),
+  why: fc.constantFrom('none', 'it was\n\tcut "off"'),
+})
+
+const ended = calls.map(
+  ({ id, attributes, price, endpoint, accounts, amounts, admittedAt, endedAt, expiresAt, isSpared, status, why }): EndedHold => {
+    const [held, used, cost, overrun] = amounts
+    const call = { id: toCallId(id), admittedAt, attributes, endpoint, ...(price === undefined ? {} : { price }) }
+    const usage = why === 'none' ? ({ kind: 'none' } as const) : ({ kind: 'estimated', counts: { input: used }, why } as const)
+    return {
+      hold: {
+        call,
+        charges: accounts.map((account, i) => ({ account, amount: held - Math.min(held, i) })),
+        input: held,
+        output: 3,
+        costNanoUsd: cost,
+        expiresAt,
+        isSpared,
+      },
+      settlement: {
+        call: call.id,
+        endedAt,
+        ending: 'done',
+        ...(status === undefined ? {} : { status }),
+        usage,
+        costNanoUsd: cost,
+        amounts: accounts.map(() => used),
+        overrun,
+      },
+    }
+  },
+)
+
+test('calls that were written down together are read as they were', () => {
+  fc.assert(
+    fc.property(fc.array(ended, { minLength: 1, maxLength: 30 }), (all) => {
+      expect(fromCallsText(toCallsText(all))).toStrictEqual(all)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('what calls have in common stands there once, and is read as the same object', () => {
+  const [one] = fc.sample(ended, { numRuns: 1, seed: 1 })
+  const text = toCallsText(Array.from({ length: 100 }, () => one!))
+  expect(text.split('\n')).toHaveLength(2)
+  const read = fromCallsText(text)
+  const again = fromCallsText(text)
+  expect(new Set([...read, ...again].map(({ hold }) => hold.call.attributes)).size).toBe(1)
+})
