@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { loadavg } from 'node:os'
 import { startRedis } from '../test/services/start-redis.ts'
-import { budgetOf, type Caller, CALLERS, startCaller } from './redis-caller.ts'
+import { budgetOf, type Called, type Caller, CALLERS, startCaller } from './redis-caller.ts'
 
 /*
  * What does Redis cost? Two questions, each against its rival in one run.
@@ -11,7 +11,7 @@ import { budgetOf, type Caller, CALLERS, startCaller } from './redis-caller.ts'
  *    the same four sums, on the same Redis. On paper a step is 1 MGET, 1 MSET, and of each call its hold and its record; what is
  *    asked in one turn shares the script's start, the round trip and the accounts.
  * 2. One hot account that carries everything, in 4 processes: decided in slices (leased) against each call in Redis (exact). On
- *    paper a leased call is additions in the process, and its record's share of one write a turn.
+ *    paper a leased call is additions in the process, and its record's share of one write for all that end while one is on its way.
  *
  * REDIS_URL names another Redis than one of its own; what it writes there has a prefix of its own, and is removed.
  */
@@ -92,36 +92,62 @@ function print(name: string, samples: readonly Sample[]): void {
 
 async function compareLeases(url: string): Promise<void> {
   const rounds = Math.max(1, Math.ceil(ROUNDS / 2))
-  const sums: Record<'exact' | 'leased', number[]> = { exact: [], leased: [] }
+  const samples: Record<'exact' | 'leased', CallSample[]> = { exact: [], leased: [] }
   for (let round = 0; round < rounds; round++) {
     for (const kind of round % 2 === 0 ? (['exact', 'leased'] as const) : (['leased', 'exact'] as const)) {
-      sums[kind].push(await callsPerSecond(url, kind))
+      samples[kind].push(await sampleCalls(url, kind))
     }
   }
   for (const kind of ['exact', 'leased'] as const) {
+    const perSecond = samples[kind].map((sample) => sample.perSecond)
+    const cpu = `${medianOf(samples[kind], 'processesUs').toFixed(1)} us CPU a call, and Redis ${medianOf(samples[kind], 'serverUs').toFixed(1)}`
     console.log(
-      `one account, ${PROCESSES} processes, ${kind.padEnd(6)}  ${Math.round(median(sums[kind]))} calls/s; raw ${whole(sums[kind])}`,
+      `one account, ${PROCESSES} processes, ${kind.padEnd(6)}  ${Math.round(median(perSecond))} calls/s, ${cpu}; raw ${whole(perSecond)}`,
     )
   }
-  console.log(`   leased / exact: ${(median(sums.leased) / median(sums.exact)).toFixed(1)} times its calls per second`)
+  const bySpeed = medianOf(samples.leased, 'perSecond') / medianOf(samples.exact, 'perSecond')
+  const cpuOf = (kind: 'exact' | 'leased') => medianOf(samples[kind], 'processesUs') + medianOf(samples[kind], 'serverUs')
+  const byCpu = cpuOf('exact') / cpuOf('leased')
+  console.log(
+    `   leased / exact: ${bySpeed.toFixed(1)} times its calls per second; by the CPU time of all processes and Redis ${byCpu.toFixed(1)}`,
+  )
 }
 
-/** Reserve + settle pairs of all processes together. */
-async function callsPerSecond(url: string, kind: 'exact' | 'leased'): Promise<number> {
+/** Reserve + settle pairs of all processes together, and what each of them took. */
+interface CallSample {
+  readonly perSecond: number
+  /** CPU time of the calling processes, in microseconds a call. */
+  readonly processesUs: number
+  readonly serverUs: number
+}
+
+function medianOf<Key extends string>(samples: readonly Readonly<Record<Key, number>>[], key: Key): number {
+  return median(samples.map((sample) => sample[key]))
+}
+
+async function sampleCalls(url: string, kind: 'exact' | 'leased'): Promise<CallSample> {
   const prefix = newPrefix()
   const caller = await startCaller(url, prefix, [budgetOf('global', kind)])
   const path = new URL('./redis-caller.ts', import.meta.url)
   const children = Array.from({ length: PROCESSES }, () => fork(path, [url, prefix, kind]))
   await Promise.all(children.map(message))
+  const serverBefore = await serverCpuUs(caller)
   const start = performance.now()
   for (const child of children) child.send('go')
-  const counts = await Promise.all(children.map(message))
+  const called = await Promise.all(children.map(message))
   const seconds = (performance.now() - start) / 1000
+  const serverUs = (await serverCpuUs(caller)) - serverBefore
   await removeAll(caller)
-  return counts.reduce<number>((sum, count) => sum + Number(count), 0) / seconds
+  const count = called.reduce((sum, one) => sum + one.count, 0)
+  return {
+    perSecond: count / seconds,
+    processesUs: called.reduce((sum, one) => sum + one.cpuUs, 0) / count,
+    serverUs: serverUs / count,
+  }
 }
 
-function message(child: ChildProcess): Promise<unknown> {
+/** What it says next: nothing was called where it is ready. */
+function message(child: ChildProcess): Promise<Called> {
   return new Promise((resolve, reject) => {
     child.once('message', resolve)
     child.once('exit', (code) => reject(new Error(`a caller ended with ${code}`)))
