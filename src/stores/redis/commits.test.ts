@@ -124,8 +124,9 @@ describe.skipIf(url === undefined)('calls that are told together', () => {
         ids.push(...calls)
       }
       network.isDead = true
-      now += 11_000
       const next = await start({ fate: 'told', isDead: false, commits: 0 }, stream, prefix, spool)
+      await settled(next.store)
+      now += 11_000
       await settled(next.store)
       await caughtUp(next.store)
       const ended = callsIn(stream.records)
