@@ -226,6 +226,8 @@ export class Life {
     const bound = isRefined ? { ...rough, input: Math.ceil(rough.input / 2) } : rough
     const attributes = random.pick(CALLERS)
     let outcome
+    const { incarnation } = process
+    process.admitting++
     try {
       const tighter = isRefined ? { refineInput: () => bound.input } : {}
       outcome = await engine.admit({ attributes, modelName: attributes.model, endpoint: 'simulated', bound: rough, ...tighter })
@@ -234,6 +236,8 @@ export class Life {
       this.auditor.unavailable++
       this.log(`${process.name} can not admit: ${error.message}`)
       return
+    } finally {
+      if (incarnation?.isAlive() === true) process.admitting--
     }
     if (outcome.kind === 'refused') {
       this.auditor.refused++

@@ -56,6 +56,8 @@ export class SimulatedProcess {
   #parts: Parts | undefined
   /** The calls that it serves. */
   readonly inFlight = new Set<CallId>()
+  /** How many it is about to let in, or not: who shuts down waits for them too. */
+  admitting = 0
   #ids = 0
   #isStopping = false
 
@@ -113,6 +115,7 @@ export class SimulatedProcess {
     this.#engine = undefined
     this.#parts = undefined
     this.inFlight.clear()
+    this.admitting = 0
     incarnation.clock.stop()
     this.#options.onDeath(incarnation.name)
     this.#options.deployment.crash(incarnation)
@@ -124,7 +127,7 @@ export class SimulatedProcess {
     if (incarnation === undefined || this.#isStopping) return
     this.#isStopping = true
     const stopSoon = () => {
-      if (this.inFlight.size === 0) void this.#close(incarnation)
+      if (this.inFlight.size === 0 && this.admitting === 0) void this.#close(incarnation)
       else incarnation.clock.after(STOP_MS, stopSoon)
     }
     stopSoon()
