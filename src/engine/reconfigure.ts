@@ -83,11 +83,18 @@ async function putInForce(deps: ReconfigureDeps, budgets: readonly Budget[], now
   return version !== undefined
 }
 
-/** Accounts that their edited budget no longer continues are cut at its new start; also those that a process which died left so. */
+/**
+ * Accounts that their edited budget no longer continues are cut at its new start, or where another one of theirs began before that;
+ * also those that a process which died left so, or whose cut a store lost.
+ */
 export async function cutContinued({ book, counters }: Pick<ReconfigureDeps, 'book' | 'counters'>): Promise<void> {
-  for (const { key, budget, period } of await counters.standings()) {
+  const next = new Map<string, EpochMs>()
+  for (const { key, budget, each, period } of (await counters.standings()).toSorted((a, b) => b.period.startsAt - a.period.startsAt)) {
+    const owner = `${budget.id}\n${each ?? ''}`
     const startsFrom = book.get(budget.id)?.startsFrom ?? 0
-    if (period.startsAt < startsFrom && startsFrom < period.endsAt) await counters.cut(key, startsFrom)
+    const endsAt = Math.min(period.startsAt < startsFrom ? startsFrom : Infinity, next.get(owner) ?? Infinity)
+    if (endsAt < period.endsAt) await counters.cut(key, endsAt)
+    next.set(owner, period.startsAt)
   }
 }
 

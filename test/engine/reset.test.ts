@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest'
 import type { Budget } from '../../src/domain/budget.ts'
 import { toCallId } from '../../src/domain/ids.ts'
 import type { LedgerRecord } from '../../src/domain/record.ts'
+import { accountRef } from '../../src/engine/budget-book.ts'
 import { startEngine } from '../../src/engine/engine.ts'
 import { Failure } from '../../src/engine/failure.ts'
 import { budget } from '../../src/stores/contract/sample-records.ts'
@@ -48,4 +49,19 @@ test('a reset that failed half way is brought to its end by the next tick', asyn
   await engine.tick()
   expect(closedEnds()).toEqual([clock.now()])
   expect(await starts()).toEqual([clock.now()])
+})
+
+test('accounts whose ends a store has lost end where the next of them began, so that none overlap', async () => {
+  const { clock, counters, engine, closedEnds } = await startReset()
+  const restart = async () => {
+    const startsFrom = clock.now()
+    await counters.putBudgets([{ ...BUDGET, startsFrom }], { at: startsFrom, version: await counters.version() })
+    return startsFrom
+  }
+  const first = await restart()
+  await counters.open(accountRef({ ...BUDGET, startsFrom: first }, null, first))
+  clock.advance(1000)
+  const second = await restart()
+  await engine.tick()
+  expect(closedEnds()).toEqual([first, second])
 })
