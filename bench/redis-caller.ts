@@ -67,6 +67,11 @@ export async function startCaller(url: string, prefix: string, budgets: readonly
 function startOver(client: RedisClient, drainClient: RedisClient, names: KeyNames): Promise<RedisStore> {
   const unasked = (): Promise<never> => Promise.reject(new Error('the ledger is not asked here'))
   const nothing = { budgets: [], accounts: [], holds: [], keys: [] }
+  let position = { epoch: '', id: '0-0' }
+  const follow = async ({ next }: { readonly next: typeof position }) => {
+    position = next
+    return 0
+  }
   const reports = { usage: unasked, closes: unasked, alerts: unasked, dueDeliveries: unasked, audit: unasked, differences: unasked }
   return startRedisCounters({
     client,
@@ -75,7 +80,7 @@ function startOver(client: RedisClient, drainClient: RedisClient, names: KeyName
     clock: systemClock,
     monotonic: () => performance.now(),
     node: randomBytes(6).toString('hex'),
-    applier: { position: async () => ({ epoch: '', id: '0-0' }), apply: unasked, known: unasked },
+    applier: { position: async () => position, apply: follow, known: unasked },
     ledger: { ...reports, openState: async () => nothing, bounds: unasked, unpriced: unasked, sums: unasked },
     spool: { append: () => undefined, left: () => [], clear: () => undefined },
     channelNames: [],

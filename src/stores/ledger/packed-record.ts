@@ -43,14 +43,19 @@ type PackedEnded = readonly [
   alerts: readonly Alert[],
 ]
 
-/** What calls of one caller have in common until a period ends or a budget changes. */
+/** What calls of one caller have in common. */
 interface Common {
   readonly attributes: Attributes
   readonly price: Price | undefined
-  readonly accounts: readonly AccountKey[]
+  /** Those that its last call counted in: the same until a period ends or a budget changes. */
+  accounts: readonly AccountKey[]
+  accountsText: string
 }
 
-/** Between a held record and the text of what it has in common with others. JSON never has a tab outside of its strings, nor inside. */
+/**
+ * A held record is followed by two texts: attributes and price, and the accounts. JSON never has a tab outside of its strings, nor
+ * inside.
+ */
 const DIVIDER = '\t'
 
 export function packHeld({ hold }: Held): string {
@@ -72,13 +77,14 @@ export function packEnded({ settlement, alerts }: Ended): string {
 export function unpack(text: string): Held | Ended | undefined {
   const end = text.indexOf(DIVIDER)
   const packed: unknown = JSON.parse(end === -1 ? text : text.slice(0, end))
-  if (isPackedHeld(packed)) return unpackHeld(packed, text.slice(end + 1))
+  if (isPackedHeld(packed)) return unpackHeld(packed, text, end + 1)
   return isPackedEnded(packed) ? unpackEnded(packed) : undefined
 }
 
-function unpackHeld(packed: PackedHeld, text: string): Held | undefined {
+function unpackHeld(packed: PackedHeld, text: string, start: number): Held | undefined {
   const [, id, admittedAt, endpoint, input, output, costNanoUsd, expiresAt, amounts, isSpared] = packed
-  const common = knownCommon(text)
+  const end = text.indexOf(DIVIDER, start)
+  const common = knownCommon(text.slice(start, end), text.slice(end + 1))
   if (common === undefined) return undefined
   const { attributes, price, accounts } = common
   const charges: Charge[] = []
@@ -97,14 +103,15 @@ function unpackEnded(packed: PackedEnded): Ended {
 }
 
 /** By the attributes, which are the same object for all calls of a caller. */
-const commonTexts = new WeakMap<Attributes, Common & { readonly text: string }>()
+const commonTexts = new WeakMap<Attributes, Pick<Common, 'price' | 'accounts'> & { readonly text: string }>()
 
 function commonText({ call: { attributes, price }, charges }: Held['hold']): string {
   const made = commonTexts.get(attributes)
   if (made !== undefined && made.price === price && isOf(made.accounts, charges)) return made.text
   const accounts = charges.map(({ account }) => account)
-  const text = `[${textOf(attributes)},${price === undefined ? null : textOf(price)},${JSON.stringify(accounts)}]`
-  commonTexts.set(attributes, { attributes, price, accounts, text })
+  const own = `[${textOf(attributes)},${price === undefined ? null : textOf(price)}]`
+  const text = own + DIVIDER + JSON.stringify(accounts)
+  commonTexts.set(attributes, { price, accounts, text })
   return text
 }
 
@@ -129,14 +136,17 @@ const KNOWN_MAX = 10_000
 const KNOWN_LENGTH_MAX = 4000
 const commons = new Map<string, Common>()
 
-/** What such a text says, and the same objects for the same text. */
-function knownCommon(text: string): Common | undefined {
-  const read = commons.get(text)
-  if (read !== undefined) return read
-  const parts: unknown = JSON.parse(text)
-  if (!isCommon(parts)) return undefined
-  const [attributes, price, accounts] = parts
-  const common = { attributes, price: price ?? undefined, accounts }
+/** What such texts say, and the same objects for the same texts. */
+function knownCommon(text: string, accountsText: string): Common | undefined {
+  const known = commons.get(text)
+  if (known?.accountsText === accountsText) return known
+  const accounts: unknown = JSON.parse(accountsText)
+  if (!areAccounts(accounts)) return undefined
+  if (known !== undefined) return Object.assign(known, { accounts, accountsText })
+  const own: unknown = JSON.parse(text)
+  if (!isOwn(own)) return undefined
+  const [attributes, price] = own
+  const common = { attributes, price: price ?? undefined, accounts, accountsText }
   if (text.length > KNOWN_LENGTH_MAX) return common
   if (commons.size >= KNOWN_MAX) commons.clear()
   commons.set(text, common)
@@ -147,8 +157,12 @@ function knownCommon(text: string): Common | undefined {
 const isAttributes = hasFields<Attributes>('provider', 'model', 'tags')
 const isPrice = hasFields<Price>('inputPico', 'cachedInputPico', 'cacheWritePico', 'outputPico')
 
-function isCommon(value: unknown): value is [Attributes, Price | null, readonly AccountKey[]] {
-  return Array.isArray(value) && isAttributes(value[0]) && (value[1] === null || isPrice(value[1])) && Array.isArray(value[2])
+function isOwn(value: unknown): value is [Attributes, Price | null] {
+  return Array.isArray(value) && isAttributes(value[0]) && (value[1] === null || isPrice(value[1]))
+}
+
+function areAccounts(value: unknown): value is readonly AccountKey[] {
+  return Array.isArray(value)
 }
 
 function isPackedHeld(value: unknown): value is PackedHeld {
