@@ -61,6 +61,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   /** Of a guarded stream: what came and was not looked at yet. */
   #backlog: Buffer[] = []
   #isPumping = false
+  /** What the provider had sent before it was paused still comes. */
+  #isWaitingForClient = false
   #hasAllCome = false
   #isOver = false
 
@@ -191,9 +193,13 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #write(bytes: Buffer): void {
-    if (bytes.length === 0 || this.#isOver || this.#response.write(bytes)) return
+    if (bytes.length === 0 || this.#isOver || this.#response.write(bytes) || this.#isWaitingForClient) return
+    this.#isWaitingForClient = true
     this.#controller?.pause()
-    this.#response.once('drain', () => this.#controller?.resume())
+    this.#response.once('drain', () => {
+      this.#isWaitingForClient = false
+      this.#controller?.resume()
+    })
   }
 
   #turnIntoStream(): void {

@@ -1,0 +1,55 @@
+import { createServer, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import type { Dispatcher } from 'undici'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { type AnswerReader, Relay } from './relay.ts'
+
+const NOTHING = { isComplete: false, produced: '', producedBeyond: 0, isError: false }
+const reader: AnswerReader = {
+  isStream: true,
+  hasJsonStreams: false,
+  hidesUsageChunk: false,
+  whole: () => NOTHING,
+  stream: () => ({ push: (chunk) => chunk, end: () => Buffer.alloc(0), reading: () => NOTHING }),
+}
+
+/** An answer to a client that reads nothing until it is told to. */
+async function unreadAnswer(): Promise<{ readonly response: ServerResponse; readonly read: () => number }> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const socket = connect(typeof address === 'object' && address !== null ? address.port : 0, '127.0.0.1').pause()
+  onTestFinished(() => void [socket.destroy(), server.close()])
+  const answering: Promise<ServerResponse> = new Promise((resolve) => server.once('request', (_request, response) => resolve(response)))
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+  let bytes = 0
+  const read = () => {
+    if (socket.isPaused()) socket.on('data', (chunk: Buffer) => (bytes += chunk.length)).resume()
+    return bytes
+  }
+  return { response: await answering, read }
+}
+
+test('chunks that come faster than the client reads wait for it once, and all of them arrive', async () => {
+  const { response, read } = await unreadAnswer()
+  const relay = new Relay(response, reader, () => ({}))
+  const calls: string[] = []
+  const controller: Dispatcher.DispatchController = {
+    aborted: false,
+    paused: false,
+    reason: null,
+    abort: () => undefined,
+    pause: () => void calls.push('pause'),
+    resume: () => void calls.push('resume'),
+  }
+  relay.onRequestStart(controller)
+  relay.onResponseStart(controller, 200, { 'content-type': 'text/event-stream' })
+  const before = response.listenerCount('drain')
+  const chunk = Buffer.alloc(1 << 20, 'x')
+  for (let i = 0; i < 20; i++) relay.onResponseData(controller, chunk)
+  expect(response.listenerCount('drain') - before).toBe(1)
+  await vi.waitFor(() => expect(read()).toBeGreaterThan(20 * chunk.length), { timeout: 5000 })
+  expect(calls).toEqual(['pause', 'resume'])
+})
