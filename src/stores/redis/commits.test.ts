@@ -3,10 +3,10 @@ import fc from 'fast-check'
 import { describe, expect, inject, test, vi } from 'vitest'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { Failure } from '../../engine/failure.ts'
-import type { Clock } from '../../engine/ports.ts'
 import { CountingProcess, reported } from '../contract/counting-process.ts'
 import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
 import { AT, budget } from '../contract/sample-records.ts'
+import { SettableClock } from '../contract/settable-clock.ts'
 import type { StreamBatch } from '../stream-applier.ts'
 import type { RedisStore } from './open-redis-store.ts'
 import type { RedisClient } from './redis-client.ts'
@@ -76,14 +76,7 @@ function spoolInMemory(): Spool {
 const SIZE = 25
 
 describe.skipIf(url === undefined)('calls that are told together', () => {
-  let now = AT
-  const clock: Clock = {
-    now: () => now,
-    after: (delayMs, run) => {
-      const timer = setTimeout(run, delayMs)
-      return () => clearTimeout(timer)
-    },
-  }
+  const clock = new SettableClock(AT)
 
   const start = async (network: Network, stream: RecordedStream, prefix: string, spool: Spool) => {
     const store = await startCounting(address, { prefix, stream, spool, clock, onLost: 'release', between: throughThat(network) })
@@ -126,7 +119,7 @@ describe.skipIf(url === undefined)('calls that are told together', () => {
       network.isDead = true
       const next = await start({ fate: 'told', isDead: false, commits: 0 }, stream, prefix, spool)
       await settled(next.store)
-      now += 11_000
+      clock.at += 11_000
       await settled(next.store)
       await caughtUp(next.store)
       const ended = callsIn(stream.records)

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { startCounting } from '../../../test/services/redis-under-test.ts'
-import type { Clock } from '../../engine/ports.ts'
 import { CountingProcess, reported } from '../contract/counting-process.ts'
 import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
 import { AT, budget } from '../contract/sample-records.ts'
+import { SettableClock } from '../contract/settable-clock.ts'
 import { connectRedis } from './connect-redis.ts'
 import { createKeyNames } from './key-names.ts'
 import type { RedisStore } from './open-redis-store.ts'
@@ -19,14 +19,7 @@ describe.skipIf(url === undefined)('a store that was made anew', () => {
   let stream: RecordedStream
   let stores: RedisStore[]
   let client: RedisClient
-  let now: number
-  const clock: Clock = {
-    now: () => now,
-    after: (delayMs, run) => {
-      const timer = setTimeout(run, delayMs)
-      return () => clearTimeout(timer)
-    },
-  }
+  const clock = new SettableClock(AT)
 
   const start = async (): Promise<CountingProcess> => {
     const store = await startCounting(address, { prefix, stream, clock })
@@ -43,7 +36,7 @@ describe.skipIf(url === undefined)('a store that was made anew', () => {
   beforeEach(async () => {
     stream = recordStream()
     stores = []
-    now = AT
+    clock.at = AT
     client = await connectRedis(address)
     await empty()
   })
@@ -64,8 +57,8 @@ describe.skipIf(url === undefined)('a store that was made anew', () => {
     await empty()
     await other.access.counters.tend().catch(() => undefined)
     await expect.poll(() => other.access.counters.standings().catch(() => [])).not.toEqual([])
-    now = period.endsAt
-    expect(await other.access.counters.close(key, now)).toBeUndefined()
+    clock.at = period.endsAt
+    expect(await other.access.counters.close(key, clock.at)).toBeUndefined()
     await owner.access.counters.tend().catch(() => undefined)
     await expect.poll(() => owner.holds().catch(() => [])).toEqual(['call-1'])
     expect(await other.standing('global')).toMatchObject({ held: 100, callsInFlight: 1 })
@@ -79,7 +72,7 @@ describe.skipIf(url === undefined)('a store that was made anew', () => {
     await process.access.counters.tend().catch(() => undefined)
     await expect.poll(() => client.call('HEXISTS', names.holds, 'call-1')).toBe(1)
     await process.settle('call-1', reported(60))
-    now += 11_000
+    clock.at += 11_000
     for (let i = 0; i < 4; i++) await process.access.counters.tend()
     await process.reserve('call-2', { input: 10 })
     await process.settle('call-2', reported(10))

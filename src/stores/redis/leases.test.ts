@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import type { Budget } from '../../domain/budget.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
-import type { Clock } from '../../engine/ports.ts'
 import { alertsIn, CountingProcess, reported } from '../contract/counting-process.ts'
 import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
 import { AT, budget } from '../contract/sample-records.ts'
+import { SettableClock } from '../contract/settable-clock.ts'
 import { connectRedis } from './connect-redis.ts'
 import { createKeyNames } from './key-names.ts'
 import type { RedisStore } from './open-redis-store.ts'
@@ -25,14 +25,7 @@ describe.skipIf(url === undefined)('leased budgets', () => {
   let prefix: string
   let stream: RecordedStream
   let stores: RedisStore[]
-  let now: number
-  const clock: Clock = {
-    now: () => now,
-    after: (delayMs, run) => {
-      const timer = setTimeout(run, delayMs)
-      return () => clearTimeout(timer)
-    },
-  }
+  const clock = new SettableClock(AT)
 
   const start = async (onLost: 'charge' | 'release' = 'charge'): Promise<CountingProcess> => {
     const store = await startCounting({ kind: 'single', urls: [url ?? ''] }, { prefix, stream, clock, onLost })
@@ -46,7 +39,7 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     prefix = `{bursar-leases-${randomBytes(6).toString('hex')}}`
     stream = recordStream()
     stores = []
-    now = AT
+    clock.at = AT
   })
 
   afterEach(async () => {
@@ -126,7 +119,7 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     expect(slice).toBeGreaterThanOrEqual(100)
     await other.access.counters.tend()
     expect((await other.standing('global')).held).toBe(slice)
-    now += 11_000
+    clock.at += 11_000
     await other.access.counters.tend()
     await other.access.counters.tend()
     const used = onLost === 'charge' ? slice : 0
@@ -140,7 +133,7 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     await dying.reserve('call-0', { input: 100 })
     const other = await start()
     await other.access.counters.tend()
-    now += 11_000
+    clock.at += 11_000
     for (let i = 0; i < 3; i++) await other.access.counters.tend()
     expect(alertsIn(await all()).map(({ threshold }) => threshold)).toEqual([0.01])
   })
@@ -151,7 +144,7 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     for (const user of ['ann', 'bob']) await dying.reserve(`call-${user}`, { input: 100, accounts: [['per-user', user]] })
     const other = await start()
     await other.access.counters.tend()
-    now += 11_000
+    clock.at += 11_000
     await other.access.counters.tend()
     const used = (await other.access.counters.standings()).reduce((sum, account) => sum + account.used, 0)
     const lost = (await all()).flatMap((record) => (record.kind === 'ended' ? [record.settlement] : []))
@@ -163,7 +156,7 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     const process = await start()
     await process.put(leased('global', 10_000))
     await process.reserve('call-0', { input: 100 })
-    now += 9000
+    clock.at += 9000
     await process.reserve('call-1', { input: 100 })
     expect((await process.standing('global')).held).toBeGreaterThanOrEqual(200)
   })
@@ -200,7 +193,7 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     await expect(process.access.counters.tend()).rejects.toThrow()
     await vi.waitFor(() => process.access.counters.tend(), { timeout: 5000 })
     expect(await process.standing('global')).toMatchObject({ used: 0, held: 100, callsInFlight: 1 })
-    now += 11_000
+    clock.at += 11_000
     for (let i = 0; i < 3; i++) await process.access.counters.tend()
     await process.reserve('call-1', { input: 100 })
     await process.settle('call-0', reported(60))
