@@ -1,7 +1,7 @@
 import type { Call } from '../../domain/call.ts'
 import { assert } from '../../domain/defect.ts'
 import type { Dialect } from './dialect.ts'
-import { textOf } from './packed-record.ts'
+import { textOf } from './call-kind.ts'
 import { integer } from './row.ts'
 import { type Bulk, bulk, type Columns, insert, type Steps, type Value } from './statement.ts'
 

@@ -6,7 +6,7 @@ import type { EpochMs } from '../../domain/instant.ts'
 import type { Price } from '../../domain/price.ts'
 import type { Attributes } from '../../domain/scope.ts'
 import type { Usage } from '../../domain/usage.ts'
-import { textOf } from '../ledger/packed-record.ts'
+import { textOf } from '../ledger/call-kind.ts'
 import { knownAttributes, knownPrice } from './hold-text.ts'
 
 /*

@@ -7,7 +7,7 @@ import type { EpochMs } from '../../domain/instant.ts'
 import type { Price } from '../../domain/price.ts'
 import type { Attributes } from '../../domain/scope.ts'
 import { hasFields } from '../ledger/row.ts'
-import { textOf } from '../ledger/packed-record.ts'
+import { textOf } from '../ledger/call-kind.ts'
 
 /**
  * A hold as the scripts store it: `outputMax|outputRoom|amount,amount…|expiresAt|text`. What stands before the text they decide; in the

@@ -1,6 +1,6 @@
 import { toCallId } from '../../domain/ids.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
-import { toText, fromText } from '../sqlite/record-line.ts'
+import { fromText, toText } from '../ledger/record-text.ts'
 import { fromCallsText } from './calls-text.ts'
 import { type AlertFacts, alertsOfCrossings } from './crossing-alerts.ts'
 import { toHold } from './hold-text.ts'
@@ -8,7 +8,7 @@ import type { RedisReply } from './redis-client.ts'
 
 /** The text of a record that no script decides anything of. */
 export function toEntryText(record: LedgerRecord): string {
-  return toText(record)
+  return toText([record])
 }
 
 /** @throws Failure store_unavailable where a newer Bursar wrote it */
@@ -31,25 +31,24 @@ export function idOfEntry(entry: RedisReply | undefined): string | undefined {
 async function recordsOf(fields: ReadonlyMap<string, string>, facts: AlertFacts): Promise<readonly LedgerRecord[]> {
   const field = (name: string) => fields.get(name) ?? ''
   if (fields.has('h')) return [{ kind: 'held', hold: toHold(field('h')) }]
-  if (fields.has('e')) return [await endedOf(fromText(field('e')), field('x'), facts)]
-  if (fields.has('b')) return leasedRecords(field('b'), field('x'), facts)
+  if (fields.has('e')) return await endedOf(fromText(field('e')), field('x'), facts)
+  if (fields.has('b')) return await endedOf(leasedRecords(field('b')), field('x'), facts)
   if (fields.has('x')) return (await alertsOfCrossings(field('x'), Number(field('t')), facts)).map((alert) => ({ kind: 'alerted', alert }))
-  if (!fields.has('r')) return [fromText(field('l'))]
+  if (!fields.has('r')) return fromText(field('l'))
   const amounts = field('m') === '' ? [] : field('m').split(',').map(Number)
   return [{ kind: 'raised', call: toCallId(field('r')), output: Number(field('o')), costNanoUsd: Number(field('c')), amounts }]
 }
 
-async function endedOf(record: LedgerRecord, crossings: string, facts: AlertFacts): Promise<LedgerRecord> {
-  if (crossings === '' || record.kind !== 'ended') return record
-  return { ...record, alerts: await alertsOfCrossings(crossings, record.settlement.endedAt, facts) }
+/** The crossings of calls are of the sum of all of them: they stand with the last. */
+async function endedOf(records: readonly LedgerRecord[], crossings: string, facts: AlertFacts): Promise<readonly LedgerRecord[]> {
+  const last = records.at(-1)
+  if (crossings === '' || last?.kind !== 'ended') return records
+  return [...records.slice(0, -1), { ...last, alerts: await alertsOfCrossings(crossings, last.settlement.endedAt, facts) }]
 }
 
-/** Their crossings are of the sum of all of them: they stand with the last. */
-async function leasedRecords(text: string, crossings: string, facts: AlertFacts): Promise<readonly LedgerRecord[]> {
-  const records = fromCallsText(text).flatMap(({ hold, settlement }): readonly LedgerRecord[] => [
+function leasedRecords(text: string): readonly LedgerRecord[] {
+  return fromCallsText(text).flatMap(({ hold, settlement }): readonly LedgerRecord[] => [
     { kind: 'held', hold },
     { kind: 'ended', settlement, alerts: [] },
   ])
-  const last = records.pop()
-  return last === undefined ? records : [...records, await endedOf(last, crossings, facts)]
 }

@@ -10,7 +10,7 @@ export interface Batch {
   readonly next: Position
 }
 
-/** A line that does not read as a record. */
+/** A line that does not read as records. */
 export class BadLine extends Error {
   override readonly name = 'BadLine'
   readonly at: Position
@@ -37,7 +37,7 @@ export class JournalReader {
   }
 
   /**
-   * At most `recordsMax` records from `from` on, not beyond `end`; none only where `from` is `end`. A batch ends with its file.
+   * Whole lines from `from` on until they have `recordsMax` records, not beyond `end`; none only where `from` is `end`. A batch ends with its file.
    * @throws BadLine where a line is damaged and no good one stands before it
    */
   read(from: Position, end: Position, recordsMax: number): Batch {
@@ -74,12 +74,12 @@ function recordsOf(chunk: Buffer, from: Position, recordsMax: number): Batch {
   while (records.length < recordsMax) {
     const newline = chunk.indexOf(NEWLINE, read)
     if (newline === -1) break
-    const record = fromLine(chunk.subarray(read, newline))
-    if (record === undefined) {
+    const ofLine = fromLine(chunk.subarray(read, newline))
+    if (ofLine === undefined) {
       if (records.length > 0) break
       throw new BadLine(from)
     }
-    records.push(record)
+    for (const record of ofLine) records.push(record)
     read = newline + 1
   }
   return { records, next: { segment: from.segment, offset: from.offset + read } }
@@ -102,7 +102,7 @@ export function segmentBytes(dataDir: string, segment: number): number {
   return existsSync(path) ? statSync(path).size : 0
 }
 
-/** True where a line behind the one at `bad` reads as a record: then the journal was damaged, and not just cut off while it was written. */
+/** True where a line behind the one at `bad` reads as records: then the journal was damaged, and not just cut off while it was written. */
 export function isFollowedByRecords(dataDir: string, bad: Position): boolean {
   const fd = openSync(segmentPath(dataDir, bad.segment), 'r')
   try {
@@ -123,7 +123,7 @@ export function damaged(dataDir: string, { at }: BadLine): Failure {
   const path = segmentPath(dataDir, at.segment)
   return new Failure(
     'store_unavailable',
-    `the journal is damaged: ${path} has no readable record at byte ${at.offset}, though records follow. Restore data_dir from a backup; ` +
-      `or, to go on without that one record, keep a copy of the file, remove the line that begins at that byte, and start again`,
+    `the journal is damaged: ${path} has no readable line at byte ${at.offset}, though others follow. Restore data_dir from a backup; ` +
+      `or, to go on without what was written in that moment, keep a copy of the file, remove the line that begins at that byte, and start again`,
   )
 }

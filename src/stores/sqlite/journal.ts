@@ -39,6 +39,8 @@ const BACKLOG_WRITE_LENGTH = 4 * 1024 * 1024
 /** No line, so that it would be cut off if the process died right behind it. */
 const PROBE = Buffer.alloc(4096, ' ')
 const RETRY_MS = 250
+/** What is damaged together. */
+const LINE_RECORDS_MAX = 100
 
 /**
  * An append-only file: what was appended in one turn of the event loop is one write(2), and its records become durable together.
@@ -51,15 +53,15 @@ export function openJournal(options: JournalOptions): FileJournal {
   return new JournalWriter(options)
 }
 
-interface Line {
-  readonly text: string
-  /** True where the appender wants to hear of a failure: then the line is given up. */
+interface Appended {
+  readonly record: LedgerRecord
+  /** True where the appender wants to hear of a failure: then the record is given up. */
   readonly mayFail: boolean
 }
 
 /** What was appended in one turn of the event loop. */
 class Turn {
-  readonly lines: Line[] = []
+  readonly appended: Appended[] = []
   readonly over: Promise<void>
   readonly end: () => void
   failure: Failure | undefined
@@ -125,14 +127,14 @@ class JournalWriter implements FileJournal {
     const closed = this.#syncFailure ?? this.#closed
     if (closed !== undefined) return Promise.reject(closed)
     const turn = this.#openTurn()
-    turn.lines.push({ text: toLine(record), mayFail: true })
+    turn.appended.push({ record, mayFail: true })
     return turn.written
   }
 
   append(records: readonly LedgerRecord[]): Promise<void> {
     if (this.#closed !== undefined) return Promise.resolve()
     const turn = this.#openTurn()
-    for (const record of records) turn.lines.push({ text: toLine(record), mayFail: false })
+    for (const record of records) turn.appended.push({ record, mayFail: false })
     return turn.over
   }
 
@@ -176,14 +178,14 @@ class JournalWriter implements FileJournal {
     // Whoever comes during a sync is written when it ends: then one sync serves all of them.
     if (turn === undefined || this.#isSyncing) return
     this.#turn = undefined
-    if (this.#syncFailure !== undefined && turn.lines.some(({ mayFail }) => mayFail)) {
+    if (this.#syncFailure !== undefined && turn.appended.some(({ mayFail }) => mayFail)) {
       this.#giveUp(turn, this.#syncFailure)
       return
     }
     try {
       this.#writeBacklog()
       this.#writeTurn(turn)
-      if (this.#trouble !== this.#syncFailure && turn.lines.length === 0) this.#probe()
+      if (this.#trouble !== this.#syncFailure && turn.appended.length === 0) this.#probe()
     } catch (error) {
       this.#giveUp(turn, explain(error, `can't write ${this.#path()}`))
       return
@@ -200,14 +202,14 @@ class JournalWriter implements FileJournal {
     this.#options.onGrown(this.#durable)
   }
 
-  /** The lines that may fail are given up; the others join the backlog. */
+  /** The records that may fail are given up; the others join the backlog. */
   #giveUp(turn: Turn, failure: Failure): void {
     try {
       this.#cutTornTail()
     } catch {
       // It is cut before the next write, which fails with the reason where it still can't be.
     }
-    for (const line of turn.lines) if (!line.mayFail) this.#backlog.push(line.text)
+    for (const { record, mayFail } of turn.appended) if (!mayFail) this.#backlog.push(toLine([record]))
     turn.failure = failure
     this.#trouble = this.#syncFailure ?? failure
     this.#tell(failure.message)
@@ -240,10 +242,10 @@ class JournalWriter implements FileJournal {
     }
   }
 
-  #writeTurn({ lines }: Turn): void {
-    if (lines.length === 0) return
+  #writeTurn({ appended }: Turn): void {
+    if (appended.length === 0) return
     let text = ''
-    for (const line of lines) text += line.text
+    for (let from = 0; from < appended.length; from += LINE_RECORDS_MAX) text += lineOf(appended, from)
     this.#write(text)
   }
 
@@ -359,4 +361,14 @@ class JournalWriter implements FileJournal {
     }
     this.#isNewFile = false
   }
+}
+
+function lineOf(appended: readonly Appended[], from: number): string {
+  const records: LedgerRecord[] = []
+  const end = Math.min(appended.length, from + LINE_RECORDS_MAX)
+  for (let i = from; i < end; i++) {
+    const one = appended[i]
+    if (one !== undefined) records.push(one.record)
+  }
+  return toLine(records)
 }

@@ -7,7 +7,7 @@ import { droppedUpTo } from '../ledger/dropped-calls.ts'
 import type { StreamApplier, StreamLedger, StreamPosition } from '../stream-applier.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { createLedgerReader } from './ledger-reader.ts'
-import { toText } from './record-line.ts'
+import { toText } from '../ledger/record-text.ts'
 import { explain } from './storage-error.ts'
 import { Thread } from './thread.ts'
 import type { Writing } from './writing-worker.ts'
@@ -80,7 +80,7 @@ function createApplier(writing: Thread): StreamApplier {
       return position
     },
     apply: async ({ records, from, next }) => {
-      const alerts: number | null = JSON.parse(await ask({ kind: 'apply', lines: records.map(toText).join('\n'), from, next }))
+      const alerts: number | null = JSON.parse(await ask({ kind: 'apply', records: toText(records), from, next }))
       return alerts ?? undefined
     },
     known: async (calls) => {

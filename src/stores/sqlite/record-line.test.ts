@@ -74,37 +74,38 @@ test('calls of one caller keep their own accounts, in which another period or bu
     const call: Call = { id: toCallId('shared'), admittedAt: 0, attributes, endpoint: 'openai.chat' }
     return { kind: 'held', hold: { call, charges, input: 1, output: 1, costNanoUsd: 0, expiresAt: 1, isSpared: false } }
   }
-  for (const record of [heldIn('a', 'b'), heldIn('a'), heldIn('a', 'c'), heldIn(), heldIn('a', 'b', 'c'), heldIn('a', 'b')]) {
-    expect(read(toLine(record))).toEqual(record)
-  }
+  const records = [heldIn('a', 'b'), heldIn('a'), heldIn('a', 'c'), heldIn(), heldIn('a', 'b', 'c'), heldIn('a', 'b')]
+  for (const record of records) expect(read(toLine([record]))).toEqual([record])
+  expect(read(toLine(records))).toEqual(records)
 })
 
-test('a record that every call writes is read as it was written, on one line, whatever its texts hold', () => {
+test('records that every call writes are read as they were written, on one line, whatever their texts hold', () => {
   const records: fc.Arbitrary<LedgerRecord> = fc.oneof(
     hold.map((held) => ({ kind: 'held' as const, hold: held })),
     settlement.map((ended) => ({ kind: 'ended' as const, settlement: ended, alerts: [alert('global', 0.8)] })),
   )
   fc.assert(
-    fc.property(records, (record) => {
-      const line = toLine(record)
+    fc.property(fc.array(records, { minLength: 1, maxLength: 4 }), (written) => {
+      const line = toLine(written)
       expect(line.indexOf('\n')).toBe(line.length - 1)
-      expect(read(line)).toEqual(record)
+      expect(read(line)).toEqual(written)
     }),
     { numRuns: 2000 },
   )
 })
 
-test('and so is every other record, also the plain JSON of an older version', () => {
-  for (const record of [opened('global'), audited('an-entry'), ...called('call-1', { charges: { global: 4 } })]) {
-    expect(read(toLine(record))).toEqual(record)
+test('and so is every other record, among them too, and the plain JSON of an older version', () => {
+  const records = [opened('global'), ...called('call-1', { charges: { global: 4 } }), audited('an-entry')]
+  expect(read(toLine(records))).toEqual(records)
+  for (const record of records) {
+    expect(read(toLine([record]))).toEqual([record])
     const json = JSON.stringify(record)
-    expect(read(`${crc32(json).toString(16).padStart(8, '0')} ${json}\n`)).toEqual(record)
+    expect(read(`${crc32(json).toString(16).padStart(8, '0')} ${json}\n`)).toEqual([record])
   }
 })
 
 test('a line with a flipped bit is none', () => {
-  const [line] = called('call-1', { charges: { global: 4 } }).map(toLine)
-  const bytes = Buffer.from(line!.slice(0, -1))
+  const bytes = Buffer.from(toLine(called('call-1', { charges: { global: 4 } })).slice(0, -1))
   for (let i = 0; i < bytes.length; i++) {
     const damaged = Buffer.from(bytes)
     damaged[i]! ^= 1

@@ -7,14 +7,14 @@ import { applyStreamBatch, knownCalls, streamPosition } from '../ledger/stream.t
 import type { StreamPosition } from '../stream-applier.ts'
 import { type Database, openForWriting } from './database.ts'
 import { sqliteDialect } from './dialect.ts'
-import { fromText } from './record-line.ts'
+import { fromText } from '../ledger/record-text.ts'
 import { replyOf } from './thread.ts'
 
 /** What this thread is asked to do. */
 export type Writing =
   | { readonly kind: 'position' }
   /** The records as texts, one a line: cheaper to hand over than the objects, and what they share is shared here too. */
-  | { readonly kind: 'apply'; readonly lines: string; readonly from: StreamPosition; readonly next: StreamPosition }
+  | { readonly kind: 'apply'; readonly records: string; readonly from: StreamPosition; readonly next: StreamPosition }
   | { readonly kind: 'known'; readonly calls: readonly CallId[] }
   | { readonly kind: 'drop'; readonly before: EpochMs }
 
@@ -46,8 +46,8 @@ class LedgerWriting {
     this.#open?.close()
   }
 
-  #apply(db: Database, { lines, from, next }: Extract<Writing, { kind: 'apply' }>): number | undefined {
-    const records = lines === '' ? [] : lines.split('\n').map(fromText)
+  #apply(db: Database, { records: text, from, next }: Extract<Writing, { kind: 'apply' }>): number | undefined {
+    const records = fromText(text)
     try {
       return db.transaction('IMMEDIATE', () => db.steps(applyStreamBatch({ records, from, next }, this.#batches)))
     } catch (error) {

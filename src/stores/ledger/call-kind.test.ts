@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { held } from '../contract/sample-records.ts'
-import { packHeld, unpack } from './packed-record.ts'
+import { fromText, toText } from './record-text.ts'
 
 /** The attributes of a call with that tag, read from its record. */
 function attributesOf(id: string, tag: string): unknown {
   const { hold } = held(id)
   const attributes = { ...hold.call.attributes, tags: { tag } }
-  const record = unpack(packHeld({ kind: 'held', hold: { ...hold, call: { ...hold.call, attributes } } }))
+  const [record] = fromText(toText([{ kind: 'held', hold: { ...hold, call: { ...hold.call, attributes } } }]))
   return record?.kind === 'held' ? record.hold.call.attributes : undefined
 }
 

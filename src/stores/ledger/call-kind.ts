@@ -1,0 +1,118 @@
+import type { Hold } from '../../domain/call.ts'
+import type { AccountKey } from '../../domain/ids.ts'
+import type { Price } from '../../domain/price.ts'
+import type { Attributes } from '../../domain/scope.ts'
+import { hasFields } from './row.ts'
+
+/** What calls have in common. */
+export interface CallKind {
+  readonly attributes: Attributes
+  readonly price: Price | undefined
+  readonly endpoint: string
+  /** Those that they count in: the same for all calls of a caller until a period ends or a budget changes. */
+  readonly accounts: readonly AccountKey[]
+}
+
+/** Between two texts that are JSON, which never has a tab outside of its strings, nor inside. */
+export const DIVIDER = '\t'
+
+/**
+ * The kinds of the calls of one text, which are written once for all of them: two texts for each, behind tabs. Calls of one caller
+ * share their attributes and price: the same objects are the same kind.
+ */
+export class CallKinds {
+  readonly #holds: Hold[] = []
+  text = ''
+
+  numberOf(hold: Hold): number {
+    const known = this.#holds.findLastIndex((other) => isAlike(other, hold))
+    if (known !== -1) return known
+    this.text += DIVIDER + kindText(hold)
+    return this.#holds.push(hold) - 1
+  }
+}
+
+function isAlike(a: Hold, b: Hold): boolean {
+  return (
+    a.call.attributes === b.call.attributes &&
+    a.call.price === b.call.price &&
+    a.call.endpoint === b.call.endpoint &&
+    haveSameAccounts(a, b)
+  )
+}
+
+function haveSameAccounts({ charges: a }: Hold, { charges: b }: Hold): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i]?.account !== b[i]?.account) return false
+  return a.length === b.length
+}
+
+/** By the attributes, which are the same object for all calls of a caller. */
+const kindTexts = new WeakMap<Attributes, { readonly hold: Hold; readonly text: string }>()
+
+function kindText(hold: Hold): string {
+  const { attributes, price, endpoint } = hold.call
+  const made = kindTexts.get(attributes)
+  if (made !== undefined && isAlike(made.hold, hold)) return made.text
+  const own = `[${textOf(attributes)},${price === undefined ? null : textOf(price)},${JSON.stringify(endpoint)}]`
+  const text = own + DIVIDER + JSON.stringify(hold.charges.map(({ account }) => account))
+  kindTexts.set(attributes, { hold, text })
+  return text
+}
+
+const texts = new WeakMap<object, string>()
+
+/** The JSON of an object that many records share, and that never changes. */
+export function textOf(shared: object): string {
+  const made = texts.get(shared)
+  if (made !== undefined) return made
+  const text = JSON.stringify(shared)
+  texts.set(shared, text)
+  return text
+}
+
+/** Callers choose attributes, so the number of kinds that are remembered is bounded, and the length of their texts. */
+const KNOWN_MAX = 10_000
+const KNOWN_LENGTH_MAX = 4000
+/** By the first of their two texts, with what the second was last: of a caller's accounts those of its last call are kept. */
+const kinds = new Map<string, { readonly kind: CallKind; readonly accountsText: string }>()
+
+/**
+ * The kinds that stand behind these texts, in their order; with the same attributes and price for the same text.
+ * @param texts two for each
+ * @returns undefined where they are no kinds
+ */
+export function toCallKinds(texts: readonly string[]): readonly CallKind[] | undefined {
+  const found: CallKind[] = []
+  for (let i = 0; i < texts.length; i += 2) {
+    const kind = knownKind(texts[i] ?? '', texts[i + 1] ?? '')
+    if (kind === undefined) return undefined
+    found.push(kind)
+  }
+  return found
+}
+
+function knownKind(ownText: string, accountsText: string): CallKind | undefined {
+  const known = kinds.get(ownText)
+  if (known?.accountsText === accountsText) return known.kind
+  const accounts: unknown = JSON.parse(accountsText)
+  if (!areAccounts(accounts)) return undefined
+  const own: unknown = known === undefined ? JSON.parse(ownText) : [known.kind.attributes, known.kind.price ?? null, known.kind.endpoint]
+  if (!isOwn(own)) return undefined
+  const [attributes, price, endpoint] = own
+  const kind = { attributes, price: price ?? undefined, endpoint, accounts }
+  if (ownText.length > KNOWN_LENGTH_MAX) return kind
+  if (kinds.size >= KNOWN_MAX) kinds.clear()
+  kinds.set(ownText, { kind, accountsText })
+  return kind
+}
+
+const isAttributes = hasFields<Attributes>('provider', 'model', 'tags')
+const isPrice = hasFields<Price>('inputPico', 'cachedInputPico', 'cacheWritePico', 'outputPico')
+
+function isOwn(value: unknown): value is readonly [Attributes, Price | null, string] {
+  return Array.isArray(value) && isAttributes(value[0]) && (value[1] === null || isPrice(value[1])) && typeof value[2] === 'string'
+}
+
+function areAccounts(value: unknown): value is readonly AccountKey[] {
+  return Array.isArray(value)
+}
