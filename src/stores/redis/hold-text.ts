@@ -127,12 +127,12 @@ function fromText(text: string): HoldText {
 }
 
 /** The same object for the same text. */
-export function knownAttributes(json: string): Attributes {
+function knownAttributes(json: string): Attributes {
   return known(json, isAttributes)
 }
 
 /** As {@link knownAttributes}. @param json empty where there is none */
-export function knownPrice(json: string): Price | undefined {
+function knownPrice(json: string): Price | undefined {
   return json === '' ? undefined : known(json, isPrice)
 }
 
