@@ -18,7 +18,7 @@ export function createCallIds(now: () => number): Ids {
       const instant = now()
       if (instant !== at) time = inBase36(instant, 9)
       at = instant
-      return toCallId(`call_${time}${inBase36(count, 4)}${process}`)
+      return toCallId(`call_${time}${PAIRS[Math.floor(count / PAIRS.length)]}${PAIRS[count % PAIRS.length]}${process}`)
     },
   }
 }
@@ -28,3 +28,5 @@ function inBase36(value: number, digits: number): string {
 }
 
 const COUNT_END = 36 ** 4
+/** All numbers of two digits: writing one in base 36 takes longer than all else of an id. */
+const PAIRS = Array.from({ length: 36 ** 2 }, (_, number) => inBase36(number, 2))

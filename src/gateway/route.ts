@@ -58,11 +58,17 @@ export function createRouter(shapes: readonly ApiShape[], providerApis: Readonly
   const ofProvider = (method: string, path: string, provider: string): Match | undefined =>
     candidates(method, path.slice(provider.length + 1)).find(({ shape }) => shape.api === providerApis.get(provider))
   const configured = new Set(providerApis.values())
-  const ofHeaders = (method: string, path: string, headers: IncomingHttpHeaders): Match | undefined => {
-    const all = candidates(method, path).filter(({ endpoint }) => endpoint.isOnlyBelowProvider !== true)
+  const reachable = (found: readonly Match[]): readonly Match[] => {
+    const all = found.filter(({ endpoint }) => endpoint.isOnlyBelowProvider !== true)
     const callable = all.filter(({ shape }) => configured.has(shape.api))
-    const found = callable.length > 0 ? callable : all
-    return found.find(({ shape }) => shape.api === shapeByHeaders(shapes, headers).api) ?? found[0]
+    return callable.length > 0 ? callable : all
+  }
+  const exactReachable = new Map([...exact].map(([key, found]) => [key, reachable(found)]))
+  const ofHeaders = (method: string, path: string, headers: IncomingHttpHeaders): Match | undefined => {
+    const found = exactReachable.get(keyOf(method, path)) ?? reachable(candidates(method, path))
+    if (found.length < 2) return found[0]
+    const { api } = shapeByHeaders(shapes, headers)
+    return found.find(({ shape }) => shape.api === api) ?? found[0]
   }
   return {
     shapeOf,
