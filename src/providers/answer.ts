@@ -189,7 +189,7 @@ class Events {
 
   /** The event's object where it was read at once; what may report usage or an error is. */
   take(data: string): JsonObject | undefined {
-    if (!mayReport(data)) return this.#keep(data)
+    if (!REPORT_OR_ERROR.test(data)) return this.#keep(data)
     const parsed = parseObject(data)
     if (parsed !== undefined) this.#parts.event(parsed)
     return parsed
@@ -218,14 +218,11 @@ class Events {
   }
 }
 
-const NO_USAGE = '"usage":null'
-
-/** False only where the text can hold neither a report nor an error, as these APIs write them. */
-function mayReport(data: string): boolean {
-  const at = data.indexOf('"usage')
-  const isReport = at >= 0 && !(data.startsWith(NO_USAGE, at) && !data.includes('"usage', at + NO_USAGE.length))
-  return isReport || data.includes('"error"')
-}
+/**
+ * Without a match a text holds neither a report nor an error, as these APIs write them. A regular expression, since to search twice
+ * takes four times as long.
+ */
+const REPORT_OR_ERROR = /"usage(?!":null)|"error"/
 
 const NO_BYTES = Buffer.alloc(0)
 const PLAIN_BYTES_MAX = 16 * 1024 * 1024

@@ -26,19 +26,18 @@ export class SseFramer {
   /** The events that these bytes finish. */
   push(chunk: Buffer): readonly SseEvent[] {
     const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
+    const hasCr = bytes.includes(CR)
     const events: SseEvent[] = []
     let eventStart = 0
     let lineStart = this.#lineStart
-    for (let at = lineStart; at < bytes.length; at++) {
-      const byte = bytes[at]
-      if (byte !== LF && byte !== CR) continue
+    for (let at = endOfLine(bytes, lineStart, hasCr); at !== -1; at = endOfLine(bytes, lineStart, hasCr)) {
+      const isCr = bytes[at] === CR
       // A CR at the very end may be half of a CRLF.
-      if (byte === CR && at + 1 === bytes.length) break
+      if (isCr && at + 1 === bytes.length) break
       const isBlank = at === lineStart
-      if (byte === CR && bytes[at + 1] === LF) at++
-      lineStart = at + 1
+      lineStart = isCr && bytes[at + 1] === LF ? at + 2 : at + 1
       if (!isBlank) continue
-      events.push(toEvent(bytes.subarray(eventStart, lineStart)))
+      events.push(toEvent(bytes.subarray(eventStart, lineStart), hasCr))
       eventStart = lineStart
     }
     this.#pending = bytes.subarray(eventStart)
@@ -49,7 +48,7 @@ export class SseFramer {
 
   /** What is left when the stream ends: an event that no blank line ended. */
   end(): SseEvent {
-    return toEvent(this.#takePending())
+    return toEvent(this.#takePending(), true)
   }
 
   #takePending(): Buffer {
@@ -60,15 +59,26 @@ export class SseFramer {
   }
 }
 
-function toEvent(bytes: Buffer): SseEvent {
-  return isOneDataLine(bytes) ? { bytes, data: bytes.toString('utf8', DATA.length, bytes.length - 2) } : { bytes, data: dataIn(bytes) }
+/** Where the line that begins at `from` ends: at its LF or CR; -1 where that is not there yet. */
+function endOfLine(bytes: Buffer, from: number, hasCr: boolean): number {
+  // Nearly all streams have no CR, and memchr is ten times as fast as a loop.
+  if (!hasCr) return bytes[from] === LF ? from : bytes.indexOf(LF, from)
+  for (let at = from; at < bytes.length; at++) if (bytes[at] === LF || bytes[at] === CR) return at
+  return -1
+}
+
+/** @param hasCr false: there is none in it */
+function toEvent(bytes: Buffer, hasCr: boolean): SseEvent {
+  const isPlain = !hasCr && isOneDataLine(bytes)
+  return { bytes, data: isPlain ? bytes.toString('utf8', DATA.length, bytes.length - 2) : dataIn(bytes) }
 }
 
 const DATA = Buffer.from('data: ')
 
 /** True for the event that nearly all are: one line of data that ends in LF, and the blank line. */
 function isOneDataLine(bytes: Buffer): boolean {
-  return bytes.indexOf(LF) === bytes.length - 2 && bytes.indexOf(DATA) === 0 && !bytes.includes(CR)
+  for (let at = 0; at < DATA.length; at++) if (bytes[at] !== DATA[at]) return false
+  return bytes.indexOf(LF) === bytes.length - 2
 }
 
 /** The event's data by the rules, whatever its lines. */
