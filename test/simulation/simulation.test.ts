@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { simulate } from './simulation.ts'
+import type { StoreKind } from './swarm.ts'
 
 /* Whole lives of Bursar, each from one seed; `npm run simulate` lives more of them. */
 
@@ -10,9 +11,10 @@ const BROKE = {
     5, 14, 32, 33, 35, 38, 46, 57, 64, 67, 72, 91, 118, 150, 188, 139, 219, 234, 445, 466, 607, 738, 1055, 1074, 1157, 1216, 1257, 1319,
     1433, 1860, 2216, 2317, 2601, 3107, 3961, 4135, 4331, 5892, 6123, 6315, 7280, 7646, 8879, 9744,
   ],
+  leased: [830],
 }
 
-async function failuresOf(seeds: readonly number[], store: 'memory' | 'redis'): Promise<readonly string[]> {
+async function failuresOf(seeds: readonly number[], store: StoreKind): Promise<readonly string[]> {
   const failures: string[] = []
   for (const seed of seeds) {
     const { failure } = await simulate(seed, store)
@@ -30,6 +32,10 @@ describe('the promises are kept', () => {
 
   test('by processes that share a Redis, with a network, a store and a database that fail', async () => {
     expect(await failuresOf([...BROKE.redis, ...seedsFrom(1, 60)], 'redis')).toEqual([])
+  }, 240_000)
+
+  test('by processes that decide by slices of what they share', async () => {
+    expect(await failuresOf([...BROKE.leased, ...seedsFrom(1, 40)], 'leased')).toEqual([])
   }, 240_000)
 })
 

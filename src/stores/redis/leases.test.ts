@@ -110,6 +110,35 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     expect(admitted).toBeGreaterThanOrEqual(590)
   })
 
+  test('a call that is let in while its slice is made smaller is held in it', async () => {
+    const process = await start()
+    await process.put(leased('global', 10_000))
+    await process.reserve('call-0', { input: 1000 })
+    const other = await start()
+    await other.reserve('call-1', { input: 7000 })
+    // Beside that call the other process has a slice that it did not fit into.
+    const others = (await process.standing('global')).held - 2000
+    const growing = process.reserve('call-2', { input: 1500 })
+    const outcome = await process.reserve('call-3', { input: 900 })
+    const isGrown = (await growing).kind === 'held'
+    const { used, held } = await process.standing('global')
+    expect({ used, kind: outcome.kind, isGrown }).toEqual({ used: 0, kind: 'held', isGrown: false })
+    expect(held).toBeGreaterThanOrEqual(others + 1000 + 900)
+    expect(held).toBeLessThanOrEqual(10_000)
+  })
+
+  test('a slice that is made smaller gives back what none of its calls needs', async () => {
+    const process = await start()
+    await process.put(leased('global', 10_000))
+    await process.reserve('call-0', { input: 1000 })
+    const other = await start()
+    await other.reserve('call-1', { input: 7000 })
+    for (let i = 0; i < 2; i++) await process.reserve('call-2', { input: 1500 })
+    for (let i = 0; i < 3; i++) await process.access.counters.tend()
+    for (let i = 0; i < 3; i++) await other.access.counters.tend()
+    expect((await process.standing('global')).held).toBe(1000 + 7000)
+  })
+
   test.each(['charge', 'release'] as const)('the slice of a process that died comes back by its time (%s)', async (onLost) => {
     const dying = await start(onLost)
     await dying.put(leased('global', 10_000))

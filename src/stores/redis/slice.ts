@@ -25,6 +25,8 @@ export class Slice {
   #recent: Amount = 0
   /** What was used, and is not on its way to the store yet: the store has it in the slice still. */
   #unsent: Amount = 0
+  /** The slice as the store set it last. */
+  #granted: Amount = 0
   #standing: Standing
 
   constructor(ref: AccountRef) {
@@ -40,8 +42,7 @@ export class Slice {
 
   /** True where there is nothing of it, and nobody asks for it. */
   get isIdle(): boolean {
-    const { budget, used, held } = this.account
-    return budget.limit <= used && held === 0 && this.#unsent === 0 && this.#asked === 0
+    return this.#granted === 0 && this.account.held === 0 && this.#unsent === 0 && this.#asked === 0
   }
 
   /** The account's budget was edited. */
@@ -70,12 +71,13 @@ export class Slice {
     this.#unsent -= amount
   }
 
-  /** For the store: limit, 1 for a hard cap, the slice wanted, the least of it. */
+  /** For the store: limit, 1 for a hard cap, the slice wanted, what of it must stay: calls are let in by it while the answer is on its way. */
   wish({ limit, isHardCap }: Budget): { readonly numbers: readonly number[]; readonly unsent: Amount; readonly used: Amount } {
     const least = this.account.held + this.#unsent
     const wanted = least + AHEAD * Math.max(this.#asked, this.#recent)
+    this.#shrink(wanted)
     return {
-      numbers: [limit, isHardCap ? 1 : 0, wanted, least],
+      numbers: [limit, isHardCap ? 1 : 0, wanted, Math.max(least, this.#size)],
       unsent: this.#unsent,
       used: this.account.used,
     }
@@ -86,17 +88,31 @@ export class Slice {
    * @returns false where it granted less than calls wait for
    */
   grant(reply: RedisReply | undefined, wish: ReturnType<Slice['wish']>): boolean {
-    const [amount = 0, sums]: readonly RedisReply[] = Array.isArray(reply) ? reply : []
+    const [amount = 0, sums, share = 0]: readonly RedisReply[] = Array.isArray(reply) ? reply : []
     this.#standing = toAccount(this.ref, sums)
     // What was used while the answer was on its way, and what had not been told before, has left the slice.
-    this.#set(Number(amount), this.account.used - wish.used + wish.unsent)
+    this.#granted = Number(amount)
+    this.#set(this.#granted, this.account.used - wish.used + wish.unsent)
+    this.#shrink(Number(share))
     return Number(amount) >= (wish.numbers[2] ?? 0)
   }
 
   /** It is gone, with the store that held it. */
   drop(): void {
     this.until = 0
+    this.#granted = 0
     this.#set(this.account.used, this.account.used)
+  }
+
+  /** What of it is not known to have left it. */
+  get #size(): Amount {
+    return this.account.budget.limit - this.account.used + this.#unsent
+  }
+
+  /** No more is let in by what goes beyond that size; the store has it back with the next wish. */
+  #shrink(size: Amount): void {
+    const excess = this.#size - Math.max(size, this.account.held + this.#unsent)
+    if (excess > 0) this.#set(this.account.budget.limit - excess, this.account.used)
   }
 
   #set(limit: Amount, used: Amount): void {

@@ -3,13 +3,13 @@
 --
 -- KEYS[3] leases, KEYS[4] nodes alive, KEYS[5…] the accounts
 -- ARGV[3] the node
--- numbers: step, now, expiresAt, then of each account: limit, 1 for a hard cap, the slice wanted, and the least of it, which its
--- calls in flight need
+-- numbers: step, now, expiresAt, then of each account: limit, 1 for a hard cap, the slice wanted, and what of the slice must stay,
+-- since the process lets calls in by it until it has the answer
 --
--- Replies {'leased', step, then of each account: the slice, which may be less than it was, and its sums};
+-- Replies {'leased', step, then of each account: the slice, its sums, and the most that the process is to use of it from now on};
 -- {'unopened', step, index}; {'outdated', step}; {'closed', step} where hard caps do not admit now.
--- Invariant: a slice of a hard cap is never more than a fourth of the room for each process that is alive, so that it shrinks as
--- the cap nears; what is too small to share is decided in the store.
+-- Invariant: a slice of a hard cap never becomes more than a fourth of the room for each process that is alive; where it is more, since
+-- the cap nears, its process gives the rest back with its next wish. What is too small to share is decided in the store.
 local FIRST, ALIVE_MS = 5, 5000
 local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
 local stop, step, isExpected, isNewest = guard(rows[1], rows[2])
@@ -28,16 +28,16 @@ local alive = redis.call('ZCARD', KEYS[4])
 local reply = {'leased', step}
 for i, it in ipairs(accounts) do
   local at, field = i * 4, ARGV[3] .. '\n' .. KEYS[FIRST + i - 1]
-  local limit, isHard, wanted, least = unpack(numbers, at, at + 3)
+  local limit, isHard, wanted, kept = unpack(numbers, at, at + 3)
   local slice = tonumber(string.match(redis.call('HGET', KEYS[3], field) or '0', '^%d+'))
   local room = limit + it.granted - it.used - it.held + slice
-  if isHard == 1 then wanted = math.min(wanted, math.max(0, math.floor(room / (4 * alive)))) end
-  wanted = math.max(wanted, math.min(least, slice))
+  local share = isHard == 1 and math.max(0, math.floor(room / (4 * alive))) or wanted
+  wanted = math.max(math.min(wanted, share), math.min(kept, slice))
   it.held = it.held - slice + wanted
   it.calls = it.calls + (wanted > 0 and 1 or 0) - (slice > 0 and 1 or 0)
   changed[i] = true
   if wanted > 0 then redis.call('HSET', KEYS[3], field, text(wanted) .. ' ' .. text(numbers[3])) else redis.call('HDEL', KEYS[3], field) end
-  reply[i + 2] = {replied(wanted), sums(it)}
+  reply[i + 2] = {replied(wanted), sums(it), replied(share)}
 end
 write(step, accounts, changed, FIRST)
 return reply
