@@ -133,6 +133,22 @@ describe.skipIf(url === undefined)('calls that are told together', () => {
     await fc.assert(property, { numRuns: 12, endOnFailure: true })
   }, 60_000)
 
+  test('leave the slice that they were let in from when they are counted late, whoever counts them', async () => {
+    const network: Network = { fate: 'told', isDead: false, commits: 0 }
+    const [stream, prefix, spool] = [recordStream(), newPrefix(), spoolInMemory()]
+    const dying = await start(network, stream, prefix, spool)
+    await dying.process.put({ ...budget('global', 1_000_000), enforcement: 'leased' })
+    for (const id of ['call-0', 'call-1']) await dying.process.reserve(id, { input: 100 })
+    const { held: slice } = await dying.process.standing('global')
+    network.fate = 'lost'
+    await dying.process.settle('call-0', reported(60))
+    network.isDead = true
+    const next = await start({ fate: 'told', isDead: false, commits: 0 }, stream, prefix, spool)
+    await settled(next.store)
+    expect(await next.process.standing('global')).toMatchObject({ used: 60, held: slice - 60 })
+    await Promise.all([next.store.close(), dying.store.close()])
+  })
+
   test('share an entry with those that ended in their turn, and while others were on their way', async () => {
     const network: Network = { fate: 'told', isDead: false, commits: 0 }
     const stream = recordStream()

@@ -136,8 +136,8 @@ export class Commits {
 
   /** Until it is counted it stays in its slices. */
   #countLater(end: LeasedEnd): Promise<void> {
-    const { recount, leases } = this.#deps
-    return recount.later(countedOf(end), () => leases.send(end.leased, end.settlement.amounts))
+    const { recount, leases, session } = this.#deps
+    return recount.later({ ...countedOf(end), slicesOf: session.node }, () => leases.send(end.leased, end.settlement.amounts))
   }
 }
 

@@ -133,14 +133,20 @@ export class Recount {
     }
   }
 
-  async #charge({ hold: text, settlement }: CountedCall): Promise<void> {
+  async #charge(counted: CountedCall): Promise<void> {
+    const { hold: text, settlement, slicesOf = '' } = counted
     const { session, names, catalog, accounts, clock, unconfirmed, crossings } = this.#deps
-    let hold = toHold(text)
+    const before = toHold(text)
+    let hold = before
     for (;;) {
       const stored = toStored(storedHold(hold), hold.expiresAt)
-      const keys = [names.holds, names.charged, names.stream, ...hold.charges.map(({ account }) => names.account(account))]
-      const texts = [settlement.call, stored, packEnded({ kind: 'ended', settlement, alerts: [] })]
-      const perAccount = hold.charges.flatMap(({ amount }, i) => [amount, settlement.amounts[i] ?? 0])
+      const keys = [names.holds, names.charged, names.stream, names.leases, ...hold.charges.map(({ account }) => names.account(account))]
+      const texts = [settlement.call, stored, packEnded({ kind: 'ended', settlement, alerts: [] }), slicesOf]
+      const perAccount = hold.charges.flatMap(({ account, amount }, i) => {
+        const used = settlement.amounts[i] ?? 0
+        // A slice of the account that it moved to was never its own.
+        return [amount, used, slicesOf !== '' && account === before.charges[i]?.account ? used : 0]
+      })
       const reply = await session.step(SCRIPTS.charge, keys, { numbers: [clock.now(), ...perAccount], texts })
       if (reply[0] === 'unopened') {
         await catalog.read()
@@ -149,7 +155,7 @@ export class Recount {
         hold = { ...hold, charges: hold.charges.map(({ account, amount }, i) => ({ account: refs[i]?.key ?? account, amount })) }
         continue
       }
-      if (reply[0] === 'held') return this.count([{ hold: text, settlement }])
+      if (reply[0] === 'held') return this.count([counted])
       if (reply[0] === 'ended') unconfirmed.add(String(reply[2]), { kind: 'call', counted: { hold: stored, settlement } })
       crossings.judgeLater(hold.charges.map(({ account }) => account))
       return

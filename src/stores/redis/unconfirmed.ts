@@ -8,6 +8,8 @@ export interface CountedCall {
   /** Its hold, as it is stored. */
   readonly hold: string
   readonly settlement: Settlement
+  /** The process that let it in from its slices, which hold what it used until it is counted. */
+  readonly slicesOf?: string
 }
 
 export type UnconfirmedEntry =

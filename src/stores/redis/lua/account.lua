@@ -46,6 +46,22 @@ local function write(step, accounts, changed, first)
   redis.call('MSET', unpack(args))
 end
 
+-- Takes so much out of a process's slice of an account, or all that is left of it.
+local function leaveSlice(it, amount, leases, field)
+  if amount == 0 then return end
+  local slice, expiresAt = string.match(redis.call('HGET', leases, field) or '0 0', '^(%d+) (%d+)$')
+  local taken = math.min(amount, tonumber(slice))
+  if taken == 0 then return end
+  it.held = it.held - taken
+  local left = tonumber(slice) - taken
+  if left > 0 then
+    redis.call('HSET', leases, field, text(left) .. ' ' .. expiresAt)
+  else
+    redis.call('HDEL', leases, field)
+    it.calls = it.calls - 1
+  end
+end
+
 -- As in domain/threshold.ts: 15 digits first, since 0.07 * 100 is 7.000000000000001.
 local function amountAt(share, cap)
   if share == 1 then return math.max(1, cap) end

@@ -18,16 +18,9 @@ for i = 1, #accounts do
   if not accounts[i] then return {'unopened', step - 1, i - 1} end
 end
 for i, it in ipairs(accounts) do
-  local field, used, beyond, limit, least = ARGV[3] .. '\n' .. KEYS[FIRST + i - 1], unpack(numbers, i * 4 - 2, i * 4 + 1)
-  local slice, expiresAt = string.match(redis.call('HGET', KEYS[3], field) or '0 0', '^(%d+) (%d+)$')
-  local taken = math.min(used, tonumber(slice))
-  local left = tonumber(slice) - taken
-  it.used, it.held, it.overrun, changed[i] = it.used + used, it.held - taken, it.overrun + beyond, true
-  if taken > 0 and left > 0 then redis.call('HSET', KEYS[3], field, text(left) .. ' ' .. expiresAt) end
-  if taken > 0 and left == 0 then
-    redis.call('HDEL', KEYS[3], field)
-    it.calls = it.calls - 1
-  end
+  local used, beyond, limit, least = unpack(numbers, i * 4 - 2, i * 4 + 1)
+  leaveSlice(it, used, KEYS[3], ARGV[3] .. '\n' .. KEYS[FIRST + i - 1])
+  it.used, it.overrun, changed[i] = it.used + used, it.overrun + beyond, true
   if isNewest and it.alerted < 1 and it.used >= least then
     crossed = crossed .. cross(KEYS[FIRST + i - 1], it, limit, ARGV[4 + i], KEYS[5])
   end

@@ -14,15 +14,9 @@ for i = 1, #accounts do
   if not accounts[i] then return {'unopened', step - 1, i - 1} end
 end
 for i, it in ipairs(accounts) do
-  local field, held = ARGV[3] .. '\n' .. KEYS[FIRST + i - 1], numbers[1 + i]
-  local slice, expiresAt = string.match(redis.call('HGET', KEYS[3], field) or '0 0', '^(%d+) (%d+)$')
-  local left = math.max(0, tonumber(slice) - held)
-  it.held, it.calls, changed[i] = it.held - tonumber(slice) + left + held, it.calls + 1, true
-  if left > 0 then redis.call('HSET', KEYS[3], field, text(left) .. ' ' .. expiresAt) end
-  if left == 0 and tonumber(slice) > 0 then
-    redis.call('HDEL', KEYS[3], field)
-    it.calls = it.calls - 1
-  end
+  local held = numbers[1 + i]
+  leaveSlice(it, held, KEYS[3], ARGV[3] .. '\n' .. KEYS[FIRST + i - 1])
+  it.held, it.calls, changed[i] = it.held + held, it.calls + 1, true
 end
 write(step, accounts, changed, FIRST)
 redis.call('HSET', KEYS[4], ARGV[4], ARGV[5])
