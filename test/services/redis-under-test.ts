@@ -28,6 +28,8 @@ export interface ProcessOptions {
   readonly onStoreDown?: 'refuse' | 'admit'
   readonly clock?: Clock
   readonly onLost?: 'charge' | 'release'
+  /** None unless told: what has expired is asked for at instants that the clock does not come to. */
+  readonly holdTtlMs?: number
   /** What stands between the process and its Redis. */
   readonly between?: (client: RedisClient) => RedisClient
 }
@@ -41,6 +43,7 @@ export async function startCounting(address: RedisAddress, options: ProcessOptio
     onStoreDown = 'refuse',
     clock = standingClock,
     onLost = 'charge',
+    holdTtlMs = 0,
     between = (client: RedisClient) => client,
   } = options
   const [client, drainClient] = await Promise.all([connectRedis(address), connectRedis(address)])
@@ -57,8 +60,7 @@ export async function startCounting(address: RedisAddress, options: ProcessOptio
     channelNames: CHANNEL_NAMES,
     onStoreDown,
     onLost,
-    // What has expired is asked for at instants that the clock does not come to.
-    holdTtlMs: 0,
+    holdTtlMs,
     onAlerts: () => undefined,
     onTrouble: () => undefined,
     atTurnEnd: setImmediate,

@@ -173,8 +173,12 @@ export class RedisCounters implements Counters {
   }
 
   async expired(at: EpochMs): Promise<readonly CallId[]> {
-    // Who is alive may not have put back, or renewed, or told yet what there was to tell while the store was away.
-    return this.#isGrace || !this.#deps.session.isSettled() ? [] : this.#deps.holds.expired(at)
+    return this.#mayBeUntold ? [] : this.#deps.holds.expired(at)
+  }
+
+  /** Who is alive may not have put back, or renewed, or told yet what there was to tell while the store was away. */
+  get #mayBeUntold(): boolean {
+    return this.#isGrace || !this.#deps.session.isSettled()
   }
 
   standings(): Promise<readonly Standing[]> {
@@ -207,7 +211,7 @@ export class RedisCounters implements Counters {
     if (this.#isGrace) await session.reopen()
     await crossings.judge()
     await leases.tend()
-    await lapses.end()
+    if (!this.#mayBeUntold) await lapses.end()
     await recount.replay()
     for (const call of this.#doubtful) {
       await this.settle({ call, endedAt: this.#deps.clock.now(), ending: 'upstream_unreachable', usage: { kind: 'none' } })

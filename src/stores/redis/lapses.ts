@@ -4,7 +4,7 @@ import type { EpochMs } from '../../domain/instant.ts'
 import type { Clock } from '../../engine/ports.ts'
 import { billOf } from '../bill.ts'
 import { packEnded } from '../ledger/packed-record.ts'
-import { partsOf } from './account-row.ts'
+import { fromFace, partsOf } from './account-row.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { Crossings } from './crossings.ts'
 import { storedHold, toStored } from './hold-text.ts'
@@ -23,6 +23,8 @@ export interface LapsesDeps {
   readonly clock: Clock
   /** What becomes of the slice of a process that died: what it let in from it is not known. */
   readonly onLost: 'charge' | 'release'
+  /** For how long what a process holds stands that it does not renew. */
+  readonly holdTtlMs: number
   /** Milliseconds that never jump. */
   readonly monotonic: () => number
 }
@@ -35,7 +37,10 @@ interface Lapsed {
   readonly renewedAt: EpochMs
 }
 
-/** Ends the slices of processes that are not heard of any more. */
+/**
+ * Ends the slices of processes that are not heard of any more. A process stops deciding by a slice after seconds; what it let in by it
+ * may end later, and is counted then by it or by whoever finds what it left: so a slice stands for as long as any hold.
+ */
 export class Lapses {
   readonly #deps: LapsesDeps
   readonly #sightings: Sightings
@@ -48,11 +53,13 @@ export class Lapses {
   /** @throws Failure store_unavailable: what is left lapses another time */
   async end(): Promise<void> {
     const { session, names, clock } = this.#deps
+    const standsMs = Math.max(LEASE_MS, this.#deps.holdTtlMs)
     const leases = pairsOf(await session.ask('HGETALL', names.leases))
     for (const [lease, what] of leases) {
       const [slice = 0, expiresAt = 0] = what.split(' ').map(Number)
       const seenMs = this.#sightings.see(lease, what)
-      if (expiresAt <= clock.now() && seenMs >= LEASE_MS) await this.#lapse(lease, { what, slice, renewedAt: expiresAt - LEASE_MS })
+      const renewedAt = expiresAt - LEASE_MS
+      if (renewedAt + standsMs <= clock.now() && seenMs >= standsMs) await this.#lapse(lease, { what, slice, renewedAt })
     }
     this.#sightings.forgetOthers()
   }
@@ -72,15 +79,17 @@ export class Lapses {
     lease: string,
     { account, slice, renewedAt }: Omit<Lapsed, 'what'> & { readonly account: AccountKey },
   ): Promise<readonly [hold: string, settlement: string]> {
-    const { catalog, clock } = this.#deps
+    const { session, names, catalog, clock } = this.#deps
     const at = clock.now()
     const [node = ''] = lease.split('\n')
     const { budget: id, each, startsAt } = partsOf(account)
     const budget = await catalog.budget(toBudgetId(id))
+    const face = await session.ask('HGET', names.faces, names.account(account))
     const attributes = { provider: 'lease', model: 'lease', tags: {} }
     const call: Call = {
       id: toCallId(`lease_${node}_${at}_${id}_${startsAt}_${encodeURIComponent(each)}`),
-      admittedAt: renewedAt,
+      // A slice is renewed after its account has ended, for calls that are in flight there.
+      admittedAt: face === null ? renewedAt : Math.min(renewedAt, fromFace(face).period.endsAt - 1),
       attributes,
       endpoint: 'lease',
     }

@@ -27,8 +27,8 @@ describe.skipIf(url === undefined)('leased budgets', () => {
   let stores: RedisStore[]
   const clock = new SettableClock(AT)
 
-  const start = async (onLost: 'charge' | 'release' = 'charge'): Promise<CountingProcess> => {
-    const store = await startCounting({ kind: 'single', urls: [url ?? ''] }, { prefix, stream, clock, onLost })
+  const start = async (onLost: 'charge' | 'release' = 'charge', holdTtlMs = 0): Promise<CountingProcess> => {
+    const store = await startCounting({ kind: 'single', urls: [url ?? ''] }, { prefix, stream, clock, onLost, holdTtlMs })
     stores.push(store)
     const process = new CountingProcess({ ...store })
     await process.refresh()
@@ -154,6 +154,39 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     const used = onLost === 'charge' ? slice : 0
     expect(await other.standing('global')).toMatchObject({ used, held: 0, callsInFlight: 0 })
     expect(usedIn(await all())).toBe(used)
+  })
+
+  test('the slice of a process that is cut off stands as long as a hold, for what it let in by it', async () => {
+    const process = await start('charge', 60_000)
+    await process.put(leased('global', 10_000))
+    await process.reserve('call-0', { input: 100 })
+    const { held: slice } = await process.standing('global')
+    const other = await start('charge', 60_000)
+    await other.access.counters.tend()
+    clock.at += 30_000
+    for (let i = 0; i < 2; i++) await other.access.counters.tend()
+    await process.settle('call-0', reported(60))
+    expect(await other.standing('global')).toMatchObject({ used: 60, held: slice - 60 })
+    await other.access.counters.tend()
+    clock.at += 60_000
+    for (let i = 0; i < 2; i++) await other.access.counters.tend()
+    expect(await other.standing('global')).toMatchObject({ used: slice, held: 0, callsInFlight: 0 })
+    expect(usedIn(await all())).toBe(slice)
+  })
+
+  test('the slice of an account that has ended is charged as of its period', async () => {
+    const dying = await start()
+    await dying.put(leased('global', 10_000, { period: { kind: 'hour', timezone: 'UTC' } }))
+    await dying.reserve('call-0', { input: 100 })
+    const { period } = await dying.standing('global')
+    clock.at = period.endsAt + 5000
+    await dying.access.counters.tend()
+    const other = await start()
+    await other.access.counters.tend()
+    clock.at += 11_000
+    for (let i = 0; i < 2; i++) await other.access.counters.tend()
+    const lost = (await all()).flatMap((record) => (record.kind === 'held' ? [record.hold.call.admittedAt] : []))
+    expect(lost).toEqual([period.endsAt - 1])
   })
 
   test('a threshold that the slice of a process that died crosses is told', async () => {
