@@ -141,7 +141,14 @@ export class RedisCounters implements Counters {
     }
   }
 
-  #raiseLeased(flight: Flight, leased: LeasedHold, outputMax: number): number {
+  async #raiseLeased(flight: Flight, leased: LeasedHold, outputMax: number): Promise<number> {
+    try {
+      await this.#deps.leases.makeRoom(leased, outputMax)
+    } catch (error) {
+      if (!isAway(error)) throw error
+    }
+    // It may have ended meanwhile, or got a hold of its own.
+    if (this.#flights.get(flight.call.id) !== flight || flight.leased !== leased) return flight.stored.outputMax
     const covered = this.#deps.leases.raise(leased, outputMax)
     flight.raise(covered, leased.amounts)
     return covered

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import type { Budget } from '../../domain/budget.ts'
+import { toCallId } from '../../domain/ids.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { alertsIn, CountingProcess, reported } from '../contract/counting-process.ts'
 import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
@@ -187,6 +188,22 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     for (let i = 0; i < 2; i++) await other.access.counters.tend()
     const lost = (await all()).flatMap((record) => (record.kind === 'held' ? [record.hold.call.admittedAt] : []))
     expect(lost).toEqual([period.endsAt - 1])
+  })
+
+  test('what an advisory budget lets in is in its slice, also what is raised', async () => {
+    const process = await start()
+    await process.put(leased('global', 100, { isHardCap: false }))
+    await process.reserve('call-0', { input: 100 })
+    for (const input of [500, 3000]) await process.reserve(`call-${input}`, { input })
+    expect((await process.standing('global')).held).toBeGreaterThanOrEqual(3600)
+    await process.reserve('call-raised', { input: 10, outputMax: 90_000, outputExpected: 50, outputMin: 50 })
+    expect((await process.standing('global')).held).toBeGreaterThanOrEqual(3600 + 90_010)
+    await process.put(leased('global', 100, { isHardCap: false }), leased('team:a', 40_000))
+    await process.reserve('call-spared', { input: 10, outputMax: 30_000, outputExpected: 50, outputMin: 50 })
+    const { held } = await process.standing('global')
+    const covered = await process.access.counters.raise(toCallId('call-spared'), 9000)
+    expect((await process.standing('global')).held).toBeGreaterThanOrEqual(3600 + 90_010 + 10 + covered)
+    expect(held).toBeGreaterThanOrEqual(3600 + 90_010 + 60)
   })
 
   test('a threshold that the slice of a process that died crosses is told', async () => {

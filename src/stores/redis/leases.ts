@@ -1,4 +1,4 @@
-import type { Account } from '../../domain/account.ts'
+import { type Account, roomOf } from '../../domain/account.ts'
 import { type Claim, raise, reserve, settle } from '../../domain/admission.ts'
 import type { Amount } from '../../domain/amount.ts'
 import { amountFor, demandIn } from '../../domain/bound.ts'
@@ -73,6 +73,20 @@ export class Leases {
     if (claims.some(({ slice }) => slice.pausedUntil > now) || this.#deps.session.trouble() !== undefined) return undefined
     await this.#setOnce()
     return this.#tryReserve(claims, request)
+  }
+
+  /** Slices that refuse nothing are made large enough for a raise, where the store answers. @throws Failure store_unavailable */
+  async makeRoom({ claims, amounts }: LeasedHold, outputMax: number): Promise<void> {
+    let isShort = false
+    for (const [i, { slice, account, demand }] of claims.entries()) {
+      const more = amountFor(demand, outputMax) - (amounts[i] ?? 0)
+      if (account.budget.isHardCap || more <= roomOf(account)) continue
+      slice.ask(more)
+      isShort = true
+    }
+    if (!isShort || this.#deps.session.trouble() !== undefined) return
+    await this.#setting
+    await this.#setOnce()
   }
 
   /** As {@link raise} of the domain, within the slices. @returns the maximum output that is covered now */
@@ -153,7 +167,22 @@ export class Leases {
     const admission = reserve(claims, { ...bound, outputMin: bound.outputExpected ?? bound.outputMax })
     if (admission.kind === 'refused') return undefined
     const { amounts, outputMax, outputRoom } = admission
-    return { claims, amounts, outputMax, outputRoom }
+    const held = { claims, amounts, outputMax, outputRoom }
+    if (this.#isWithin(held)) return held
+    this.leave(held)
+    return undefined
+  }
+
+  /** An advisory budget lets in what goes beyond its slice too, and the store would not know of it if this process died. */
+  #isWithin({ claims, amounts }: LeasedHold): boolean {
+    let isWithin = true
+    for (let i = 0; i < claims.length; i++) {
+      const claim = claims[i]
+      if (claim === undefined || claim.account.budget.isHardCap || roomOf(claim.account) >= 0) continue
+      claim.slice.ask(amounts[i] ?? 0)
+      isWithin = false
+    }
+    return isWithin
   }
 
   #setOnce(): Promise<void> {
