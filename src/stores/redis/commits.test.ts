@@ -78,8 +78,15 @@ const SIZE = 25
 describe.skipIf(url === undefined)('calls that are told together', () => {
   const clock = new SettableClock(AT)
 
-  const start = async (network: Network, stream: RecordedStream, prefix: string, spool: Spool) => {
-    const store = await startCounting(address, { prefix, stream, spool, clock, onLost: 'release', between: throughThat(network) })
+  interface Setting {
+    readonly stream: RecordedStream
+    readonly prefix: string
+    readonly spool: Spool
+    readonly onLost?: 'charge' | 'release'
+  }
+
+  const start = async (network: Network, { onLost = 'release', ...setting }: Setting) => {
+    const store = await startCounting(address, { ...setting, clock, onLost, between: throughThat(network) })
     const process = new CountingProcess({ ...store })
     await process.refresh()
     return { store, process }
@@ -101,7 +108,7 @@ describe.skipIf(url === undefined)('calls that are told together', () => {
       const stream = forgetful(recordStream())
       const prefix = newPrefix()
       const spool = spoolInMemory()
-      const dying = await start(network, stream, prefix, spool)
+      const dying = await start(network, { stream, prefix, spool })
       await dying.process.put(
         { ...budget('global', 1_000_000), enforcement: 'leased' },
         { ...budget('team:a', 1_000_000), enforcement: 'leased' },
@@ -117,7 +124,7 @@ describe.skipIf(url === undefined)('calls that are told together', () => {
         ids.push(...calls)
       }
       network.isDead = true
-      const next = await start({ fate: 'told', isDead: false, commits: 0 }, stream, prefix, spool)
+      const next = await start({ fate: 'told', isDead: false, commits: 0 }, { stream, prefix, spool })
       await settled(next.store)
       clock.at += 11_000
       await settled(next.store)
@@ -136,23 +143,46 @@ describe.skipIf(url === undefined)('calls that are told together', () => {
   test('leave the slice that they were let in from when they are counted late, whoever counts them', async () => {
     const network: Network = { fate: 'told', isDead: false, commits: 0 }
     const [stream, prefix, spool] = [recordStream(), newPrefix(), spoolInMemory()]
-    const dying = await start(network, stream, prefix, spool)
+    const dying = await start(network, { stream, prefix, spool })
     await dying.process.put({ ...budget('global', 1_000_000), enforcement: 'leased' })
     for (const id of ['call-0', 'call-1']) await dying.process.reserve(id, { input: 100 })
     const { held: slice } = await dying.process.standing('global')
     network.fate = 'lost'
     await dying.process.settle('call-0', reported(60))
     network.isDead = true
-    const next = await start({ fate: 'told', isDead: false, commits: 0 }, stream, prefix, spool)
+    const next = await start({ fate: 'told', isDead: false, commits: 0 }, { stream, prefix, spool })
     await settled(next.store)
     expect(await next.process.standing('global')).toMatchObject({ used: 60, held: slice - 60 })
     await Promise.all([next.store.close(), dying.store.close()])
   })
 
+  test('are not charged again where their process died, and its slice was charged before they are found', async () => {
+    const network: Network = { fate: 'told', isDead: false, commits: 0 }
+    const [stream, prefix, spool] = [recordStream(), newPrefix(), spoolInMemory()]
+    const dying = await start(network, { stream, prefix, spool, onLost: 'charge' })
+    await dying.process.put({ ...budget('global', 1_000_000), enforcement: 'leased' })
+    await dying.process.reserve('call-0', { input: 100 })
+    const { held: slice } = await dying.process.standing('global')
+    network.fate = 'lost'
+    await dying.process.settle('call-0', reported(60))
+    network.isDead = true
+    const other = await start({ fate: 'told', isDead: false, commits: 0 }, { stream, prefix, spool: spoolInMemory(), onLost: 'charge' })
+    await other.store.counters.tend()
+    clock.at += 11_000
+    await settled(other.store)
+    expect(await other.process.standing('global')).toMatchObject({ used: slice, held: 0 })
+    const next = await start({ fate: 'told', isDead: false, commits: 0 }, { stream, prefix, spool, onLost: 'charge' })
+    await settled(next.store)
+    await caughtUp(next.store)
+    expect(await next.process.standing('global')).toMatchObject({ used: slice, held: 0 })
+    expect(callsIn(stream.records)).toContain('call-0')
+    await Promise.all([next, other, dying].map(({ store }) => store.close()))
+  })
+
   test('share an entry with those that ended in their turn, and while others were on their way', async () => {
     const network: Network = { fate: 'told', isDead: false, commits: 0 }
     const stream = recordStream()
-    const { store, process } = await start(network, stream, newPrefix(), spoolInMemory())
+    const { store, process } = await start(network, { stream, prefix: newPrefix(), spool: spoolInMemory() })
     await process.put({ ...budget('global', 1_000_000), enforcement: 'leased' })
     const ids = Array.from({ length: 60 }, (_, i) => `call-${i}`)
     for (const id of ids) await process.reserve(id, { input: 100 })

@@ -61,6 +61,7 @@ export class Commits {
 
   /** Resolves once the store has it, or it is kept to be counted later. */
   end(end: LeasedEnd): Promise<void> {
+    if (end.leased.node !== this.#deps.leases.node) return this.#countLater(end)
     const batch = this.#openBatch()
     batch.ends.push(end)
     const { leased, settlement } = end
@@ -111,11 +112,13 @@ export class Commits {
 
   /** False where the store did not take it, or whether it did is not known. */
   async #commit({ ends, sums }: Batch): Promise<boolean> {
-    const { session, names, catalog, crossings, unconfirmed } = this.#deps
-    const keys = [names.leases, names.stream, names.faces]
+    const { session, names, catalog, crossings, leases, unconfirmed } = this.#deps
+    const node = ends[0]?.leased.node ?? ''
+    if (node !== leases.node) return false
+    const keys = [names.leases, names.stream, names.faces, names.lapsed]
     const numbers: number[] = []
     const text = toCallsText(ends)
-    const texts = [session.node, text]
+    const texts = [node, text]
     for (const [{ ref }, { used, beyond }] of sums) {
       const budget = budgetNow(catalog.known(ref.budget.id), ref.budget)
       keys.push(names.account(ref.key))
@@ -124,6 +127,7 @@ export class Commits {
     }
     try {
       const [kind, , isOutdated, id] = await session.step(SCRIPTS.commit, keys, { numbers, texts })
+      if (kind === 'lapsed') leases.lapse(node)
       if (kind !== 'committed') return false
       if (isOutdated === 1) crossings.judgeLater([...sums.keys()].map(({ ref }) => ref.key))
       unconfirmed.add(String(id), { kind: 'calls', text, count: ends.length })
@@ -136,8 +140,8 @@ export class Commits {
 
   /** Until it is counted it stays in its slices. */
   #countLater(end: LeasedEnd): Promise<void> {
-    const { recount, leases, session } = this.#deps
-    return recount.later({ ...countedOf(end), slicesOf: session.node }, () => leases.send(end.leased, end.settlement.amounts))
+    const { recount, leases } = this.#deps
+    return recount.later({ ...countedOf(end), slicesOf: end.leased.node }, () => leases.send(end.leased, end.settlement.amounts))
   }
 }
 

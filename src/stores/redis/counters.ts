@@ -235,7 +235,7 @@ export class RedisCounters implements Counters {
     const keys = [names.leases, names.holds, names.stream, ...this.#keysOf(refs)]
     await session.step(SCRIPTS.unlease, keys, {
       numbers: stored.amounts,
-      texts: [session.node, call, toStored(stored, hold.expiresAt)],
+      texts: [leased.node, call, toStored(stored, hold.expiresAt)],
     })
     leases.settle(leased, stored.amounts)
     leases.send(leased, stored.amounts)
@@ -250,7 +250,8 @@ export class RedisCounters implements Counters {
     const known = await this.#deps.recount.known(calls)
     for (const call of calls) {
       const flight = this.#flights.get(call)
-      if (flight !== undefined && known.get(call) !== 'ended') await this.#assertHold(call, flight)
+      const hasLapsed = flight?.leased !== undefined && this.#deps.leases.hasLapsed(flight.leased)
+      if (flight !== undefined && !hasLapsed && known.get(call) !== 'ended') await this.#assertHold(call, flight)
     }
   }
 

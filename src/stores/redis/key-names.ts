@@ -23,6 +23,8 @@ export interface KeyNames {
   readonly charged: string
   /** Hash: the slice of each process in each account, and when it expires. */
   readonly leases: string
+  /** Sorted set: processes whose slices were charged, since they were not heard of, by when: nothing is charged to these slices again. */
+  readonly lapsed: string
   /** Sorted set: the processes that have slices, by when they were heard of. */
   readonly alive: string
   readonly budgets: string
@@ -53,6 +55,7 @@ export function createKeyNames(prefix: string): KeyNames {
     closed: `${prefix}:closed`,
     charged: `${prefix}:charged`,
     leases: `${prefix}:leases`,
+    lapsed: `${prefix}:lapsed`,
     alive: `${prefix}:alive`,
     budgets: `${prefix}:budgets`,
     keys: `${prefix}:keys`,

@@ -65,13 +65,16 @@ export class Lapses {
   }
 
   async #lapse(lease: string, { what, slice, renewedAt }: Lapsed): Promise<void> {
-    const { session, names, crossings, onLost } = this.#deps
+    const { session, names, crossings, clock, onLost } = this.#deps
     const name = lease.slice(lease.indexOf('\n') + 1)
     const account = parseAccountKey(names.accountIn(name))
     const texts = onLost === 'release' ? ['', ''] : await this.#lostCall(lease, { account, slice, renewedAt })
     // Before it is done: the answer may be lost.
     if (onLost === 'charge') crossings.judgeLater([account])
-    await session.step(SCRIPTS.lapse, [names.leases, names.stream, name], { numbers: [slice], texts: [lease, what, ...texts] })
+    await session.step(SCRIPTS.lapse, [names.leases, names.stream, names.lapsed, name], {
+      numbers: [slice, clock.now()],
+      texts: [lease, what, ...texts],
+    })
   }
 
   /** A call that stands for all that the process may have let in: the hold, as it is stored, and the settlement's record. */

@@ -206,6 +206,28 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     expect(held).toBeGreaterThanOrEqual(3600 + 90_010 + 60)
   })
 
+  test('a call that ends after the slice that it was let in from was charged is not charged again', async () => {
+    const process = await start()
+    await process.put(leased('global', 10_000))
+    await process.reserve('call-0', { input: 100 })
+    const other = await start()
+    await other.access.counters.tend()
+    clock.at += 11_000
+    for (let i = 0; i < 2; i++) await other.access.counters.tend()
+    const { used: slice } = await other.standing('global')
+    await process.settle('call-0', reported(60))
+    for (let i = 0; i < 2; i++) await process.access.counters.tend()
+    expect((await other.standing('global')).used).toBe(slice)
+    const ends = (await all()).flatMap((record) => (record.kind === 'ended' ? [record.settlement] : []))
+    expect(ends.find(({ call }) => call === 'call-0')).toMatchObject({ ending: 'lost', amounts: [0], usage: { kind: 'estimated' } })
+    await process.reserve('call-1', { input: 100 })
+    await process.settle('call-1', reported(50))
+    expect((await other.standing('global')).used).toBe(slice + 50)
+    expect(usedIn(await all())).toBe(slice + 50)
+    for (let i = 0; i < 3; i++) await process.access.counters.tend()
+    expect(await other.standing('global')).toMatchObject({ held: 0, callsInFlight: 0 })
+  })
+
   test('a threshold that the slice of a process that died crosses is told', async () => {
     const dying = await start()
     await dying.put(leased('global', 10_000, { alertAt: [0.01] }))

@@ -33,6 +33,8 @@ interface SliceClaim extends Claim {
 
 /** What a call holds of slices. */
 export interface LeasedHold {
+  /** The name of those slices' process. */
+  readonly node: string
   readonly claims: readonly SliceClaim[]
   readonly outputRoom: number
   amounts: readonly Amount[]
@@ -48,9 +50,18 @@ export class Leases {
   readonly #deps: LeasesDeps
   readonly #slices = new Map<AccountKey, Slice>()
   #setting: Promise<void> | undefined
+  #node: string
+  #names = 1
+  readonly #lapsed = new Set<string>()
 
   constructor(deps: LeasesDeps) {
     this.#deps = deps
+    this.#node = deps.session.node
+  }
+
+  /** By which the store knows this process's slices: another name once they are gone, so that none is taken for one of those before. */
+  get node(): string {
+    return this.#node
   }
 
   /**
@@ -137,9 +148,22 @@ export class Leases {
     await this.#setOnce()
   }
 
-  /** The store was made anew, and knows of no slices. */
+  /** They are gone, as where the store was made anew. */
   drop(): void {
     for (const slice of this.#slices.values()) slice.drop()
+    this.#slices.clear()
+    this.#node = `${this.#deps.session.node}_${++this.#names}`
+  }
+
+  /** The slices of that name were charged, since nothing was heard of this process for so long, and with them all that it let in. */
+  lapse(node: string): void {
+    this.#lapsed.add(node)
+    if (node === this.#node) this.drop()
+  }
+
+  /** Whether what it holds was charged with its slices. */
+  hasLapsed({ node }: LeasedHold): boolean {
+    return this.#lapsed.has(node)
   }
 
   #sliceOf(ref: AccountRef): Slice {
@@ -167,7 +191,7 @@ export class Leases {
     const admission = reserve(claims, { ...bound, outputMin: bound.outputExpected ?? bound.outputMax })
     if (admission.kind === 'refused') return undefined
     const { amounts, outputMax, outputRoom } = admission
-    const held = { claims, amounts, outputMax, outputRoom }
+    const held = { node: this.#node, claims, amounts, outputMax, outputRoom }
     if (this.#isWithin(held)) return held
     this.leave(held)
     return undefined
@@ -198,10 +222,14 @@ export class Leases {
     const slices = [...this.#slices.values()]
     for (;;) {
       const now = clock.now()
+      const node = this.#node
       const wishes = slices.map((slice) => slice.wish(catalog.known(slice.ref.budget.id) ?? slice.ref.budget))
-      const keys = [names.leases, names.alive, ...slices.map(({ ref }) => names.account(ref.key))]
+      const keys = [names.leases, names.alive, names.lapsed, ...slices.map(({ ref }) => names.account(ref.key))]
       const numbers = [now, now + LEASE_MS, ...wishes.flatMap((wish) => wish.numbers)]
-      const reply = await session.step(SCRIPTS.lease, keys, { numbers, texts: [session.node] })
+      const reply = await session.step(SCRIPTS.lease, keys, { numbers, texts: [node] })
+      if (reply[0] === 'lapsed') return this.lapse(node)
+      // Of slices that are gone meanwhile it says nothing.
+      if (node !== this.#node) return
       const unopened = reply[0] === 'unopened' ? slices[Number(reply[2])] : undefined
       if (unopened !== undefined && (await accounts.tryOpen(unopened.ref, session.version))) continue
       for (const [i, slice] of slices.entries()) {

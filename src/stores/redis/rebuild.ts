@@ -138,6 +138,7 @@ export class Rebuild {
   async #clear(write: Write): Promise<void> {
     const { client, names } = this.#deps
     for (const account of textsOf(await client.call('ZRANGE', names.accounts, 0, -1))) await write('DEL', account)
+    // Whose slices were charged stays known: the ledger has these charges.
     const { about, holds, jobs, accounts, faces, closed, charged, leases, budgets, keys, stream } = names
     for (const key of [about, holds, jobs, accounts, faces, closed, charged, leases, budgets, keys, stream]) await write('DEL', key)
   }

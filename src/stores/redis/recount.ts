@@ -1,5 +1,5 @@
 import { accountPeriod, type Budget } from '../../domain/budget.ts'
-import type { Hold } from '../../domain/call.ts'
+import type { Hold, Settlement } from '../../domain/call.ts'
 import { assert } from '../../domain/defect.ts'
 import { type CallId, toAccountKey, toBudgetId } from '../../domain/ids.ts'
 import type { AccountRef, Clock } from '../../engine/ports.ts'
@@ -140,7 +140,14 @@ export class Recount {
     let hold = before
     for (;;) {
       const stored = toStored(storedHold(hold), hold.expiresAt)
-      const keys = [names.holds, names.charged, names.stream, names.leases, ...hold.charges.map(({ account }) => names.account(account))]
+      const keys = [
+        names.holds,
+        names.charged,
+        names.stream,
+        names.leases,
+        names.lapsed,
+        ...hold.charges.map(({ account }) => names.account(account)),
+      ]
       const texts = [settlement.call, stored, packEnded({ kind: 'ended', settlement, alerts: [] }), slicesOf]
       const perAccount = hold.charges.flatMap(({ account, amount }, i) => {
         const used = settlement.amounts[i] ?? 0
@@ -155,6 +162,7 @@ export class Recount {
         hold = { ...hold, charges: hold.charges.map(({ account, amount }, i) => ({ account: refs[i]?.key ?? account, amount })) }
         continue
       }
+      if (reply[0] === 'lapsed') return this.#charge({ hold: text, settlement: lostWithSlices(settlement) })
       if (reply[0] === 'held') return this.count([counted])
       if (reply[0] === 'ended') unconfirmed.add(String(reply[2]), { kind: 'call', counted: { hold: stored, settlement } })
       crossings.judgeLater(hold.charges.map(({ account }) => account))
@@ -190,4 +198,10 @@ export class Recount {
     }
     return budgets
   }
+}
+
+/** What it used was charged before, as a part of the slices that it was let in from. */
+function lostWithSlices({ call, endedAt, status, amounts }: Settlement): Settlement {
+  const usage = { kind: 'estimated', counts: { input: 0, output: 0 }, why: 'charged with the slice of its process' } as const
+  return { call, endedAt, ending: 'lost', status, usage, costNanoUsd: 0, amounts: amounts.map(() => 0), overrun: 0 }
 }

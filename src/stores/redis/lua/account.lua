@@ -46,6 +46,11 @@ local function write(step, accounts, changed, first)
   redis.call('MSET', unpack(args))
 end
 
+-- Whether slices of that node were charged, with all that it had let in from them: then it has none any more.
+local function hasLapsed(lapsed, node)
+  return node ~= '' and redis.call('ZSCORE', lapsed, node)
+end
+
 -- Takes so much out of a process's slice of an account, or all that is left of it.
 local function leaveSlice(it, amount, leases, field)
   if amount == 0 then return end

@@ -1,17 +1,18 @@
 -- Counts a call that was answered while the store was away, or whose hold the store lost: charged at once, never refused, once.
 --
--- KEYS[3] holds, KEYS[4] charged, KEYS[5] stream, KEYS[6] leases, KEYS[7…] the accounts
+-- KEYS[3] holds, KEYS[4] charged, KEYS[5] stream, KEYS[6] leases, KEYS[7] lapsed, KEYS[8…] the accounts
 -- ARGV[3] call, ARGV[4] the hold as it is stored, ARGV[5] the settlement's record, ARGV[6] the node that let it in from its slices, or ''
 -- numbers: step, now; then of each account: held, used, how much of that a slice of that node may still hold
 --
 -- Replies {'ended', step, id in the stream}; {'unknown', step} where it was charged before; {'held', step} where its hold is
--- here: it is to be settled; {'unopened', step, index}.
+-- here: it is to be settled; {'unopened', step, index}; {'lapsed', step} where it was charged with the slices that it was let in from.
 -- Longer than any hold or provider's job lives.
-local FIRST, REMEMBERED_MS = 7, 30 * 86400000
+local FIRST, REMEMBERED_MS = 8, 30 * 86400000
 local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
 local stop, step = guard(rows[1], rows[2])
 if stop then return stop end
 if redis.call('HEXISTS', KEYS[3], ARGV[3]) == 1 then return {'held', step - 1} end
+if hasLapsed(KEYS[7], ARGV[6]) then return {'lapsed', step - 1} end
 for i = 1, #KEYS - FIRST + 1 do
   if not rows[i + 2] then return {'unopened', step - 1, i - 1} end
 end

@@ -1,20 +1,21 @@
 -- Sets the slices of accounts that a process decides about by itself: takes more, gives back what it does not need, and says
 -- that it is alive. A slice is held in its account, and stands for one call in flight there.
 --
--- KEYS[3] leases, KEYS[4] nodes alive, KEYS[5…] the accounts
+-- KEYS[3] leases, KEYS[4] nodes alive, KEYS[5] lapsed, KEYS[6…] the accounts
 -- ARGV[3] the node
 -- numbers: step, now, expiresAt, then of each account: limit, 1 for a hard cap, the slice wanted, and what of the slice must stay,
 -- since the process lets calls in by it until it has the answer
 --
 -- Replies {'leased', step, then of each account: the slice, its sums, and the most that the process is to use of it from now on};
--- {'unopened', step, index}; {'outdated', step}; {'closed', step} where hard caps do not admit now.
+-- {'unopened', step, index}; {'outdated', step}; {'lapsed', step}; {'closed', step} where hard caps do not admit now.
 -- Invariant: a slice of a hard cap never becomes more than a fourth of the room for each process that is alive; where it is more, since
 -- the cap nears, its process gives the rest back with its next wish. What is too small to share is decided in the store.
-local FIRST, ALIVE_MS = 5, 5000
+local FIRST, ALIVE_MS = 6, 5000
 local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
 local stop, step, isExpected, isNewest = guard(rows[1], rows[2])
 if stop then return stop end
 if not isNewest then return {'outdated', step - 1} end
+if hasLapsed(KEYS[5], ARGV[3]) then return {'lapsed', step - 1} end
 if not isExpected then return {'closed', step - 1} end
 
 local accounts, changed, now = accountsIn(rows), {}, numbers[2]
