@@ -233,13 +233,14 @@ export class RedisCounters implements Counters {
     const { session, names, leases } = this.#deps
     const { hold, stored, refs, leased } = flight
     const keys = [names.leases, names.holds, names.stream, ...this.#keysOf(refs)]
+    // Before it is done: where the answer is lost, the call is looked for among the holds when it ends.
+    leases.settle(leased, stored.amounts)
+    leases.send(leased, stored.amounts)
+    flight.leased = undefined
     await session.step(SCRIPTS.unlease, keys, {
       numbers: stored.amounts,
       texts: [leased.node, call, toStored(stored, hold.expiresAt)],
     })
-    leases.settle(leased, stored.amounts)
-    leases.send(leased, stored.amounts)
-    flight.leased = undefined
   }
 
   /** Puts back the holds of this process's calls after the store was made anew. */

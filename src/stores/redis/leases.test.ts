@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vites
 import type { Budget } from '../../domain/budget.ts'
 import { toCallId } from '../../domain/ids.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
+import { Failure } from '../../engine/failure.ts'
 import { alertsIn, CountingProcess, reported } from '../contract/counting-process.ts'
 import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
 import { AT, budget } from '../contract/sample-records.ts'
@@ -10,7 +11,8 @@ import { SettableClock } from '../contract/settable-clock.ts'
 import { connectRedis } from './connect-redis.ts'
 import { createKeyNames } from './key-names.ts'
 import type { RedisStore } from './open-redis-store.ts'
-import { startCounting } from '../../../test/services/redis-under-test.ts'
+import { SCRIPTS } from './script.ts'
+import { type ProcessOptions, startCounting } from '../../../test/services/redis-under-test.ts'
 
 const url = inject('redisUrl')
 
@@ -28,8 +30,12 @@ describe.skipIf(url === undefined)('leased budgets', () => {
   let stores: RedisStore[]
   const clock = new SettableClock(AT)
 
-  const start = async (onLost: 'charge' | 'release' = 'charge', holdTtlMs = 0): Promise<CountingProcess> => {
-    const store = await startCounting({ kind: 'single', urls: [url ?? ''] }, { prefix, stream, clock, onLost, holdTtlMs })
+  const start = async (
+    onLost: 'charge' | 'release' = 'charge',
+    { holdTtlMs = 0, between }: Pick<ProcessOptions, 'holdTtlMs' | 'between'> = {},
+  ): Promise<CountingProcess> => {
+    const options = { prefix, stream, clock, onLost, holdTtlMs, ...(between === undefined ? {} : { between }) }
+    const store = await startCounting({ kind: 'single', urls: [url ?? ''] }, options)
     stores.push(store)
     const process = new CountingProcess({ ...store })
     await process.refresh()
@@ -158,11 +164,11 @@ describe.skipIf(url === undefined)('leased budgets', () => {
   })
 
   test('the slice of a process that is cut off stands as long as a hold, for what it let in by it', async () => {
-    const process = await start('charge', 60_000)
+    const process = await start('charge', { holdTtlMs: 60_000 })
     await process.put(leased('global', 10_000))
     await process.reserve('call-0', { input: 100 })
     const { held: slice } = await process.standing('global')
-    const other = await start('charge', 60_000)
+    const other = await start('charge', { holdTtlMs: 60_000 })
     await other.access.counters.tend()
     clock.at += 30_000
     for (let i = 0; i < 2; i++) await other.access.counters.tend()
@@ -283,6 +289,31 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     expect((await other.standing('global')).used).toBe(40)
     for (let i = 0; i < 3; i++) await process.access.counters.tend()
     expect(await process.standing('global')).toMatchObject({ used: 40, held: 0, callsInFlight: 0 })
+  })
+
+  test.each(['lost', 'unanswered'] as const)('a call that leaves its slice is charged once, where that step was %s', async (fate) => {
+    const isBroken = { unlease: true }
+    const process = await start('charge', {
+      between: (client) => ({
+        call: (command, ...args) => client.call(command, ...args),
+        close: () => client.close(),
+        run: async (script, keys, args, firstArgs) => {
+          const isHit = script === SCRIPTS.unlease && isBroken.unlease
+          const reply = isHit && fate === 'lost' ? null : await client.run(script, keys, args, firstArgs)
+          if (isHit) throw new Failure('store_unavailable', 'the connection broke')
+          return reply
+        },
+      }),
+    })
+    await process.put(leased('global', 10_000))
+    await process.reserve('call-0', { input: 100 })
+    await expect(process.access.counters.defer(toCallId('call-0'), 'batch_1', AT + 5000)).rejects.toThrow('broke')
+    isBroken.unlease = false
+    await vi.waitFor(() => process.access.counters.tend(), { timeout: 5000 })
+    await process.settle('call-0', reported(40))
+    for (let i = 0; i < 3; i++) await process.access.counters.tend()
+    expect(await process.standing('global')).toMatchObject({ used: 40, held: 0, callsInFlight: 0 })
+    expect(usedIn(await all())).toBe(40)
   })
 
   test('a store that was made anew holds nothing for calls of slices once they have ended', async () => {
