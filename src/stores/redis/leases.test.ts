@@ -234,6 +234,34 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     expect(await other.standing('global')).toMatchObject({ held: 0, callsInFlight: 0 })
   })
 
+  test('while the store is away no budget raises what a call holds beyond its slice', async () => {
+    const network = { isDown: false }
+    const process = await start('charge', {
+      between: (client) => ({
+        call: (command, ...args) => client.call(command, ...args),
+        close: () => client.close(),
+        run: async (script, keys, args, firstArgs) => {
+          if (script === SCRIPTS.lease && network.isDown) throw new Failure('store_unavailable', 'the connection broke')
+          return client.run(script, keys, args, firstArgs)
+        },
+      }),
+    })
+    await process.put(leased('global', 100, { isHardCap: false }), leased('team:a', 1_000_000))
+    await process.reserve('call-large', { input: 100_000, accounts: [['team:a']] })
+    const wish = { input: 10, outputMax: 60_000, outputExpected: 50, outputMin: 50 }
+    await process.reserve('call-0', wish)
+    await process.access.counters.tend()
+    await process.reserve('call-1', wish)
+    const { held } = await process.standing('global')
+    const other = (await process.access.counters.holds()).find(({ call }) => call.id === 'call-0')
+    network.isDown = true
+    const covered = await process.access.counters.raise(toCallId('call-1'), 60_000)
+    expect(10 + covered).toBeLessThanOrEqual(held - (other?.charges[0]?.amount ?? 0))
+    network.isDown = false
+    await vi.waitFor(() => process.access.counters.tend(), { timeout: 5000 })
+    expect(await process.access.counters.raise(toCallId('call-1'), 60_000)).toBe(60_000)
+  })
+
   test('a threshold that the slice of a process that died crosses is told', async () => {
     const dying = await start()
     await dying.put(leased('global', 10_000, { alertAt: [0.01] }))

@@ -1,7 +1,7 @@
 import { type Account, roomOf } from '../../domain/account.ts'
 import { type Claim, raise, reserve, settle } from '../../domain/admission.ts'
 import type { Amount } from '../../domain/amount.ts'
-import { amountFor, demandIn } from '../../domain/bound.ts'
+import { amountFor, demandIn, outputThatFits } from '../../domain/bound.ts'
 import type { AccountKey } from '../../domain/ids.ts'
 import type { AccountRef, Clock, ReserveRequest } from '../../engine/ports.ts'
 import type { RedisAccounts } from './accounts.ts'
@@ -86,12 +86,12 @@ export class Leases {
     return this.#tryReserve(claims, request)
   }
 
-  /** Slices that refuse nothing are made large enough for a raise, where the store answers. @throws Failure store_unavailable */
+  /** Slices are made large enough for a raise, as far as there is room and the store answers. @throws Failure store_unavailable */
   async makeRoom({ claims, amounts }: LeasedHold, outputMax: number): Promise<void> {
     let isShort = false
     for (const [i, { slice, account, demand }] of claims.entries()) {
       const more = amountFor(demand, outputMax) - (amounts[i] ?? 0)
-      if (account.budget.isHardCap || more <= roomOf(account)) continue
+      if (more <= roomOf(account)) continue
       slice.ask(more)
       isShort = true
     }
@@ -100,9 +100,13 @@ export class Leases {
     await this.#setOnce()
   }
 
-  /** As {@link raise} of the domain, within the slices. @returns the maximum output that is covered now */
+  /** As {@link raise} of the domain, within the slices, also of advisory budgets. @returns the maximum output that is covered now */
   raise(held: LeasedHold, outputMax: number): number {
-    const raised = raise(held.claims, held.amounts, { from: held.outputMax, to: outputMax })
+    let to = outputMax
+    for (const [i, { account, demand }] of held.claims.entries()) {
+      to = Math.min(to, outputThatFits(demand, roomOf(account) + (held.amounts[i] ?? 0)))
+    }
+    const raised = raise(held.claims, held.amounts, { from: held.outputMax, to })
     held.amounts = raised.amounts
     held.outputMax = raised.outputMax
     return raised.outputMax
