@@ -261,7 +261,7 @@ export class Auditor {
     return admitted.standings.every(({ budget }) => budget.enforcement === 'leased')
   }
 
-  /** No call of a process that died is free: its slices are charged for all that they had let in. */
+  /** No call of a process that died is free: its slices are charged for all that they had let in, or what it used where it had ended. */
   #checkSlices(ledger: SimulatedLedger): void {
     if (this.#options.onLost === 'release' || !this.#options.areSlicesKept) return
     const lost = [...this.#calls.values()].filter(
@@ -270,7 +270,7 @@ export class Auditor {
     for (const { incarnation, accounts } of lost) {
       for (const account of accounts) {
         const own = lost.filter((other) => other.incarnation === incarnation && other.accounts.includes(account))
-        const least = own.reduce((sum, { allowed }) => sum + amountOf(this.#unitOf(account), allowed), 0)
+        const least = own.reduce((sum, witnessed) => sum + this.#leastOf(witnessed, account), 0)
         const charged = [...ledger.calls.values()]
           .filter(({ hold }) => hold.call.id.startsWith(`lease_${incarnation}_`))
           .reduce(
@@ -280,6 +280,12 @@ export class Auditor {
         this.#check(charged >= least, () => `${incarnation} died with ${least} let in from its slice of ${account}, charged ${charged}`)
       }
     }
+  }
+
+  /** Its hold while it is in flight; once it has ended, what it used, as far as its hold covers that. */
+  #leastOf({ allowed, produced = allowed }: Witnessed, account: string): number {
+    const unit = this.#unitOf(account)
+    return Math.min(amountOf(unit, allowed), amountOf(unit, produced))
   }
 
   /** Counted late, a call counts in the next account where its own was closed before, or never opened. */
