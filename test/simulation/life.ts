@@ -118,7 +118,7 @@ export class Life {
     const { holdTtlMs, answerMs } = this.#options.swarm
     let quietMs = 0
     for (let restedMs = 0; restedMs < REST_MS + holdTtlMs + answerMs && quietMs < QUIET_MS; restedMs += 1000) {
-      for (const process of this.#processes) if (!process.isUp) process.start()
+      for (const process of this.#processes) process.start()
       await this.#pass(1000)
       quietMs = world.isQuiet() && this.#processes.every(isAtRest) ? quietMs + 1000 : 0
     }
@@ -186,7 +186,7 @@ export class Life {
       }
     }
     // Whatever ends a process, it is started again.
-    for (let i = 0; i < 40; i++) this.#at(() => this.#processes.filter(({ isUp }) => !isUp).forEach((process) => process.start()))
+    for (let i = 0; i < 40; i++) this.#at(() => this.#processes.forEach((process) => process.start()))
   }
 
   #crash(process: SimulatedProcess): void {

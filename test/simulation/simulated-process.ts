@@ -87,11 +87,9 @@ export class SimulatedProcess {
     return this.#parts
   }
 
-  get isUp(): boolean {
-    return this.#incarnation !== undefined
-  }
-
+  /** Does nothing while it is up: the life before would go on, and nobody would end it. */
   start(): void {
+    if (this.#incarnation !== undefined) return
     const { name, time, log } = this.#options
     const clock = new ProcessClock(time, 0)
     const incarnation: Incarnation = {
@@ -157,9 +155,7 @@ export class SimulatedProcess {
       if (!(error instanceof Failure)) return this.#options.onDefect(error)
       log(`${incarnation.name} can not start: ${error.message}`)
       this.crash()
-      this.#options.time.schedule(START_AGAIN_MS, () => {
-        if (!this.isUp) this.start()
-      })
+      this.#options.time.schedule(START_AGAIN_MS, () => this.start())
     }
   }
 
