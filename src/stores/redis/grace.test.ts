@@ -64,6 +64,15 @@ describe.skipIf(url === undefined)('a store that was made anew', () => {
     expect(await other.standing('global')).toMatchObject({ held: 100, callsInFlight: 1 })
   })
 
+  test('has what ended while it was away as soon as a process has put back what it has', async () => {
+    const process = await start()
+    await process.put(budget('global', 1000))
+    await process.reserve('call-1', { input: 100 })
+    await empty()
+    await process.settle('call-1', reported(60))
+    await expect.poll(() => process.standing('global').catch(() => undefined)).toMatchObject({ used: 60, held: 0 })
+  })
+
   test('has a hold for a call that was admitted from a slice, and the slice holds nothing for it any more', async () => {
     const process = await start()
     await process.put({ ...budget('global', 10_000), enforcement: 'leased' })

@@ -215,6 +215,8 @@ async function putBack(parts: {
     unconfirmed.restore(entries)
     throw error
   }
+  // What ended while the store was away holds nothing in it: hard caps must not admit before it is counted.
+  await recount.replay()
 }
 
 /** Every answer waits for the ledger to have what the stream has. */
