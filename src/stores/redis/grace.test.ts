@@ -3,12 +3,14 @@ import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { startCounting } from '../../../test/services/redis-under-test.ts'
 import { CountingProcess, reported } from '../contract/counting-process.ts'
 import { type RecordedStream, recordStream } from '../contract/recorded-stream.ts'
-import { AT, budget } from '../contract/sample-records.ts'
+import { AT, budget, ended, held } from '../contract/sample-records.ts'
 import { SettableClock } from '../contract/settable-clock.ts'
 import { connectRedis } from './connect-redis.ts'
+import { storedHold, toStored } from './hold-text.ts'
 import { createKeyNames } from './key-names.ts'
 import type { RedisStore } from './open-redis-store.ts'
 import { type RedisClient, textsOf } from './redis-client.ts'
+import type { CountedCall } from './unconfirmed.ts'
 
 const url = inject('redisUrl')
 
@@ -21,8 +23,10 @@ describe.skipIf(url === undefined)('a store that was made anew', () => {
   let client: RedisClient
   const clock = new SettableClock(AT)
 
-  const start = async (): Promise<CountingProcess> => {
-    const store = await startCounting(address, { prefix, stream, clock })
+  /** @param left what an earlier process could not count */
+  const start = async (left: readonly CountedCall[] = []): Promise<CountingProcess> => {
+    const spool = { append: () => undefined, left: () => left, clear: () => undefined }
+    const store = await startCounting(address, { prefix, stream, clock, spool })
     stores.push(store)
     const process = new CountingProcess(store)
     await process.refresh()
@@ -71,6 +75,22 @@ describe.skipIf(url === undefined)('a store that was made anew', () => {
     await empty()
     await process.settle('call-1', reported(60))
     await expect.poll(() => process.standing('global').catch(() => undefined)).toMatchObject({ used: 60, held: 0 })
+  })
+
+  test('tells a call whose account is closed by then as one for which the next had no room', async () => {
+    const process = await start()
+    await process.put(budget('global', 1000))
+    await process.call('call-0', 10)
+    const { key, period } = await process.standing('global')
+    clock.at = period.endsAt
+    await process.access.counters.close(key, clock.at)
+    await process.reserve('call-2', { input: 970, at: clock.at })
+    const { hold } = held('call-1', ['global'], { amount: 100 })
+    const { settlement } = ended('call-1', { amounts: [60] })
+    const late = await start([{ hold: toStored(storedHold(hold), hold.expiresAt), settlement }])
+    await late.access.counters.tend()
+    expect(await late.standing('global')).toMatchObject({ used: 60, held: 970, overrun: 60 })
+    expect((await stores[0]?.ledger.openState())?.accounts).toMatchObject([{ used: 60, overrun: 60 }])
   })
 
   test('has a hold for a call that was admitted from a slice, and the slice holds nothing for it any more', async () => {

@@ -1,8 +1,9 @@
 import { accountPeriod, type Budget } from '../../domain/budget.ts'
-import type { Hold, Settlement } from '../../domain/call.ts'
+import type { Charge, Hold, Settlement } from '../../domain/call.ts'
 import { assert } from '../../domain/defect.ts'
-import { type CallId, toAccountKey, toBudgetId } from '../../domain/ids.ts'
+import { type AccountKey, type CallId, toAccountKey, toBudgetId } from '../../domain/ids.ts'
 import type { AccountRef, Clock } from '../../engine/ports.ts'
+import { overrunOf } from '../bill.ts'
 import { packEnded } from '../ledger/packed-record.ts'
 import { partsOf } from './account-row.ts'
 import type { RedisAccounts } from './accounts.ts'
@@ -134,10 +135,11 @@ export class Recount {
   }
 
   async #charge(counted: CountedCall): Promise<void> {
-    const { hold: text, settlement, slicesOf = '' } = counted
+    const { slicesOf = '' } = counted
     const { session, names, catalog, accounts, clock, unconfirmed, crossings } = this.#deps
-    const before = toHold(text)
+    const before = toHold(counted.hold)
     let hold = before
+    let { settlement } = counted
     for (;;) {
       const stored = toStored(storedHold(hold), hold.expiresAt)
       const keys = [
@@ -159,10 +161,11 @@ export class Recount {
         await catalog.read()
         const refs = await this.#openOnes(hold)
         await Promise.all(refs.map((ref) => accounts.open(ref)))
-        hold = { ...hold, charges: hold.charges.map(({ account, amount }, i) => ({ account: refs[i]?.key ?? account, amount })) }
+        hold = { ...hold, charges: hold.charges.map((charge, i) => movedTo(refs[i]?.key ?? charge.account, charge)) }
+        settlement = { ...settlement, overrun: overrunOf(hold, settlement.amounts) }
         continue
       }
-      if (reply[0] === 'lapsed') return this.#charge({ hold: text, settlement: lostWithSlices(settlement) })
+      if (reply[0] === 'lapsed') return this.#charge({ hold: counted.hold, settlement: lostWithSlices(settlement) })
       if (reply[0] === 'held') return this.count([counted])
       if (reply[0] === 'ended') unconfirmed.add(String(reply[2]), { kind: 'call', counted: { hold: stored, settlement } })
       crossings.judgeLater(hold.charges.map(({ account }) => account))
@@ -204,4 +207,9 @@ export class Recount {
 function lostWithSlices({ call, endedAt, status, amounts }: Settlement): Settlement {
   const usage = { kind: 'estimated', counts: { input: 0, output: 0 }, why: 'charged with the slice of its process' } as const
   return { call, endedAt, ending: 'lost', status, usage, costNanoUsd: 0, amounts: amounts.map(() => 0), overrun: 0 }
+}
+
+/** In another account than that in which it was admitted nothing was held: all that it uses there is overrun. */
+function movedTo(account: AccountKey, charge: Charge): Charge {
+  return account === charge.account ? charge : { account, amount: 0 }
 }
