@@ -14,6 +14,7 @@ function readScript(name: string, basis: readonly string[] = ['guard', 'account'
 
 /** One transition of the counters each. */
 export const SCRIPTS = {
+  join: readScript('join'),
   reserve: readScript('reserve'),
   settle: readScript('settle'),
   raise: readScript('raise'),

@@ -2,6 +2,7 @@ import { Failure } from '../../engine/failure.ts'
 import type { Clock } from '../../engine/ports.ts'
 import type { KeyNames } from './key-names.ts'
 import { type RedisClient, type RedisReply, type RedisScript, toDoubles } from './redis-client.ts'
+import { SCRIPTS } from './script.ts'
 
 /** A script's reply: what came of it, the number of the step, and more. */
 export type StepReply = readonly [kind: string, step: number, ...rest: RedisReply[]]
@@ -123,9 +124,18 @@ export class Session {
    * Runs a transition.
    * @throws Failure store_unavailable: whether it was done is unknown, unless the store was away before
    */
-  async step(script: RedisScript, keys: readonly string[], { numbers = [], texts = [], version }: StepArguments): Promise<StepReply> {
+  async step(script: RedisScript, keys: readonly string[], args: StepArguments): Promise<StepReply> {
     const epoch = this.#epoch
     if (epoch === undefined) throw this.#away
+    return await this.#stepIn(epoch, script, keys, args)
+  }
+
+  async #stepIn(
+    epoch: string,
+    script: RedisScript,
+    keys: readonly string[],
+    { numbers = [], texts = [], version }: StepArguments,
+  ): Promise<StepReply> {
     const { client, names } = this.#deps
     const expected = `${epoch} ${version ?? this.version} open`
     const rest = [toDoubles([this.#known.step, ...numbers]), ...texts]
@@ -206,6 +216,7 @@ export class Session {
     this.#run = run
     if (epoch !== before) this.#known = { epoch, step: 0 }
     this.#mustPutBack ||= before !== undefined && epoch !== before
+    await this.#stepIn(epoch, SCRIPTS.join, [], {})
     this.#epoch = epoch
     this.#cancelSettling()
     if (!this.#isSettled) this.#cancelSettling = this.#deps.clock.after(SETTLING_MS, () => (this.#isSettled = true))
@@ -223,6 +234,7 @@ function isStepReply(reply: RedisReply): reply is StepReply {
 
 function lost(reply: RedisReply): Failure {
   const [kind] = Array.isArray(reply) ? reply : [reply]
+  if (kind === 'late') return new Failure('store_unavailable', 'a request came to the counter store after this process had come back to it')
   const what = kind === 'behind' ? 'has lost its last changes' : 'is not the one that it was: it came back empty, or was made anew'
   return new Failure('store_unavailable', `the counter store ${what}; the counters are made again from the ledger`)
 }
