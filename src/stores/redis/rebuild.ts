@@ -72,8 +72,7 @@ export class Rebuild {
     if (meta === undefined) return
     const seenMs = this.#sightings.see('openAt', openAt)
     if (Number(openAt) > clock.now() || seenMs < Number(graceMs)) return
-    if (meta.state === 'rebuilding') await client.run(REOPEN, [names.meta], [meta.epoch])
-    await client.call('HSET', names.about, 'openAt', 0)
+    await client.run(REOPEN, [names.meta, names.about], [meta.epoch])
   }
 
   async #inTurn(known: Known): Promise<StoreIdentity> {
