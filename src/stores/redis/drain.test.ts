@@ -5,6 +5,7 @@ import { createManualClock } from '../../../test/engine/manual-clock.ts'
 import { recordStream } from '../contract/recorded-stream.ts'
 import { AT, opened } from '../contract/sample-records.ts'
 import type { StreamApplier } from '../stream-applier.ts'
+import { connectRedis } from './connect-redis.ts'
 import { Drain } from './drain.ts'
 import { createKeyNames } from './key-names.ts'
 import type { RedisStore } from './open-redis-store.ts'
@@ -75,5 +76,28 @@ describe.skipIf(url === undefined)('what drains the stream', () => {
     expect(ids).toEqual([...large, ...small].flatMap((record) => (record.kind === 'audit' ? [record.entry.id] : [])))
     expect(Math.max(...batches)).toBeLessThanOrEqual(120)
     expect(batches.length).toBeGreaterThanOrEqual(3)
+  })
+
+  test('shortens no stream that another one took the place of', async () => {
+    const stream = recordStream()
+    const prefix = `{bursar-drain-${randomBytes(6).toString('hex')}}`
+    const names = createKeyNames(prefix)
+    const address = { kind: 'single', urls: [url ?? ''] } as const
+    const client = await connectRedis(address)
+    let isMadeAnew = false
+    const apply: StreamApplier['apply'] = async (batch) => {
+      const alerts = await stream.applier.apply(batch)
+      if (isMadeAnew || batch.records.length === 0) return alerts
+      isMadeAnew = true
+      await client.call('DEL', names.stream)
+      await client.call('HSET', names.about, 'stream', `n2-${AT + 1}`, 'drained', '')
+      // The clock was set back: it comes before all that the other one had.
+      await client.call('XADD', names.stream, '1-1', 'l', toEntryText(opened('global')))
+      return alerts
+    }
+    store = await startCounting(address, { prefix, stream: { ...stream, applier: { ...stream.applier, apply } } })
+    await store.journal.append([audit('audit-1', 10)])
+    await expect.poll(() => stream.records.map(({ kind }) => kind)).toEqual(['audit', 'opened'])
+    await client.close()
   })
 })

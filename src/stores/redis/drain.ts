@@ -6,7 +6,7 @@ import type { Clock, OpenState } from '../../engine/ports.ts'
 import type { StreamApplier, StreamBatch, StreamPosition } from '../stream-applier.ts'
 import type { KeyNames } from './key-names.ts'
 import type { RedisClient, RedisReply } from './redis-client.ts'
-import { READ } from './script.ts'
+import { READ, TRIM } from './script.ts'
 import { fromEntry, idOfEntry } from './stream-entry.ts'
 import type { Turn } from './turn.ts'
 import { isAfter } from './unconfirmed.ts'
@@ -145,7 +145,8 @@ export class Drain {
     if (isBehind && start === 'position') return 'nothing'
     const records = await this.#newRecords(rows, (row) => isBehind || (epoch === from.epoch && !isAfter(idOfEntry(row) ?? '', from.id)))
     const taken = await this.#take({ records, from, next: isBehind ? from : { epoch, id } })
-    if (taken === 'applied' && !isBehind) await this.#trim(id)
+    // The stream keeps what the ledger has only as long as it must.
+    if (taken === 'applied' && !isBehind) await client.run(TRIM, [names.about, names.stream], [epoch, id])
     return taken
   }
 
@@ -161,13 +162,6 @@ export class Drain {
     if (alerts === undefined) return 'moved'
     if (alerts > 0) this.#deps.onAlerts()
     return 'applied'
-  }
-
-  /** The stream keeps what the ledger has only as long as it must. */
-  async #trim(id: string): Promise<void> {
-    const { client, names } = this.#deps
-    await client.call('HSET', names.about, 'drained', id)
-    await client.call('XTRIM', names.stream, 'MINID', id)
   }
 
   /**

@@ -37,6 +37,8 @@ export const SCRIPTS = {
 export const READ = readScript('read', [])
 export const WHOAMI = readScript('whoami', [])
 export const ACCOUNTS = readScript('accounts', ['account'])
+/** What follows the ledger. */
+export const TRIM = readScript('trim', [])
 /** What a rebuild writes. */
 export const RESTORE = readScript('restore', [])
 export const REOPEN = readScript('reopen', [])
