@@ -14,6 +14,8 @@ export interface NetworkFaults {
   readonly loseRequest: number
   /** How often it breaks when the request was done and the reply is on its way. */
   readonly loseReply: number
+  /** How often a request that is on its way when its connection breaks comes all the same, when its process may be back on another. */
+  readonly late: number
 }
 
 export type Direction = 'to' | 'from'
@@ -22,15 +24,18 @@ export type Direction = 'to' | 'from'
 const ANSWER_MS = 2000
 const SLOW_MS = 3000
 const RECONNECT_MS = 50
+const LATE_MS = 10_000
 
 /**
  * What lies between the processes and their Redis: a stream of bytes for each connection, so that nothing overtakes and nothing
- * is lost or doubled but by a connection that breaks, and with it whatever is on its way. A partition lets nothing through, and
- * what was sent meanwhile comes late when it heals, unless the connection broke.
+ * is lost or doubled but by a connection that breaks, and with it whatever is on its way; of that a request may still come, behind
+ * those of the next connection. A partition lets nothing through, and what was sent meanwhile comes late when it heals, unless
+ * the connection broke.
  */
 export class Network {
   readonly #time: VirtualTime
   readonly #random: Random
+  readonly #lateness: Random
   readonly #redis: SimulatedRedis
   readonly #blocked: Record<Direction, Set<string>> = { to: new Set(), from: new Set() }
   readonly #links = new Set<Link>()
@@ -46,6 +51,7 @@ export class Network {
   }) {
     this.#time = options.time
     this.#random = options.random
+    this.#lateness = options.random.stream('late')
     this.#redis = options.redis
     this.faults = options.faults
   }
@@ -107,6 +113,14 @@ export class Network {
     return this.#random.chance(this.faults[what])
   }
 
+  /** The connection of that request broke. */
+  lose(command: string, args: readonly string[]): void {
+    if (!this.#lateness.chance(this.faults.late)) return
+    this.schedule(this.#lateness.next() * LATE_MS, () => {
+      if (this.#isServerUp) this.execute(command, args)
+    })
+  }
+
   schedule(delayMs: number, run: () => void): () => void {
     return this.#time.schedule(delayMs, run)
   }
@@ -128,6 +142,13 @@ export class Network {
 
 type Answer = { readonly reply: Reply } | { readonly refusal: RedisRefusal }
 
+/** On its way. */
+interface Message {
+  readonly deliver: () => void
+  /** Its connection broke. */
+  readonly lose: () => void
+}
+
 interface Waiting {
   readonly resolve: (answer: Answer) => void
   readonly reject: (failure: Failure) => void
@@ -139,7 +160,7 @@ export class Link {
   readonly process: string
   readonly #network: Network
   readonly #waiting = new Set<Waiting>()
-  readonly #held: Record<Direction, (() => void)[]> = { to: [], from: [] }
+  readonly #held: Record<Direction, Message[]> = { to: [], from: [] }
   readonly #last: Record<Direction, number> = { to: 0, from: 0 }
   /** Messages of a connection that broke go nowhere. */
   #generation = 0
@@ -167,15 +188,17 @@ export class Link {
       const stopTimeout = network.schedule(ANSWER_MS, () => give(new Failure('store_unavailable', 'Redis gave no answer in 2 s')))
       const waiting: Waiting = { resolve, reject, stopTimeout }
       this.#waiting.add(waiting)
-      this.#pass('to', () => this.#arrive(waiting, command, args))
+      this.#pass('to', { deliver: () => this.#arrive(waiting, command, args), lose: () => network.lose(command, args) })
     })
   }
 
   /** Whatever is on its way is lost, and whoever waits hears so. */
   break(): void {
     this.#generation++
+    const { to, from } = this.#held
     this.#held.to = []
     this.#held.from = []
+    for (const message of [...to, ...from]) message.lose()
     this.#connectsAt = this.#network.now + RECONNECT_MS
     for (const waiting of this.#waiting) {
       this.#forget(waiting)
@@ -188,31 +211,35 @@ export class Link {
     for (const direction of ['to', 'from'] as const) {
       const held = this.#held[direction]
       this.#held[direction] = []
-      for (const deliver of held) this.#pass(direction, deliver)
+      for (const message of held) this.#pass(direction, message)
     }
   }
 
   #arrive(waiting: Waiting, command: string, args: readonly string[]): void {
     const network = this.#network
-    if (!network.isServerUp || network.breaks('loseRequest')) return this.break()
+    if (!network.isServerUp || network.breaks('loseRequest')) {
+      network.lose(command, args)
+      return this.break()
+    }
     const answer = network.execute(command, args)
     if (network.breaks('loseReply')) return this.break()
-    this.#pass('from', () => {
+    const deliver = () => {
       if (this.isDead || !this.#waiting.has(waiting)) return
       this.#forget(waiting)
       waiting.resolve(answer)
-    })
+    }
+    this.#pass('from', { deliver, lose: () => undefined })
   }
 
-  #pass(direction: Direction, deliver: () => void): void {
+  #pass(direction: Direction, message: Message): void {
     const network = this.#network
     const generation = this.#generation
     const at = Math.max(network.now + network.delay(), this.#last[direction] + IN_ORDER_MS)
     this.#last[direction] = at
     network.schedule(at - network.now, () => {
-      if (generation !== this.#generation) return
-      if (network.isBlocked(this.process, direction) || this.#held[direction].length > 0) this.#held[direction].push(deliver)
-      else deliver()
+      if (generation !== this.#generation) message.lose()
+      else if (network.isBlocked(this.process, direction) || this.#held[direction].length > 0) this.#held[direction].push(message)
+      else message.deliver()
     })
   }
 

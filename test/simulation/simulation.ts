@@ -129,7 +129,7 @@ function heal({ redis, network, ledger, disks, life, store }: Machines): void {
   disks.isFull = false
   ledger.trouble = undefined
   ledger.faults = { delayMs: 1, loseReply: 0 }
-  network.faults = { delayMs: 1, slow: 0, loseRequest: 0, loseReply: 0 }
+  network.faults = { delayMs: 1, slow: 0, loseRequest: 0, loseReply: 0, late: 0 }
   network.startServer()
   for (const { name } of life.processes) network.heal(name, false)
 }

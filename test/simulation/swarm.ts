@@ -20,7 +20,13 @@ export interface Swarm {
   readonly definitions: readonly BudgetDefinition[]
   /** How many of each there are in this life. */
   readonly events: Readonly<Record<FaultKind | EventKind, number>>
-  readonly network: { readonly delayMs: number; readonly slow: number; readonly loseRequest: number; readonly loseReply: number }
+  readonly network: {
+    readonly delayMs: number
+    readonly slow: number
+    readonly loseRequest: number
+    readonly loseReply: number
+    readonly late: number
+  }
   readonly database: { readonly delayMs: number; readonly loseReply: number }
 }
 
@@ -45,6 +51,7 @@ const START = Date.UTC(2026, 0, 31, 23, 59, 30)
 export function drawSwarm(random: Random, store: StoreKind): Swarm {
   const often = (share: number, most: number) => (random.chance(share) ? random.between(1, most) : 0)
   const isRedis = store !== 'memory'
+  const lateness = random.stream('late')
   return {
     store,
     processes: isRedis ? random.between(1, 4) : 1,
@@ -76,6 +83,7 @@ export function drawSwarm(random: Random, store: StoreKind): Swarm {
       slow: random.chance(0.3) ? random.next() * 0.05 : 0,
       loseRequest: random.chance(0.4) ? random.next() * 0.03 : 0,
       loseReply: random.chance(0.4) ? random.next() * 0.03 : 0,
+      late: lateness.chance(0.3) ? lateness.next() : 0,
     },
     database: { delayMs: random.pick([0.5, 5, 50]), loseReply: random.chance(0.3) ? random.next() * 0.1 : 0 },
   }
