@@ -68,6 +68,17 @@ describe.skipIf(url === undefined)('a store that was made anew', () => {
     expect(await other.standing('global')).toMatchObject({ held: 100, callsInFlight: 1 })
   })
 
+  test('waits for processes that are there already, though the ledger had heard of nothing yet', async () => {
+    const { applier, records } = recordStream()
+    const apply: RecordedStream['applier']['apply'] = async (batch) => (batch.records.length === 0 ? applier.apply(batch) : undefined)
+    stream = { records, applier: { ...applier, apply } }
+    await start()
+    expect(await client.call('GET', names.meta)).toMatch(/ open$/)
+    await empty()
+    await start()
+    expect(await client.call('GET', names.meta)).toMatch(/ rebuilding$/)
+  })
+
   test('has what ended while it was away as soon as a process has put back what it has', async () => {
     const process = await start()
     await process.put(budget('global', 1000))

@@ -121,7 +121,8 @@ export class Rebuild {
     const write: Write = (command, key, ...args) => client.run(FENCED, [names.meta, key], [mark, command, ...args])
     await this.#clear(write)
     await this.#write(state, mark, write)
-    const isFresh = !hasCounted && known.epoch === undefined && state.accounts.length === 0
+    // Only the ledger tells a store that never was from one that is gone: it followed none.
+    const isFresh = !hasCounted && known.epoch === undefined && after === '' && state.accounts.length === 0
     if (!isFresh) {
       onTrouble(`the counters were made again from the ledger: ${state.accounts.length} accounts, ${state.holds.length} calls in flight`)
     }
