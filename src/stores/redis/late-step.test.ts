@@ -66,3 +66,15 @@ test.skipIf(url === undefined)('a call that was told that the store is away hold
   await network.deliver()
   expect(await process.standing('global')).toMatchObject({ used: 10, held: 0, callsInFlight: 0 })
 })
+
+test.skipIf(url === undefined)('a process that is back stays there when what it sent to come back comes late', async () => {
+  const network = new HoldingUp()
+  const process = await processThrough(network, recordStream())
+  await process.put(budget('global', 10_000))
+  network.next(SCRIPTS.reserve)
+  await expect(process.reserve('call-1')).rejects.toMatchObject({ code: 'store_unavailable' })
+  network.next(SCRIPTS.join)
+  await isBack(process)
+  await network.deliver()
+  expect(await process.reserve('call-2')).toMatchObject({ kind: 'held' })
+})

@@ -51,6 +51,8 @@ export interface Known {
 const SETTLING_MS = 3000
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 1000
+/** As JOIN in guard.lua. */
+const GAP = 1_000_000
 
 /**
  * This process's standing with the counter store. Once a request fails, or the store is not the one that it was, nothing more
@@ -62,6 +64,8 @@ export class Session {
   #run = ''
   #known: Known = { epoch: undefined, step: 0 }
   #away: Failure = new Failure('store_unavailable', 'the counters are not there yet: Bursar is starting')
+  /** The step that it left a gap before when it joined last, or tried to. */
+  #goesOnAt = 0
   #retryMs = RETRY_MIN_MS
   #isJoining = false
   #isClosed = false
@@ -212,11 +216,12 @@ export class Session {
 
   async #join(): Promise<void> {
     const before = this.#known.epoch
+    this.#goesOnAt = Math.max(this.#goesOnAt, this.#known.step) + GAP
     const { epoch, run } = await this.#deps.rejoin(this.#known)
     this.#run = run
     if (epoch !== before) this.#known = { epoch, step: 0 }
     this.#mustPutBack ||= before !== undefined && epoch !== before
-    await this.#stepIn(epoch, SCRIPTS.join, [], {})
+    await this.#stepIn(epoch, SCRIPTS.join, [], { numbers: [this.#goesOnAt] })
     this.#epoch = epoch
     this.#cancelSettling()
     if (!this.#isSettled) this.#cancelSettling = this.#deps.clock.after(SETTLING_MS, () => (this.#isSettled = true))
