@@ -49,7 +49,7 @@ interface Waiting {
 export class Recount {
   readonly #deps: RecountDeps
   readonly #waiting: Waiting[]
-  #isReplaying = false
+  #replaying: Promise<void> | undefined
 
   constructor(deps: RecountDeps) {
     this.#deps = deps
@@ -81,21 +81,23 @@ export class Recount {
 
   /** @throws Failure store_unavailable: what is not counted by then is counted another time */
   async replay(): Promise<void> {
-    if (this.#waiting.length === 0 || this.#isReplaying) return
-    this.#isReplaying = true
-    try {
-      // No more than waits now: calls that come meanwhile, one after the other, would never let it end.
-      for (let left = this.#waiting.length; left > 0;) {
-        const batch = this.#waiting.slice(0, Math.min(AT_ONCE, left))
-        await this.count(batch.map(({ counted }) => counted))
-        this.#waiting.splice(0, batch.length)
-        for (const { onCounted } of batch) onCounted?.()
-        left -= batch.length
-      }
-      if (this.#waiting.length === 0) this.#deps.spool.clear()
-    } finally {
-      this.#isReplaying = false
+    if (this.#waiting.length === 0) return
+    this.#replaying ??= this.#replayOnce().finally(() => {
+      this.#replaying = undefined
+    })
+    await this.#replaying
+  }
+
+  async #replayOnce(): Promise<void> {
+    // No more than waits now: calls that come meanwhile, one after the other, would never let it end.
+    for (let left = this.#waiting.length; left > 0;) {
+      const batch = this.#waiting.slice(0, Math.min(AT_ONCE, left))
+      await this.count(batch.map(({ counted }) => counted))
+      this.#waiting.splice(0, batch.length)
+      for (const { onCounted } of batch) onCounted?.()
+      left -= batch.length
     }
+    if (this.#waiting.length === 0) this.#deps.spool.clear()
   }
 
   /** @throws Failure store_unavailable: repeated, it counts what is left */
