@@ -170,7 +170,7 @@ export class Auditor {
     if (!this.#capHolds(budget)) return
     const limit = this.#limits.get(budget) ?? 0
     this.#check(
-      used + held <= limit + overrun + this.#exposureOf(account).excused,
+      used + held <= limit + overrun + this.#exposureOf(account).excusedInStore,
       () => `${account} in the store: ${used} used and ${held} held, of ${limit}`,
     )
   }
@@ -212,18 +212,23 @@ export class Auditor {
     return this.#options.capsHold && !this.#softened.has(budget)
   }
 
-  #exposureOf(account: string): { readonly total: number; readonly excused: number } {
+  /** @returns `excused` of the total, and what the store may count beyond the limit: also calls that are not in the total any more */
+  #exposureOf(account: string): { readonly total: number; readonly excused: number; readonly excusedInStore: number } {
     const unit = this.#unitOf(account)
     let total = 0
     let excused = 0
+    let excusedInStore = 0
     for (const witnessed of this.#byAccount.get(account) ?? []) {
       const { allowed, produced, isAtRisk } = witnessed
-      const most = amountOf(unit, this.#mayBeReleased(witnessed) ? NOTHING : (produced ?? allowed))
+      const counted = amountOf(unit, produced ?? allowed)
+      const most = this.#mayBeReleased(witnessed) ? 0 : counted
       total += most
       // What a provider produced beyond what it was allowed is its fault, and is charged.
-      excused += isAtRisk ? most : Math.max(0, most - amountOf(unit, allowed))
+      const beyond = Math.max(0, most - amountOf(unit, allowed))
+      excused += isAtRisk ? most : beyond
+      excusedInStore += isAtRisk ? counted : beyond
     }
-    return { total, excused }
+    return { total, excused, excusedInStore }
   }
 
   /** Where what is lost is released, a call that its process could not renew in time may use what is given to others. */
