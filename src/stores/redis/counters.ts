@@ -48,6 +48,12 @@ export interface RedisCountersDeps {
   readonly onStoreDown: 'refuse' | 'admit'
 }
 
+/** A call that holds something in the store. */
+interface HeldInStore extends Pick<Reserved, 'standings'> {
+  readonly outputMax: number
+  readonly outputRoom: number
+}
+
 /** Counters that many processes share: every transition is one script over all accounts of the call, in one round trip. */
 export class RedisCounters implements Counters {
   readonly isShared = true
@@ -277,8 +283,8 @@ export class RedisCounters implements Counters {
     const { accounts, version } = request
     const text = textOf(request.call, request.bound, accounts)
     for (;;) {
-      const reply = await this.#reserveOrDoubt(request, text)
-      if (reply[0] === 'held') return this.#held(request, text, reply)
+      const { reply, standings } = await this.#reserveOrDoubt(request, text)
+      if (reply[0] === 'held') return this.#held(request, text, { outputMax: Number(reply[1]), outputRoom: Number(reply[2]), standings })
       if (reply[0] === 'refused') return this.#refused(request, reply)
       if (reply[0] === 'outdated') return { kind: 'outdated' }
       if (reply[0] === 'closed') throw new Failure('store_unavailable', 'the counters are being made again from the ledger: retry')
@@ -299,12 +305,10 @@ export class RedisCounters implements Counters {
     }
   }
 
-  #held(request: ReserveRequest, text: string, reply: Reserved): ReserveOutcome {
-    const outputMax = Number(reply[1])
-    const outputRoom = Number(reply[2])
+  #held(request: ReserveRequest, text: string, reserved: HeldInStore): ReserveOutcome {
+    const { outputMax, outputRoom, standings } = reserved
     this.#flights.set(request.call.id, new Flight(request, { outputMax, outputRoom, text }))
-    const standings = request.accounts.map((ref, i) => toAccount(ref, reply[3 + i]))
-    return { kind: 'held', outputMax, outputRoom, standings }
+    return { kind: 'held', outputMax, outputRoom, standings: standings() }
   }
 
   #heldLeased(request: ReserveRequest, leased: LeasedHold): ReserveOutcome {
@@ -313,7 +317,7 @@ export class RedisCounters implements Counters {
     return { kind: 'held', outputMax, outputRoom, standings: claims.map(({ slice }) => slice.standing) }
   }
 
-  #refused({ accounts }: ReserveRequest, [, isBlockedByHolds, ...facts]: Reserved): ReserveOutcome {
+  #refused({ accounts }: ReserveRequest, [, isBlockedByHolds, ...facts]: Reserved['reply']): ReserveOutcome {
     const tight = accounts.flatMap((ref, i) => (Number(facts[i * 2]) > 0 ? [toAccount(ref, facts[i * 2 + 1])] : []))
     return { kind: 'refused', standings: tightestFirst(tight), isBlockedByHolds: isBlockedByHolds === 1 }
   }

@@ -1,5 +1,6 @@
 import { demandIn } from '../../domain/bound.ts'
-import type { AccountRef, ReserveRequest } from '../../engine/ports.ts'
+import type { AccountRef, ReserveRequest, Standing } from '../../engine/ports.ts'
+import { toAccount } from './account-row.ts'
 import type { KeyNames } from './key-names.ts'
 import type { RedisReply } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
@@ -19,8 +20,31 @@ interface Ask {
   readonly text: string
 }
 
-/** The script's reply for a call: its kind, and what belongs to it; `outdated` where the budgets are newer. */
-export type Reserved = readonly [kind: string, ...rest: RedisReply[]]
+/** What the script replies for a call. */
+export interface Reserved {
+  /** Its kind, and what belongs to it; `outdated` where the budgets are newer. */
+  readonly reply: readonly [kind: string, ...rest: RedisReply[]]
+  /** Its accounts as they are after all that was asked in its turn. */
+  readonly standings: () => readonly Standing[]
+}
+
+/** The accounts of a turn's calls, as they are after it. */
+class Standings {
+  readonly #places: Places
+  readonly #sums: readonly RedisReply[]
+  readonly #known: Standing[] = []
+
+  constructor(places: Places, sums: RedisReply | undefined) {
+    this.#places = places
+    this.#sums = Array.isArray(sums) ? sums : []
+  }
+
+  /** @param name the account's in the store */
+  of(ref: AccountRef, name: string): Standing {
+    const place = this.#places.of(name)
+    return (this.#known[place] ??= toAccount(ref, this.#sums[place - 1]))
+  }
+}
 
 const CALLS_MAX = 50
 
@@ -51,10 +75,14 @@ export class Reservations {
       this.#addNumbers(request, { places, numbers })
     }
     const keys = [names.holds, names.stream, names.faces, ...places.names()]
-    const [kind, , ...replies] = await session.step(SCRIPTS.reserve, keys, { numbers, texts, version })
+    const [kind, , sums, ...replies] = await session.step(SCRIPTS.reserve, keys, { numbers, texts, version })
+    const all = new Standings(places, sums)
     let next = 0
     // Whoever asked by other budgets than the rest asks again, by the newest.
-    return isAsked.map((wasAsked) => (wasAsked && kind === 'reserved' ? toReserved(replies[next++]) : (['outdated'] as const)))
+    return asks.map(({ request }, i) => {
+      const reply = isAsked[i] === true && kind === 'reserved' ? toReply(replies[next++]) : (['outdated'] as const)
+      return { reply, standings: () => request.accounts.map((ref) => all.of(ref, names.account(ref.key))) }
+    })
   }
 
   #addNumbers(
@@ -70,7 +98,7 @@ export class Reservations {
   }
 }
 
-function toReserved(reply: RedisReply | undefined): Reserved {
+function toReply(reply: RedisReply | undefined): Reserved['reply'] {
   return Array.isArray(reply) && typeof reply[0] === 'string' ? [reply[0], ...reply.slice(1)] : ['defect']
 }
 

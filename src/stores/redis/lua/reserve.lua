@@ -6,7 +6,8 @@
 -- numbers: step; then of each call: how many accounts, expiresAt, outputMax, outputMin, outputExpected, admittedAt, or 0 where
 -- a refusal alerts nobody, and of each account: its place, limit, fixed, perOutput, scale, 0 no hard cap | 1 hard | 2 hard and may clamp
 --
--- Replies {'reserved', step, then for each call one of}: {'held', outputMax, outputRoom, sums of each account};
+-- Replies {'reserved', step, the sums of each account after all calls, or 0 where it is not open, then for each call one of}:
+-- {'held', outputMax, outputRoom};
 -- {'refused', 1 where holds alone are in the way, then of each account: 1 tight, 2 exhausted or 0, and its sums};
 -- {'unopened', index}; {'closed'} where hard caps do not admit now; {'defect'}. Or {'outdated', step} for all.
 -- Invariant: used + held <= limit + granted in every account of a hard cap that it touched.
@@ -92,25 +93,24 @@ local function reserve(count, expiresAt, admittedAt, at, id, holdText)
     if amount < 0 or accounts[places[i]].held + amount > AMOUNT_MAX then return {'defect'} end
     amounts[i] = amount
   end
-  local reply = {'held', allowed, roomiest}
   for i = 1, count do
     local it = accounts[places[i]]
     it.held, it.calls, changed[places[i]] = it.held + amounts[i], it.calls + 1, true
     amounts[i] = text(amounts[i])
-    reply[i + 3] = sums(it)
   end
   holds[h + 1], holds[h + 2] = id, text(allowed) .. '|' .. text(roomiest) .. '|' .. table.concat(amounts, ',') .. '|' .. text(expiresAt) .. '|' .. holdText
   h = h + 2
-  return reply
+  return {'held', allowed, roomiest}
 end
 
-local replies, at, arg = {'reserved', step}, 2, 3
+local replies, at, arg = {'reserved', step, {}}, 2, 3
 while at < #numbers do
   local count, expiresAt, admittedAt
   count, expiresAt, outputMax, outputMin, expected, admittedAt = unpack(numbers, at, at + 5)
   replies[#replies + 1] = reserve(count, expiresAt, admittedAt, at + 6, ARGV[arg], ARGV[arg + 1])
   at, arg = at + 6 + count * 6, arg + 2
 end
+for i = 1, #accounts do replies[3][i] = accounts[i] and sums(accounts[i]) or 0 end
 write(step, accounts, changed, FIRST)
 if h > 1 then redis.call('HSET', unpack(holds)) end
 for i = 3, h, 2 do redis.call('XADD', KEYS[4], '*', 'h', holds[i]) end
