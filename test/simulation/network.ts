@@ -72,9 +72,14 @@ export class Network {
     for (const direction of directions) this.#blocked[direction].add(process)
   }
 
-  /** @param breaks whether connections broke meanwhile, so that nothing comes late */
+  /**
+   * Nothing, where the process is not cut off any more.
+   * @param breaks whether connections broke meanwhile, so that nothing comes late
+   */
   heal(process: string, breaks: boolean): void {
-    for (const direction of ['to', 'from'] as const) this.#blocked[direction].delete(process)
+    const { to, from } = this.#blocked
+    const wasBlocked = [to.delete(process), from.delete(process)].includes(true)
+    if (!wasBlocked) return
     for (const link of this.#links) {
       if (link.process !== process) continue
       if (breaks) link.break()
