@@ -44,16 +44,21 @@ function open(options: Partial<JournalOptions> = {}): Opened {
   return { journal, dataDir, told, retry }
 }
 
-/** The real disk with a fault that can be put on and taken off: the next writes end early, or syncs fail. */
-function faultyDisk(): Disk & { fault: 'none' | 'full' | 'sync'; writes: number; syncs: number } {
+type Fault = 'none' | 'full' | 'last page' | 'sync'
+
+const LAST_PAGE_LENGTH = 1000
+
+/** The real disk with a fault that can be put on and taken off: the next writes end early (or only long ones), or syncs fail. */
+function faultyDisk(): Disk & { fault: Fault; writes: number; syncs: number } {
   const disk = {
     ...systemDisk,
-    fault: 'none' as 'none' | 'full' | 'sync',
+    fault: 'none' as Fault,
     writes: 0,
     syncs: 0,
     write: (fd: number, bytes: Buffer, position: number) => {
       disk.writes++
-      const taken = disk.fault === 'full' ? bytes.subarray(0, Math.floor(bytes.length / 2)) : bytes
+      const isTooLong = disk.fault === 'full' || (disk.fault === 'last page' && bytes.length > LAST_PAGE_LENGTH)
+      const taken = isTooLong ? bytes.subarray(0, Math.floor(bytes.length / 2)) : bytes
       return systemDisk.write(fd, taken, position)
     },
     syncData: async (fd: number) => {
@@ -139,6 +144,25 @@ test('trouble ends by itself when the disk has room again, also where no record 
   await retry()
   expect(journal.trouble()).toBeUndefined()
   expect(readFileSync(segmentPath(dataDir, 1), 'utf8')).toBe('')
+  await journal.close()
+})
+
+test('a short record that still fits on the last page of a full disk does not end the trouble', async () => {
+  const disk = faultyDisk()
+  const { journal, dataDir } = open({ disk })
+  const long = held(
+    'call-1',
+    Array.from({ length: 100 }, (_, i) => `budget-${i}`),
+  )
+  disk.fault = 'last page'
+  await expect(journal.appendOrFail(long)).rejects.toThrow('no space')
+  await journal.append([ended('call-0')])
+  expect(journal.trouble()).toContain('no space')
+  await expect(journal.appendOrFail(held('call-2'))).rejects.toThrow('no space')
+  disk.fault = 'none'
+  await journal.appendOrFail(held('call-3'))
+  expect(journal.trouble()).toBeUndefined()
+  expect(recordsIn(dataDir)).toEqual([ended('call-0'), held('call-3')])
   await journal.close()
 })
 

@@ -183,9 +183,9 @@ class JournalWriter implements FileJournal {
       return
     }
     try {
+      if (this.#trouble !== this.#syncFailure) this.#probe()
       this.#writeBacklog()
       this.#writeTurn(turn)
-      if (this.#trouble !== this.#syncFailure && turn.appended.length === 0) this.#probe()
     } catch (error) {
       this.#giveUp(turn, explain(error, `can't write ${this.#path()}`))
       return
@@ -265,7 +265,7 @@ class JournalWriter implements FileJournal {
     return written
   }
 
-  /** Finds out whether the disk takes records again where none is waiting. */
+  /** Finds out whether the disk takes records again: a short one that still fits on the last page does not mean that there is room. */
   #probe(): void {
     this.#cutTornTail()
     this.#put(PROBE)
