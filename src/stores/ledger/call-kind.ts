@@ -16,47 +16,46 @@ export interface CallKind {
 /** Between two texts that are JSON, which never has a tab outside of its strings, nor inside. */
 export const DIVIDER = '\t'
 
+/** A kind, and the text that is made of it once. */
+interface Written extends CallKind {
+  readonly text: string
+}
+
 /**
  * The kinds of the calls of one text, which are written once for all of them: two texts for each, behind tabs. Calls of one caller
  * share their attributes and price: the same objects are the same kind.
  */
 export class CallKinds {
-  readonly #holds: Hold[] = []
+  readonly #written: Written[] = []
   text = ''
 
   numberOf(hold: Hold): number {
-    const known = this.#holds.findLastIndex((other) => isAlike(other, hold))
+    const known = this.#written.findLastIndex((kind) => isOfKind(hold, kind))
     if (known !== -1) return known
-    this.text += DIVIDER + kindText(hold)
-    return this.#holds.push(hold) - 1
+    const kind = toWritten(hold)
+    this.text += DIVIDER + kind.text
+    return this.#written.push(kind) - 1
   }
 }
 
-function isAlike(a: Hold, b: Hold): boolean {
-  return (
-    a.call.attributes === b.call.attributes &&
-    a.call.price === b.call.price &&
-    a.call.endpoint === b.call.endpoint &&
-    haveSameAccounts(a, b)
-  )
+function isOfKind({ call, charges }: Hold, { attributes, price, endpoint, accounts }: CallKind): boolean {
+  if (call.attributes !== attributes || call.price !== price || call.endpoint !== endpoint) return false
+  for (let i = 0; i < accounts.length; i++) if (accounts[i] !== charges[i]?.account) return false
+  return accounts.length === charges.length
 }
 
-function haveSameAccounts({ charges: a }: Hold, { charges: b }: Hold): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i]?.account !== b[i]?.account) return false
-  return a.length === b.length
-}
+/** That of a caller's last call, by the attributes, which are the same object for all of them. Nothing of the call itself is kept. */
+const lastWritten = new WeakMap<Attributes, Written>()
 
-/** By the attributes, which are the same object for all calls of a caller. */
-const kindTexts = new WeakMap<Attributes, { readonly hold: Hold; readonly text: string }>()
-
-function kindText(hold: Hold): string {
+function toWritten(hold: Hold): Written {
   const { attributes, price, endpoint } = hold.call
-  const made = kindTexts.get(attributes)
-  if (made !== undefined && isAlike(made.hold, hold)) return made.text
+  const last = lastWritten.get(attributes)
+  if (last !== undefined && isOfKind(hold, last)) return last
+  const accounts = hold.charges.map(({ account }) => account)
   const own = `[${textOf(attributes)},${price === undefined ? null : textOf(price)},${JSON.stringify(endpoint)}]`
-  const text = own + DIVIDER + JSON.stringify(hold.charges.map(({ account }) => account))
-  kindTexts.set(attributes, { hold, text })
-  return text
+  const written = { attributes, price, endpoint, accounts, text: own + DIVIDER + JSON.stringify(accounts) }
+  lastWritten.set(attributes, written)
+  return written
 }
 
 const texts = new WeakMap<object, string>()
