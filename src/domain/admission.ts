@@ -40,8 +40,7 @@ export function reserve(claims: readonly Claim[], bound: CallBound): Admission {
   const outputMax = outputThatAllAllow(claims, bound)
   if (outputMax < bound.outputMin) return refusal(claims, bound)
   const outputRoom = outputMax < bound.outputMax ? outputThatRoomCovers(claims, bound.outputMax) : outputMax
-  const amounts: Amount[] = []
-  for (const claim of claims) amounts.push(amountThatFits(claim, outputMax))
+  const amounts = claims.map((claim) => amountThatFits(claim, outputMax))
   for (let i = 0; i < claims.length; i++) {
     const account = claims[i]?.account
     if (account === undefined) continue

@@ -1,5 +1,6 @@
 import type { Budget, BudgetDefinition } from '../domain/budget.ts'
 import type { EndedCall, OpenHold } from '../domain/call.ts'
+import { CallMap } from '../domain/call-map.ts'
 import type { AccountKey, CallId } from '../domain/ids.ts'
 import type { KeyRow } from '../domain/record.ts'
 import { BudgetBook } from './budget-book.ts'
@@ -59,7 +60,7 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
   const { counters, catalog, clock } = deps
   const book = new BudgetBook(await catalog.read())
   const line = new WaitingLine(clock)
-  const live: LiveCalls = new Map()
+  const live: LiveCalls = new CallMap()
   const refresh = async () => {
     const state = await catalog.read()
     book.load(state)
@@ -80,7 +81,7 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
   return {
     admit: (request) => admit(all, request),
     settle: (request) => {
-      live.delete(request.call)
+      live.take(request.call)
       return settle(all, request)
     },
     raise: (call, outputMax) => counters.raise(call, outputMax),
@@ -89,7 +90,7 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
         await counters.defer(call, job, clock.now() + JOB_TTL_MS)
       } finally {
         // Where it can't be left to its job, its hold expires: nobody would ever settle it.
-        live.delete(call)
+        live.take(call)
       }
     },
     deferred: async () => (await counters.holds()).filter(isDeferred),

@@ -14,9 +14,7 @@ export function billOf(hold: Hold, measures: readonly Measure[], usage: Usage | 
 function billOfUsage({ call }: Hold, measures: readonly Measure[], usage: Usage): Bill {
   const tokens = chargedTokens(usage)
   const cost = costOf(usage, tokens, call.price)
-  const amounts: Amount[] = []
-  for (const measure of measures) amounts.push(chargeIn(measure, tokens, cost))
-  return { usage, costNanoUsd: cost, amounts }
+  return { usage, costNanoUsd: cost, amounts: measures.map((measure) => chargeIn(measure, tokens, cost)) }
 }
 
 function billOfHold({ input, output, costNanoUsd, charges }: Hold): Bill {

@@ -6,6 +6,7 @@ import { assert } from '../../domain/defect.ts'
 import { amountFor, type CallBound, demandIn } from '../../domain/bound.ts'
 import type { Budget } from '../../domain/budget.ts'
 import { type Call, type Charge, type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
+import { CallMap } from '../../domain/call-map.ts'
 import type { Close } from '../../domain/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
@@ -43,14 +44,6 @@ interface Raisable {
 }
 
 /**
- * V8 keeps the entries of a Map's outgrown tables until the next full collection, and a map of calls that come and go outgrows
- * one after the other: emptied when its call lands, a box leaves little behind (measured: half of the time went to the collector).
- */
-interface FlightBox {
-  flight: Flight | undefined
-}
-
-/**
  * Counters of one process: a map look-up and an integer addition per account. A step changes memory first, synchronously, so
  * that no two calls can see the same room, and resolves once the journal has it.
  */
@@ -71,7 +64,7 @@ class MemoryCounters implements Counters, Catalog {
   readonly #budgets = new Map<BudgetId, Budget>()
   readonly #keys = new Map<string, KeyRow>()
   readonly #accounts = new Map<AccountKey, Account>()
-  readonly #flights = new Map<CallId, FlightBox>()
+  readonly #flights = new CallMap<Flight>()
   readonly #journal: Journal
   readonly #channelNames: readonly string[]
   readonly #onStoreDown: 'refuse' | 'admit'
@@ -115,7 +108,7 @@ class MemoryCounters implements Counters, Catalog {
   }
 
   async settle(request: SettleRequest): Promise<EndedCall | undefined> {
-    const flight = this.#flights.get(request.call)?.flight
+    const flight = this.#flights.get(request.call)
     if (flight === undefined) return undefined
     const { endedAt, ending, status } = request
     const { hold, accounts } = flight
@@ -132,7 +125,7 @@ class MemoryCounters implements Counters, Catalog {
   }
 
   async raise(call: CallId, outputMax: number): Promise<number> {
-    const flight = this.#flights.get(call)?.flight
+    const flight = this.#flights.get(call)
     if (flight?.raisable === undefined) return 0
     const { raisable, amounts } = flight
     const from = raisable.outputMax
@@ -151,14 +144,14 @@ class MemoryCounters implements Counters, Catalog {
   }
 
   async renew(call: CallId, expiresAt: EpochMs): Promise<void> {
-    const flight = this.#flights.get(call)?.flight
+    const flight = this.#flights.get(call)
     if (flight === undefined) return
     flight.hold = { ...flight.hold, expiresAt }
     await this.#journal.append([{ kind: 'renewed', call, expiresAt }])
   }
 
   async defer(call: CallId, job: string, expiresAt: EpochMs): Promise<void> {
-    const flight = this.#flights.get(call)?.flight
+    const flight = this.#flights.get(call)
     if (flight === undefined) return
     flight.hold = { ...flight.hold, job, expiresAt }
     flight.raisable = undefined
@@ -284,7 +277,7 @@ class MemoryCounters implements Counters, Catalog {
     }
     const raisable = bound.outputExpected === undefined ? undefined : { claims, bound, outputMax: held.outputMax }
     const flight = { hold, accounts, amounts: held.amounts, raisable }
-    this.#flights.set(call.id, { flight })
+    this.#flights.set(call.id, flight)
     return flight
   }
 
@@ -330,15 +323,13 @@ class MemoryCounters implements Counters, Catalog {
   #land({ hold, accounts, amounts: held }: Flight, used: readonly Amount[]): Amount {
     // Where this throws, the call is still in flight, and can be settled otherwise.
     const overrun = settle(accounts, held, used)
-    const box = this.#flights.get(hold.call.id)
-    if (box !== undefined) box.flight = undefined
-    this.#flights.delete(hold.call.id)
+    this.#flights.take(hold.call.id)
     return overrun
   }
 
   #openHolds(): readonly OpenHold[] {
     const holds: OpenHold[] = []
-    for (const { flight } of this.#flights.values()) if (flight !== undefined) holds.push(flight.hold)
+    for (const [, flight] of this.#flights) holds.push(flight.hold)
     return holds
   }
 
@@ -349,7 +340,7 @@ class MemoryCounters implements Counters, Catalog {
       account.held += amounts[i] ?? 0
       account.callsInFlight++
     }
-    this.#flights.set(hold.call.id, { flight: { hold, accounts, amounts } })
+    this.#flights.set(hold.call.id, { hold, accounts, amounts })
   }
 
   #alertCrossings(accounts: readonly Account[], at: EpochMs): readonly Alert[] {

@@ -1,6 +1,7 @@
 import { tightestFirst } from '../../domain/admission.ts'
 import type { Budget } from '../../domain/budget.ts'
 import { type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
+import { CallMap } from '../../domain/call-map.ts'
 import type { Close } from '../../domain/close.ts'
 import { assert } from '../../domain/defect.ts'
 import { type AccountKey, type CallId, toBudgetId } from '../../domain/ids.ts'
@@ -13,7 +14,6 @@ import type { RedisAccounts } from './accounts.ts'
 import type { RedisCatalog } from './catalog.ts'
 import { budgetNow, type Commits } from './commits.ts'
 import type { Crossings } from './crossings.ts'
-import { Flights } from './flights.ts'
 import { Flight, amountsOf, demandsOf, textOf, unopenedOf } from './flight.ts'
 import { costLine, toStored } from './hold-text.ts'
 import { type KnownHold, oldestFirst, type RedisHolds } from './holds.ts'
@@ -58,7 +58,7 @@ interface HeldInStore extends Pick<Reserved, 'standings'> {
 export class RedisCounters implements Counters {
   readonly isShared = true
   readonly #deps: RedisCountersDeps
-  readonly #flights = new Flights()
+  readonly #flights = new CallMap<Flight>()
   /** Calls of which it is unknown whether they hold something: refused, so they must not. */
   readonly #doubtful = new Set<CallId>()
   /** The store was made anew just now. */
@@ -80,7 +80,7 @@ export class RedisCounters implements Counters {
   }
 
   settle(request: SettleRequest): Promise<EndedCall | undefined> {
-    const flight = this.#flights.get(request.call)
+    const flight = this.#flights.take(request.call)
     return flight?.leased === undefined ? this.#settle(flight, request) : this.#settleLeased(flight, flight.leased, request)
   }
 
@@ -88,7 +88,6 @@ export class RedisCounters implements Counters {
     const { hold } = flight
     const settlement = settlementOf(hold, this.#budgetsNow(flight), request)
     this.#deps.leases.settle(leased, settlement.amounts)
-    this.#flights.delete(request.call)
     await this.#deps.commits.end({ hold, settlement, leased })
     return endedCall(hold, settlement)
   }
@@ -96,7 +95,6 @@ export class RedisCounters implements Counters {
   async #settle(flight: Flight | undefined, request: SettleRequest): Promise<EndedCall | undefined> {
     const { call } = request
     if (flight === undefined && this.#deps.recount.isWaiting(call)) return undefined
-    this.#flights.delete(call)
     let known: KnownHold | undefined = flight ?? (await this.#deps.holds.find(call))
     while (known !== undefined) {
       const end = await this.#endingOf(known, flight, request)
@@ -177,11 +175,11 @@ export class RedisCounters implements Counters {
     await this.#hold(call)
     await this.#moveExpiry(call, { expiresAt, job, text: toEntryText({ kind: 'deferred', call, job, expiresAt }) })
     // From now on it is any process's to settle.
-    this.#flights.delete(call)
+    this.#flights.take(call)
   }
 
   async holds(): Promise<readonly OpenHold[]> {
-    const leased = this.#flights.all().flatMap(({ hold, leased }) => (leased === undefined ? [] : [hold]))
+    const leased = [...this.#flights].flatMap(([, { hold, leased }]) => (leased === undefined ? [] : [hold]))
     return oldestFirst([...(await this.#deps.holds.all()), ...leased])
   }
 
@@ -253,7 +251,7 @@ export class RedisCounters implements Counters {
   async assertHolds(): Promise<void> {
     this.#deps.leases.drop()
     this.#isGrace = true
-    const calls = this.#flights.all().flatMap(({ call, isUncounted }) => (isUncounted ? [] : [call.id]))
+    const calls = [...this.#flights].flatMap(([call, { isUncounted }]) => (isUncounted ? [] : [call]))
     const known = await this.#deps.recount.known(calls)
     for (const call of calls) {
       const flight = this.#flights.get(call)

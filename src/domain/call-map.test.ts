@@ -1,0 +1,44 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { CallMap } from './call-map.ts'
+import { type CallId, toCallId } from './ids.ts'
+
+/** Many of them have the same hash: that of `Aa` is that of `BB`, and neither the start nor the end of a long one is in it. */
+const call = fc
+  .array(fc.constantFrom('Aa', 'BB', 'C', 'c'.repeat(20)), { minLength: 1, maxLength: 3 })
+  .map((parts) => toCallId(`call_${parts.join('')}`))
+const step = fc.record({ kind: fc.constantFrom('set', 'take', 'get'), call, value: fc.nat() })
+
+test('it holds what a Map holds, also of calls with the same hash', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+      const map = new CallMap<number>()
+      const model = new Map<CallId, number>()
+      for (const { kind, call, value } of steps) {
+        if (kind === 'get') expect([map.get(call), map.has(call)]).toEqual([model.get(call), model.has(call)])
+        if (kind === 'set') {
+          map.set(call, value)
+          model.set(call, value)
+        }
+        if (kind === 'take') {
+          expect(map.take(call)).toBe(model.get(call))
+          model.delete(call)
+        }
+        expect(map.size).toBe(model.size)
+        expect(new Map(map)).toEqual(model)
+      }
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('what is taken out while it is gone through does not come any more', () => {
+  const map = new CallMap<number>()
+  for (const [value, id] of ['AaAa', 'BBBB', 'AaBB', 'C'].entries()) map.set(toCallId(`call_${id}`), value)
+  const seen: CallId[] = []
+  for (const [call] of map) {
+    seen.push(call)
+    for (const id of ['AaAa', 'BBBB', 'AaBB', 'C']) if (`call_${id}` !== call) map.take(toCallId(`call_${id}`))
+  }
+  expect(seen).toHaveLength(1)
+})
