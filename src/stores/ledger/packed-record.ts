@@ -8,8 +8,8 @@ import type { Usage } from '../../domain/usage.ts'
 import type { CallKind } from './call-kind.ts'
 
 /*
- * The two records that every call writes, as rows of JSON without the names of their fields. They are put together by hand:
- * measured, that takes half of the time of JSON.stringify, and reading them half of that of the plain JSON.
+ * The two records that every call writes, as rows of JSON without the names of their fields. As arrays of plain values
+ * JSON.stringify takes half of the time that it takes for the records, and reading them half of that of the plain JSON (measured).
  */
 
 type Held = Extract<LedgerRecord, { kind: 'held' }>
@@ -45,19 +45,15 @@ export type EndedRow = readonly [
 ]
 
 /** @param kind the number of what it has in common with other calls */
-export function packHeld({ hold }: Held, kind: number): string {
+export function packHeld({ hold }: Held, kind: number): HeldRow {
   const { call, charges, input, output, costNanoUsd, expiresAt, isSpared } = hold
-  let row = `["held",${kind},${JSON.stringify(call.id)},${call.admittedAt},${input},${output},${costNanoUsd},${expiresAt},${isSpared ? 1 : 0}`
-  for (const { amount } of charges) row += `,${amount}`
-  return `${row}]`
+  const amounts = charges.map(({ amount }) => amount)
+  return ['held', kind, call.id, call.admittedAt, input, output, costNanoUsd, expiresAt, isSpared ? 1 : 0, ...amounts]
 }
 
-export function packEnded({ settlement, alerts }: Ended): string {
+export function packEnded({ settlement, alerts }: Ended): EndedRow {
   const { call, endedAt, ending, status = null, usage, costNanoUsd, amounts, overrun } = settlement
-  const crossed = alerts.length === 0 ? '[]' : JSON.stringify(alerts)
-  let row = `["ended",${JSON.stringify(call)},${endedAt},"${ending}",${status},${JSON.stringify(usage)},${costNanoUsd},${overrun},${crossed}`
-  for (const amount of amounts) row += `,${amount}`
-  return `${row}]`
+  return ['ended', call, endedAt, ending, status, usage, costNanoUsd, overrun, alerts, ...amounts]
 }
 
 export function unpackHeld(row: HeldRow, { attributes, price, endpoint, accounts }: CallKind): Held {

@@ -1,7 +1,8 @@
+import type { Settlement } from '../../domain/call.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { Failure } from '../../engine/failure.ts'
 import { type CallKind, CallKinds, DIVIDER, toCallKinds } from './call-kind.ts'
-import { isEndedRow, isHeldRow, packEnded, packHeld, unpackEnded, unpackHeld } from './packed-record.ts'
+import { type EndedRow, type HeldRow, isEndedRow, isHeldRow, packEnded, packHeld, unpackEnded, unpackHeld } from './packed-record.ts'
 
 /**
  * Records as one text without line breaks: a JSON array with the record of each, packed where every call writes it, and behind
@@ -9,18 +10,22 @@ import { isEndedRow, isHeldRow, packEnded, packHeld, unpackEnded, unpackHeld } f
  */
 export function toText(records: readonly LedgerRecord[]): string {
   const kinds = new CallKinds()
-  let rows = ''
-  for (const record of records) rows += rows === '' ? toRow(record, kinds) : `,${toRow(record, kinds)}`
-  return `[${rows}]${kinds.text}`
+  const rows = records.map((record) => toRow(record, kinds))
+  return JSON.stringify(rows) + kinds.text
 }
 
-function toRow(record: LedgerRecord, kinds: CallKinds): string {
+function toRow(record: LedgerRecord, kinds: CallKinds): LedgerRecord | HeldRow | EndedRow {
   if (record.kind === 'held') return packHeld(record, kinds.numberOf(record.hold))
-  return record.kind === 'ended' ? packEnded(record) : JSON.stringify(record)
+  return record.kind === 'ended' ? packEnded(record) : record
+}
+
+/** The record of a call that ended, alone and without alerts. */
+export function endedText(settlement: Settlement): string {
+  return JSON.stringify(packEnded({ kind: 'ended', settlement, alerts: [] }))
 }
 
 /**
- * The records of such a text, of {@link packEnded}, or of the plain JSON of one.
+ * The records of such a text, of {@link endedText}, or of the plain JSON of one.
  * @throws Failure store_unavailable where a newer Bursar wrote it
  */
 export function fromText(text: string): readonly LedgerRecord[] {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { type AccountKey, toAccountKey, toBudgetId, toCallId } from '../../domain/ids.ts'
 import type { Price } from '../../domain/price.ts'
 import type { Attributes } from '../../domain/scope.ts'
+import type { Usage } from '../../domain/usage.ts'
 import { AT } from '../contract/sample-records.ts'
 import { type EndedHold, fromCallsText, toCallsText } from './calls-text.ts'
 
@@ -35,14 +36,19 @@ const calls = fc.record({
   amounts: fc.tuple(amount, amount, amount, amount),
   isSpared: fc.boolean(),
   status: fc.option(fc.constantFrom(200, 500), { nil: undefined }),
-  why: fc.constantFrom('none', 'it was\n\tcut "off"'),
+  usage: fc.oneof(
+    fc.constant<Usage>({ kind: 'none' }),
+    amount.map((input): Usage => ({ kind: 'estimated', counts: { input }, why: 'it was\n\tcut "off"' })),
+    fc.tuple(amount, amount).map(([input, output]): Usage => ({ kind: 'reported', counts: { input, output } })),
+    fc.constant<Usage>({ kind: 'reported', counts: {} }),
+    amount.map((costNanoUsd): Usage => ({ kind: 'reported', counts: { output: 1 }, billing: { costNanoUsd } })),
+  ),
 })
 
 const ended = calls.map(
-  ({ id, attributes, price, endpoint, accounts, amounts, admittedAt, endedAt, expiresAt, isSpared, status, why }): EndedHold => {
+  ({ id, attributes, price, endpoint, accounts, amounts, admittedAt, endedAt, expiresAt, isSpared, status, usage }): EndedHold => {
     const [held, used, cost, overrun] = amounts
     const call = { id: toCallId(id), admittedAt, attributes, endpoint, ...(price === undefined ? {} : { price }) }
-    const usage = why === 'none' ? ({ kind: 'none' } as const) : ({ kind: 'estimated', counts: { input: used }, why } as const)
     return {
       hold: {
         call,

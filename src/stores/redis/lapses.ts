@@ -3,7 +3,7 @@ import { type AccountKey, parseAccountKey, toBudgetId, toCallId } from '../../do
 import type { EpochMs } from '../../domain/instant.ts'
 import type { Clock } from '../../engine/ports.ts'
 import { billOf } from '../bill.ts'
-import { packEnded } from '../ledger/packed-record.ts'
+import { endedText } from '../ledger/record-text.ts'
 import { fromFace, partsOf } from './account-row.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { Crossings } from './crossings.ts'
@@ -106,6 +106,6 @@ export class Lapses {
       isSpared: false,
     }
     const settlement: Settlement = { call: call.id, endedAt: at, ending: 'lost', ...billOf(hold, [], 'held'), overrun: 0 }
-    return [toStored(storedHold(hold), at), packEnded({ kind: 'ended', settlement, alerts: [] })]
+    return [toStored(storedHold(hold), at), endedText(settlement)]
   }
 }

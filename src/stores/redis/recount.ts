@@ -4,7 +4,7 @@ import { assert } from '../../domain/defect.ts'
 import { type AccountKey, type CallId, toAccountKey, toBudgetId } from '../../domain/ids.ts'
 import type { AccountRef, Clock } from '../../engine/ports.ts'
 import { overrunOf } from '../bill.ts'
-import { packEnded } from '../ledger/packed-record.ts'
+import { endedText } from '../ledger/record-text.ts'
 import { partsOf } from './account-row.ts'
 import type { RedisAccounts } from './accounts.ts'
 import { fromStored, storedHold, toHold, toStored } from './hold-text.ts'
@@ -152,7 +152,7 @@ export class Recount {
         names.lapsed,
         ...hold.charges.map(({ account }) => names.account(account)),
       ]
-      const texts = [settlement.call, stored, packEnded({ kind: 'ended', settlement, alerts: [] }), slicesOf]
+      const texts = [settlement.call, stored, endedText(settlement), slicesOf]
       const perAccount = hold.charges.flatMap(({ account, amount }, i) => {
         const used = settlement.amounts[i] ?? 0
         // A slice of the account that it moved to was never its own.

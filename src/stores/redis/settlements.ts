@@ -1,6 +1,6 @@
 import type { Budget } from '../../domain/budget.ts'
 import type { Hold, Settlement } from '../../domain/call.ts'
-import { packEnded } from '../ledger/packed-record.ts'
+import { endedText } from '../ledger/record-text.ts'
 import { leastAlerting, sharesOf } from './account-row.ts'
 import type { Crossings } from './crossings.ts'
 import { headOf, type StoredHold } from './hold-text.ts'
@@ -79,7 +79,7 @@ export class Settlements {
       numbers.push(place, stored.amounts[i] ?? 0, settlement.amounts[i] ?? 0, budget.limit, leastAlerting(budget))
       shares += `${i === 0 ? '' : ';'}${sharesOf(budget)}`
     }
-    texts.push(settlement.call, headOf(stored), packEnded({ kind: 'ended', settlement, alerts: [] }), shares)
+    texts.push(settlement.call, headOf(stored), endedText(settlement), shares)
   }
 }
 
