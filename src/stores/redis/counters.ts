@@ -236,15 +236,26 @@ export class RedisCounters implements Counters {
     if (flight?.leased === undefined) return
     const { session, names, leases } = this.#deps
     const { hold, stored, refs, leased } = flight
-    const keys = [names.leases, names.holds, names.stream, ...this.#keysOf(refs)]
+    const keys = [names.leases, names.holds, names.stream, names.lapsed, ...this.#keysOf(refs)]
     // Before it is done: where the answer is lost, the call is looked for among the holds when it ends.
     leases.settle(leased, stored.amounts)
     leases.send(leased, stored.amounts)
     flight.leased = undefined
-    await session.step(SCRIPTS.unlease, keys, {
+    const reply = await session.step(SCRIPTS.unlease, keys, {
       numbers: stored.amounts,
       texts: [leased.node, call, toStored(stored, hold.expiresAt)],
     })
+    if (reply[0] === 'lapsed') await this.#endLapsed(flight, leased)
+  }
+
+  /** The call was charged with its slices: of what it will use nothing more is counted. */
+  #endLapsed(flight: Flight, { node }: LeasedHold): Promise<void> {
+    const { leases, recount, clock } = this.#deps
+    const { hold } = flight
+    leases.lapse(node)
+    const lost = { call: hold.call.id, endedAt: clock.now(), ending: 'lost', usage: 'held' } as const
+    const settlement = settlementOf(hold, this.#budgetsNow(flight), lost)
+    return recount.later({ ...countedOf({ hold, settlement }), slicesOf: node })
   }
 
   /** Puts back the holds of this process's calls after the store was made anew. */

@@ -234,6 +234,25 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     expect(await other.standing('global')).toMatchObject({ held: 0, callsInFlight: 0 })
   })
 
+  test('a call that is left to its provider after the slice that it was let in from was charged is not held again', async () => {
+    const process = await start()
+    await process.put(leased('global', 10_000))
+    await process.reserve('call-0', { input: 100 })
+    const slice = (await process.standing('global')).held
+    const other = await start()
+    await other.access.counters.tend()
+    clock.at += 11_000
+    await other.access.counters.tend()
+    await process.access.counters.defer(toCallId('call-0'), 'batch_1', clock.at + 5000)
+    expect(await process.access.counters.holds()).toEqual([])
+    expect(await other.standing('global')).toMatchObject({ used: slice, held: 0, callsInFlight: 0 })
+    expect(await other.settle('call-0', reported(50))).toBeUndefined()
+    for (let i = 0; i < 2; i++) await process.access.counters.tend()
+    const ends = (await all()).flatMap((record) => (record.kind === 'ended' ? [record.settlement] : []))
+    expect(ends.find(({ call }) => call === 'call-0')).toMatchObject({ ending: 'lost', amounts: [0], usage: { kind: 'estimated' } })
+    expect(usedIn(await all())).toBe(slice)
+  })
+
   test('while the store is away no budget raises what a call holds beyond its slice', async () => {
     const network = { isDown: false }
     const process = await start('charge', {

@@ -1,14 +1,15 @@
 -- Makes a call that was admitted from slices one with a hold of its own, which any process may settle.
 --
--- KEYS[3] leases, KEYS[4] holds, KEYS[5] stream, KEYS[6…] the accounts
+-- KEYS[3] leases, KEYS[4] holds, KEYS[5] stream, KEYS[6] lapsed, KEYS[7…] the accounts
 -- ARGV[3] the node, ARGV[4] the call, ARGV[5] the hold as it is stored
 -- numbers: step; then of each account: held
 --
--- Replies {'held', step}; {'unopened', step, index}.
-local FIRST = 6
+-- Replies {'held', step}; {'unopened', step, index}; {'lapsed', step} where the slices were charged, with this call.
+local FIRST = 7
 local rows = redis.call('MGET', KEYS[1], KEYS[2], unpack(KEYS, FIRST))
 local stop, step = guard(rows[1], rows[2])
 if stop then return stop end
+if hasLapsed(KEYS[6], ARGV[3]) then return {'lapsed', step - 1} end
 local accounts, changed = accountsIn(rows), {}
 for i = 1, #accounts do
   if not accounts[i] then return {'unopened', step - 1, i - 1} end
