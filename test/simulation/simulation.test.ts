@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { simulate } from './simulation.ts'
 import type { StoreKind } from './swarm.ts'
@@ -45,4 +47,13 @@ test.each(['memory', 'redis'] as const)('a seed lives the same life again, with 
     expect(again).toEqual(once)
     expect(once.events).toBeGreaterThan(100)
   }
+})
+
+test.each([
+  [['--seeds', 'many'], '--seeds: expected a whole number from 1 on'],
+  [['--store', 'rdis'], '--store: expected one of redis, memory, leased'],
+])('%j is nothing that could be lived, and is no success', async (args, message) => {
+  const script = new URL('./simulate.ts', import.meta.url).pathname
+  const failed = await promisify(execFile)(process.execPath, [script, ...args]).catch((error: { code: number; stderr: string }) => error)
+  expect(failed).toMatchObject({ code: 1, stderr: `nothing can be lived: ${message}\n` })
 })
