@@ -1,7 +1,7 @@
 import type { CallId } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
-import type { CallMap } from '../domain/call-map.ts'
 import type { EndedCall } from '../domain/call.ts'
+import type { CallMap } from './call-map.ts'
 import type { Clock, Counters } from './ports.ts'
 
 /** The calls that this process serves, and when their holds expire unless they are renewed. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CallMap } from './call-map.ts'
-import { type CallId, toCallId } from './ids.ts'
+import { type CallId, toCallId } from '../domain/ids.ts'
 
 /** Many of them have the same hash: that of `Aa` is that of `BB`, and neither the start nor the end of a long one is in it. */
 const call = fc

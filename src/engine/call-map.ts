@@ -1,4 +1,4 @@
-import type { CallId } from './ids.ts'
+import type { CallId } from '../domain/ids.ts'
 
 interface Entry<Value> {
   readonly call: CallId
@@ -80,7 +80,7 @@ function before<Value>(first: Entry<Value>, entry: Entry<Value>): Entry<Value> {
   return it
 }
 
-/** Between them the ids of a process differ: see engine/call-ids.ts. */
+/** Between them the ids of a process differ: see call-ids.ts. */
 const HASHED_FROM = 5
 const HASHED_TO = 20
 
