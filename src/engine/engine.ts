@@ -78,6 +78,7 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
   const serially = oneAtATime()
   const close = closer(all)
   let cutVersion: number | undefined
+  let deferring = 0
   return {
     admit: (request) => admit(all, request),
     settle: (request) => {
@@ -86,12 +87,10 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
     },
     raise: (call, outputMax) => counters.raise(call, outputMax),
     defer: async (call, job) => {
-      try {
-        await counters.defer(call, job, clock.now() + JOB_TTL_MS)
-      } finally {
-        // Where it can't be left to its job, its hold expires: nobody would ever settle it.
-        live.take(call)
-      }
+      // Before it is done: a renewal would take back the time that it is given. Where it fails, its hold expires: nobody would settle it.
+      live.take(call)
+      deferring++
+      await counters.defer(call, job, clock.now() + JOB_TTL_MS).finally(() => deferring--)
     },
     deferred: async () => (await counters.holds()).filter(isDeferred),
     tick: () =>
@@ -114,7 +113,7 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
     closeEnded: () => serially(close),
     budgets: () => book.all(),
     standings: async () => currentStandings(await counters.standings(), clock.now()),
-    callsInFlight: () => live.size,
+    callsInFlight: () => live.size + deferring,
   }
 }
 
