@@ -82,6 +82,8 @@ export class Auditor {
       isOrphan: false,
       isCutOff: false,
       isDelivered: false,
+      isDeferred: false,
+      isSeen: false,
       told: undefined,
       isAtRisk: false,
       letInAt: this.#options.now(),
@@ -114,16 +116,36 @@ export class Auditor {
   deliver(call: string, told: EndedCall | undefined, isStoreAway: boolean): void {
     const witnessed = this.#calls.get(call)
     if (witnessed === undefined) return
+    // What a store forgot, or was to be counted later and died with its process: the job that it had ended is found open by another.
+    const mayEndAgain = witnessed.isDeferred && (witnessed.isAtRisk || (witnessed.isOrphan && witnessed.isCountedLater))
     witnessed.isDelivered = true
     witnessed.isCountedLater = isStoreAway
     witnessed.deliveredAt = this.#options.now()
     if (told === undefined) witnessed.endedElsewhere = true
     if (told === undefined) return
-    this.#check(witnessed.told === undefined, () => `${call} ends once`)
+    this.#check(witnessed.told === undefined || mayEndAgain, () => `${call} ends once`)
     witnessed.told = told
-    const amounts = told.charges.map(({ account, amount }) => `${account}=${amount}`)
-    const expected = witnessed.accounts.map((account) => `${account}=${amountOf(this.#unitOf(account), witnessed.produced ?? NOTHING)}`)
+    // Of a job that the store heard of late an account may have been closed before: it counts in the next.
+    const name = (account: string) => (witnessed.isDeferred ? ownerOf(account) : account)
+    const amounts = told.charges.map(({ account, amount }) => `${name(account)}=${amount}`)
+    const expected = witnessed.accounts.map(
+      (account) => `${name(account)}=${amountOf(this.#unitOf(account), witnessed.produced ?? NOTHING)}`,
+    )
     this.#check(sameSet(amounts, expected), () => `${call} is charged ${amounts.join()}, and used ${expected.join()}`)
+  }
+
+  /** It is left to its provider, which only the process that let it in may know yet. */
+  defer(call: string): void {
+    const witnessed = this.#calls.get(call)
+    if (witnessed !== undefined) witnessed.isDeferred = true
+  }
+
+  /** A process sees in the store that its provider works on: from here on it is any process's to say how it ended. */
+  seen(call: string): void {
+    const witnessed = this.#calls.get(call)
+    if (witnessed === undefined) return
+    witnessed.isSeen = true
+    witnessed.isCutOff = false
   }
 
   /** Nobody will say how it ended. */
@@ -136,7 +158,7 @@ export class Auditor {
     for (const witnessed of this.#calls.values()) {
       if (witnessed.incarnation !== incarnation) continue
       witnessed.isOrphan = true
-      if (!witnessed.isDelivered) witnessed.isCutOff = true
+      if (!witnessed.isDelivered && !witnessed.isSeen) witnessed.isCutOff = true
     }
   }
 
@@ -251,14 +273,21 @@ export class Auditor {
       () => `${call} held in ${accounts.join()}, and counts in ${witnessed.accounts.join()}`,
     )
     const isLost = settlement.ending === 'lost'
+    const { isCutOff, endedElsewhere, isAtRisk, told } = witnessed
     this.#check(
-      !isLost || witnessed.isCutOff || witnessed.endedElsewhere || witnessed.isAtRisk || witnessed.told !== undefined,
+      !isLost || isCutOff || endedElsewhere || isAtRisk || told !== undefined || this.#mayHaveExpired(witnessed, settlement.endedAt),
       () => `${call} was not lost`,
     )
     if (isLost) return
     const expected = witnessed.accounts.map((account) => amountOf(this.#unitOf(account), witnessed.produced ?? NOTHING))
     const charged = settlement.amounts
     this.#check(expected.join() === charged.join(), () => `${call} is charged ${charged.join()}, and used ${expected.join()}`)
+  }
+
+  /** A process that is cut off for that long can't tell of a job, and is not told that its call has ended. */
+  #mayHaveExpired({ isDeferred, isSeen, letInAt }: Witnessed, endedAt: number): boolean {
+    const { isTimeSteady, holdTtlMs } = this.#options
+    return isDeferred && !isSeen && (!isTimeSteady || endedAt - letInAt >= holdTtlMs)
   }
 
   /** What a process let in from its slices the store knows as these slices, until it hears how the calls ended. */
@@ -295,7 +324,6 @@ export class Auditor {
 
   /** Counted late, a call counts in the next account where its own was closed before, or never opened. */
   #hasMoved(accounts: readonly string[], witnessed: Witnessed, ledger: SimulatedLedger): boolean {
-    const ownerOf = (account: string) => account.replace(/\n-?\d+$/, '')
     const moved = witnessed.accounts.filter((account) => !accounts.includes(account))
     const isClosed = moved.every((account) => {
       const known = ledger.accounts.get(account)
@@ -364,6 +392,11 @@ export class Auditor {
   #check(holds: boolean, what: () => string): void {
     if (!holds) throw new Violation(what())
   }
+}
+
+/** The budget and its `each` value. */
+function ownerOf(account: string): string {
+  return account.replace(/\n-?\d+$/, '')
 }
 
 /** Periods of a budget do not overlap, and each ends once. */

@@ -8,7 +8,7 @@ import { Failure } from '../../src/engine/failure.ts'
 import type { Admitted } from '../../src/engine/reserve.ts'
 import type { Counters, Standing } from '../../src/engine/ports.ts'
 import { Auditor, Violation } from './auditor.ts'
-import type { Produced } from './produced.ts'
+import { NOTHING, type Produced } from './produced.ts'
 import type { Random } from './random.ts'
 import type { SimulatedLedger } from './simulated-ledger.ts'
 import { type Deployment, SimulatedProcess } from './simulated-process.ts'
@@ -36,6 +36,12 @@ export interface LifeOptions {
   readonly isLoud: boolean
 }
 
+/** Work that goes on at a provider when its call was answered. */
+interface Job {
+  readonly produced: Produced
+  readonly endsAt: number
+}
+
 const CALLERS: readonly Attributes[] = [
   { team: 'a', user: 'ann', key: 'k1', provider: 'p', model: 'm', tags: {} },
   { team: 'a', user: 'bob', key: 'k1', provider: 'p', model: 'm', tags: { job: 'x' } },
@@ -55,6 +61,9 @@ export class Life {
   readonly #options: LifeOptions
   readonly #hash = createHash('sha256')
   readonly #processes: SimulatedProcess[] = []
+  /** What was left to providers, until it was settled. */
+  readonly #jobs = new Map<CallId, Job>()
+  readonly #deferrals: Random
   readonly auditor: Auditor
   #definitions: readonly BudgetDefinition[]
   #failure: unknown
@@ -63,6 +72,7 @@ export class Life {
     this.#options = options
     const { swarm } = options
     this.#definitions = swarm.definitions
+    this.#deferrals = options.random.stream('deferrals')
     const { onLost, holdTtlMs, events } = swarm
     this.auditor = new Auditor({
       holdTtlMs,
@@ -152,6 +162,7 @@ export class Life {
         log: (line) => this.log(line),
         onDefect: (error) => this.#fail(error),
         onDeath: (incarnation) => this.auditor.died(incarnation),
+        poll: (own, engine) => this.#poll(own, engine),
       })
       this.#processes.push(process)
       time.schedule(i * 10, () => process.start())
@@ -259,7 +270,35 @@ export class Life {
     if (bound.outputExpected !== undefined) {
       incarnation?.clock.after(takesMs / 2, () => void this.#raise(engine, call.id, bound).catch((error: unknown) => this.#fail(error)))
     }
-    incarnation?.clock.after(takesMs, () => void this.#end(process, engine, call.id, bound).catch((error: unknown) => this.#fail(error)))
+    const isDeferred = this.#deferrals.chance(swarm.deferred)
+    const end = () => (isDeferred ? this.#defer(process, engine, call.id, bound) : this.#end(process, engine, call.id, bound))
+    incarnation?.clock.after(takesMs, () => void end().catch((error: unknown) => this.#fail(error)))
+  }
+
+  /** Where it can't be, its hold expires, unless the store heard of it all the same. */
+  async #defer(process: SimulatedProcess, engine: Engine, call: CallId, bound: CallBound): Promise<void> {
+    const { time, swarm } = this.#options
+    this.#jobs.set(call, { produced: this.#produce(call, bound), endsAt: time.now + this.#deferrals.next() * swarm.answerMs })
+    try {
+      await engine.defer(call, `job of ${call}`)
+      this.log(`${call} is left to its provider`)
+      this.auditor.defer(call)
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      this.log(`${call} can not be left to its provider: ${error.message}`)
+      this.auditor.cutOff(call)
+    }
+    process.inFlight.delete(call)
+  }
+
+  /** All processes do, and more than one may find that a job has ended. */
+  async #poll(process: SimulatedProcess, engine: Engine): Promise<void> {
+    if (this.#options.swarm.deferred === 0) return
+    for (const { call } of await engine.deferred()) {
+      this.auditor.seen(call.id)
+      const job = this.#jobs.get(call.id)
+      if (job !== undefined && job.endsAt <= this.#options.time.now) await this.#settle(process, engine, call.id, job.produced)
+    }
   }
 
   async #raise(engine: Engine, call: CallId, bound: CallBound): Promise<void> {
@@ -273,27 +312,39 @@ export class Life {
   }
 
   async #end(process: SimulatedProcess, engine: Engine, call: CallId, bound: CallBound): Promise<void> {
+    const isTold = await this.#settle(process, engine, call, this.#produce(call, bound))
+    if (!isTold) this.auditor.cutOff(call)
+    process.inFlight.delete(call)
+  }
+
+  #produce(call: CallId, bound: CallBound): Produced {
     const { random } = this.#options
     const allowed = this.auditor.allowedOutput(call)
     const isNothing = random.chance(0.1)
     // A provider that does not keep to the maximum is rare.
     const share = random.chance(0.03) ? 1.2 : random.next()
-    const produced: Produced = isNothing ? { input: 0, output: 0 } : { input: bound.input, output: Math.floor(allowed * share) }
+    const produced = isNothing ? NOTHING : { input: bound.input, output: Math.floor(allowed * share) }
     this.auditor.produce(call, produced)
+    return produced
+  }
+
+  /** @returns false where the process can't say whether that is counted */
+  async #settle(process: SimulatedProcess, engine: Engine, call: CallId, produced: Produced): Promise<boolean> {
+    const isNothing = produced === NOTHING
     const usage = isNothing ? ({ kind: 'none' } as const) : ({ kind: 'reported', counts: produced } as const)
     const request = { call, endedAt: process.parts?.clock.now() ?? 0, ending: isNothing ? 'provider_error' : 'done', usage } as const
-    const repeats = random.chance(0.1)
+    const repeats = this.#options.random.chance(0.1)
     try {
       const told = await engine.settle(request)
       this.log(`${call} ended: ${told === undefined ? 'elsewhere' : told.charges.map(({ amount }) => amount).join()}`)
       this.auditor.deliver(call, told, process.parts?.journal.trouble() !== undefined)
       if (repeats && (await engine.settle(request)) !== undefined) throw new Violation(`${call} ends twice`)
+      return true
     } catch (error) {
       if (!(error instanceof Failure)) throw error
       this.log(`${call} can not end: ${error.message}`)
-      this.auditor.cutOff(call)
+      return false
     }
-    process.inFlight.delete(call)
   }
 
   /** A period may end at this very moment: what does not fit is looked at again, unless it stands still. */

@@ -14,6 +14,7 @@ test('a process that is started while it is up is still the one that it was', ()
     definitions: () => [],
     log: () => undefined,
     onDeath: () => undefined,
+    poll: async () => undefined,
     onDefect: () => undefined,
   })
   process.start()

@@ -38,6 +38,8 @@ export interface ProcessOptions {
   readonly definitions: () => readonly BudgetDefinition[]
   readonly log: (line: string) => void
   readonly onDeath: (incarnation: string) => void
+  /** Asks providers what became of what was left to them. */
+  readonly poll: (process: SimulatedProcess, engine: Engine) => Promise<void>
   /** Hears of errors that no process may have. */
   readonly onDefect: (error: unknown) => void
 }
@@ -168,6 +170,7 @@ export class SimulatedProcess {
   async #tick(incarnation: Incarnation, engine: Engine): Promise<void> {
     try {
       await engine.tick()
+      if (incarnation.isAlive()) await this.#options.poll(this, engine)
     } catch (error) {
       if (!incarnation.isAlive()) return
       if (!(error instanceof Failure)) return this.#options.onDefect(error)

@@ -85,9 +85,11 @@ function memoryWorld({ time, random, swarm, life }: Setting): World {
 }
 
 function callsIn(records: readonly LedgerRecord[]): readonly string[] {
-  return records.flatMap((record) =>
-    record.kind === 'ended' ? [record.settlement.call] : record.kind === 'held' ? [record.hold.call.id] : [],
-  )
+  return records.flatMap((record) => {
+    if (record.kind === 'ended') return [record.settlement.call]
+    if (record.kind === 'held') return [record.hold.call.id]
+    return record.kind === 'deferred' ? [record.call] : []
+  })
 }
 
 /** Processes with a Redis, a network and a database between them. */

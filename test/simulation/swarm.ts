@@ -17,6 +17,8 @@ export interface Swarm {
   readonly calls: number
   /** The most that a provider takes. */
   readonly answerMs: number
+  /** The share of calls that are left to their provider, as batches are: whoever polls it settles them. */
+  readonly deferred: number
   readonly definitions: readonly BudgetDefinition[]
   /** How many of each there are in this life. */
   readonly events: Readonly<Record<FaultKind | EventKind, number>>
@@ -52,6 +54,7 @@ export function drawSwarm(random: Random, store: StoreKind): Swarm {
   const often = (share: number, most: number) => (random.chance(share) ? random.between(1, most) : 0)
   const isRedis = store !== 'memory'
   const lateness = random.stream('late')
+  const deferral = random.stream('deferral')
   return {
     store,
     processes: isRedis ? random.between(1, 4) : 1,
@@ -62,6 +65,7 @@ export function drawSwarm(random: Random, store: StoreKind): Swarm {
     onStoreDown: random.chance(0.8) ? 'refuse' : 'admit',
     calls: random.between(20, 150),
     answerMs: random.pick([300, 3000, 10_000]),
+    deferred: deferral.chance(0.3) ? deferral.next() : 0,
     definitions: drawBudgets(random, store === 'leased'),
     events: {
       crash: often(0.5, 4),

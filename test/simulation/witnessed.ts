@@ -18,6 +18,10 @@ export interface Witnessed {
   isOrphan: boolean
   /** It was gone before the caller had an answer. */
   isCutOff: boolean
+  /** It was left to its provider. */
+  isDeferred: boolean
+  /** So it stands in the store: whoever hears of it from its provider says how it ended. */
+  isSeen: boolean
   /** Its caller has the whole answer. */
   isDelivered: boolean
   /** What its caller's process was told that it is charged. */

@@ -14,8 +14,9 @@ import type { RedisAccounts } from './accounts.ts'
 import type { RedisCatalog } from './catalog.ts'
 import { budgetNow, type Commits } from './commits.ts'
 import type { Crossings } from './crossings.ts'
+import { Deferrals } from './deferrals.ts'
 import { Flight, amountsOf, demandsOf, textOf, unopenedOf } from './flight.ts'
-import { costLine, toStored } from './hold-text.ts'
+import { costLine } from './hold-text.ts'
 import { type KnownHold, oldestFirst, type RedisHolds } from './holds.ts'
 import type { Lapses } from './lapses.ts'
 import type { LeasedHold, Leases } from './leases.ts'
@@ -23,6 +24,7 @@ import type { KeyNames } from './key-names.ts'
 import type { Recount } from './recount.ts'
 import { textsOf } from './redis-client.ts'
 import { SCRIPTS } from './script.ts'
+import { OwnHolds } from './own-holds.ts'
 import type { Reservations, Reserved } from './reservations.ts'
 import type { Ended, Ending, Settlements } from './settlements.ts'
 import type { Session, StepReply } from './session.ts'
@@ -59,6 +61,8 @@ export class RedisCounters implements Counters {
   readonly isShared = true
   readonly #deps: RedisCountersDeps
   readonly #flights = new CallMap<Flight>()
+  readonly #ownHolds: OwnHolds
+  readonly #deferrals: Deferrals
   /** Calls of which it is unknown whether they hold something: refused, so they must not. */
   readonly #doubtful = new Set<CallId>()
   /** The store was made anew just now. */
@@ -66,6 +70,8 @@ export class RedisCounters implements Counters {
 
   constructor(deps: RedisCountersDeps) {
     this.#deps = deps
+    this.#ownHolds = new OwnHolds(deps)
+    this.#deferrals = new Deferrals({ ...deps, ownHolds: this.#ownHolds })
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
@@ -98,7 +104,7 @@ export class RedisCounters implements Counters {
     let known: KnownHold | undefined = flight ?? (await this.#deps.holds.find(call))
     while (known !== undefined) {
       const end = await this.#endingOf(known, flight, request)
-      const outcome = flight?.isUncounted === true ? await this.#countLater(end) : await this.#end(end)
+      const outcome = flight?.isUncounted === true ? await this.#countLater(end) : await this.#end(end, flight)
       if (outcome === 'ended') return endedCall(end.hold, end.settlement)
       // Its hold is gone: another process ended it, or the store lost it and this process has not put it back yet.
       if (outcome === 'unknown' && flight !== undefined) await this.#countLater(end)
@@ -166,16 +172,27 @@ export class RedisCounters implements Counters {
 
   async renew(call: CallId, expiresAt: EpochMs): Promise<void> {
     const flight = this.#flights.get(call)
-    if (flight?.isUncounted === true || flight?.leased !== undefined) return
     flight?.renew(expiresAt)
+    if (flight?.isUncounted === true || flight?.leased !== undefined) return
     await this.#moveExpiry(call, { expiresAt, job: '', text: toEntryText({ kind: 'renewed', call, expiresAt }) })
   }
 
+  /** Resolves once the store knows, or it is kept to be told later: the provider works on in any case. */
   async defer(call: CallId, job: string, expiresAt: EpochMs): Promise<void> {
-    await this.#hold(call)
-    await this.#moveExpiry(call, { expiresAt, job, text: toEntryText({ kind: 'deferred', call, job, expiresAt }) })
     // From now on it is any process's to settle.
-    this.#flights.take(call)
+    const flight = this.#flights.take(call)
+    if (flight === undefined)
+      return this.#moveExpiry(call, { expiresAt, job, text: toEntryText({ kind: 'deferred', call, job, expiresAt }) })
+    try {
+      await this.#deferrals.add(flight, job, expiresAt)
+    } catch (error) {
+      if (!isAway(error)) throw error
+    }
+  }
+
+  /** Tells the store of what was left to providers while it was away. @throws Failure store_unavailable */
+  tellDeferred(): Promise<void> {
+    return this.#deferrals.tell()
   }
 
   async holds(): Promise<readonly OpenHold[]> {
@@ -217,10 +234,14 @@ export class RedisCounters implements Counters {
     await session.verify()
     const [stream, drained, openAt] = textsOf(await session.ask('HMGET', names.about, 'stream', 'drained', 'openAt'))
     // Of another stream it says nothing about what this process wrote.
-    if (stream === session.epoch && drained !== undefined && drained !== '') unconfirmed.confirm(drained)
+    if (stream === session.epoch && drained !== undefined && drained !== '') {
+      unconfirmed.confirm(drained)
+      this.#deferrals.confirm(drained)
+    }
     this.#isGrace = Number(openAt) > 0
     if (this.#isGrace) await session.reopen()
     await crossings.judge()
+    await this.#deferrals.tell()
     await leases.tend()
     if (!this.#mayBeUntold) await lapses.end()
     await recount.replay()
@@ -230,61 +251,22 @@ export class RedisCounters implements Counters {
     }
   }
 
-  /** Gives a call that was admitted from slices a hold of its own, which any process may settle. */
-  async #hold(call: CallId): Promise<void> {
-    const flight = this.#flights.get(call)
-    if (flight?.leased === undefined) return
-    const { session, names, leases } = this.#deps
-    const { hold, stored, refs, leased } = flight
-    const keys = [names.leases, names.holds, names.stream, names.lapsed, ...this.#keysOf(refs)]
-    // Before it is done: where the answer is lost, the call is looked for among the holds when it ends.
-    leases.settle(leased, stored.amounts)
-    leases.send(leased, stored.amounts)
-    flight.leased = undefined
-    const reply = await session.step(SCRIPTS.unlease, keys, {
-      numbers: stored.amounts,
-      texts: [leased.node, call, toStored(stored, hold.expiresAt)],
-    })
-    if (reply[0] === 'lapsed') await this.#endLapsed(flight, leased)
-  }
-
-  /** The call was charged with its slices: of what it will use nothing more is counted. */
-  #endLapsed(flight: Flight, { node }: LeasedHold): Promise<void> {
-    const { leases, recount, clock } = this.#deps
-    const { hold } = flight
-    leases.lapse(node)
-    const lost = { call: hold.call.id, endedAt: clock.now(), ending: 'lost', usage: 'held' } as const
-    const settlement = settlementOf(hold, this.#budgetsNow(flight), lost)
-    return recount.later({ ...countedOf({ hold, settlement }), slicesOf: node })
-  }
-
   /** Puts back the holds of this process's calls after the store was made anew. */
   async assertHolds(): Promise<void> {
     this.#deps.leases.drop()
     this.#isGrace = true
     const calls = [...this.#flights].flatMap(([call, { isUncounted }]) => (isUncounted ? [] : [call]))
-    const known = await this.#deps.recount.known(calls)
+    const known = await this.#deps.recount.known([...calls, ...this.#deferrals.calls()])
+    this.#deferrals.forget((call) => known.get(call) === 'ended')
+    await this.#deferrals.tell()
     for (const call of calls) {
       const flight = this.#flights.get(call)
-      const hasLapsed = flight?.leased !== undefined && this.#deps.leases.hasLapsed(flight.leased)
-      if (flight !== undefined && !hasLapsed && known.get(call) !== 'ended') await this.#assertHold(call, flight)
-    }
-  }
-
-  async #assertHold(call: CallId, flight: Flight): Promise<void> {
-    const { stored, hold, refs, leased } = flight
-    const { session, names, leases } = this.#deps
-    if (leased !== undefined) leases.leave(leased)
-    flight.leased = undefined
-    const keys = [names.holds, names.charged, names.stream, ...this.#keysOf(refs)]
-    for (;;) {
-      const reply = await session.step(SCRIPTS.assert, keys, {
-        numbers: stored.amounts,
-        texts: [call, toStored(stored, hold.expiresAt)],
-      })
-      const unopened = unopenedOf(reply, refs)
-      // Where one of its accounts was closed meanwhile, it holds nothing any more, and counts in the next when it ends.
-      if (unopened === undefined || !(await this.#deps.accounts.open(unopened))) return
+      if (flight === undefined || known.get(call) === 'ended') continue
+      const { leased } = flight
+      if (leased !== undefined && this.#deps.leases.hasLapsed(leased)) continue
+      if (leased !== undefined) this.#deps.leases.leave(leased)
+      flight.leased = undefined
+      await this.#ownHolds.assert(flight, flight.refs)
     }
   }
 
@@ -343,14 +325,15 @@ export class RedisCounters implements Counters {
     return { kind: 'held', outputMax, outputRoom: outputMax, standings: accounts.map((ref) => toAccount(ref, undefined)) }
   }
 
-  async #end(ending: Ending): Promise<Ended['kind']> {
+  async #end(ending: Ending, flight: Flight | undefined): Promise<Ended['kind']> {
     try {
       const ended = await this.#deps.settlements.end(ending)
       if (ended.kind === 'unopened') return this.#countLater(ending)
       if (ended.kind === 'ended') this.#deps.unconfirmed.add(ended.id, { kind: 'call', counted: countedOf(ending) })
       return ended.kind
     } catch (error) {
-      if (!isAway(error)) throw error
+      // A call that is not in flight here has its hold in the store: whoever finds it there ends it.
+      if (flight === undefined || !isAway(error)) throw error
       // Whether it was done is unknown: it is looked up before it is done again.
       return this.#countLater(ending)
     }

@@ -53,6 +53,8 @@ export class Leases {
   #node: string
   #names = 1
   readonly #lapsed = new Set<string>()
+  /** What is on its way out of slices: until the store has answered, it is unknown whether it is still in them. */
+  readonly #leaving = new Set<LeasedHold>()
 
   constructor(deps: LeasesDeps) {
     this.#deps = deps
@@ -127,6 +129,17 @@ export class Leases {
     )
   }
 
+  /** Gives up what the call holds of slices, since the store is asked to hold it. Until {@link left}, no slice is set: it may still be in it. */
+  startLeaving(held: LeasedHold): void {
+    this.settle(held, held.amounts)
+    this.send(held, held.amounts)
+    this.#leaving.add(held)
+  }
+
+  left(held: LeasedHold): void {
+    this.#leaving.delete(held)
+  }
+
   /** What was used is on its way to the store. */
   send({ claims }: LeasedHold, used: readonly Amount[]): void {
     for (const [i, { slice }] of claims.entries()) slice.send(used[i] ?? 0)
@@ -156,6 +169,7 @@ export class Leases {
   drop(): void {
     for (const slice of this.#slices.values()) slice.drop()
     this.#slices.clear()
+    this.#leaving.clear()
     this.#node = `${this.#deps.session.node}_${++this.#names}`
   }
 
@@ -213,11 +227,12 @@ export class Leases {
     return isWithin
   }
 
-  #setOnce(): Promise<void> {
+  async #setOnce(): Promise<void> {
+    if (this.#leaving.size > 0) return
     this.#setting ??= this.#set().finally(() => {
       this.#setting = undefined
     })
-    return this.#setting
+    await this.#setting
   }
 
   /** Sets all slices anew, in one step of the store. */

@@ -153,7 +153,7 @@ export async function startRedisCounters(options: RedisPartsOptions): Promise<Re
   await session.start()
   await catalog.read()
   drain.start()
-  const closeAll = () => close({ session, drain, turn, recount, journal, leases, crossings })
+  const closeAll = () => close({ session, drain, turn, counters, recount, journal, leases, crossings })
   return { clock, counters, catalog, journal, ledger: caughtUp(ledger, drain), turn, close: closeAll }
 }
 
@@ -245,14 +245,16 @@ async function close(parts: {
   readonly session: Session
   readonly drain: Drain
   readonly turn: Turn
+  readonly counters: RedisCounters
   readonly recount: Recount
   readonly journal: RedisJournal
   readonly leases: Leases
   readonly crossings: Crossings
 }): Promise<void> {
-  const { session, drain, turn, recount, journal, leases, crossings } = parts
+  const { session, drain, turn, counters, recount, journal, leases, crossings } = parts
   try {
     await recount.replay()
+    await counters.tellDeferred()
     await crossings.judge()
     await leases.giveBack()
     await journal.flush()

@@ -138,7 +138,7 @@ export class Recount {
 
   async #charge(counted: CountedCall): Promise<void> {
     const { slicesOf = '' } = counted
-    const { session, names, catalog, accounts, clock, unconfirmed, crossings } = this.#deps
+    const { session, names, clock, unconfirmed, crossings } = this.#deps
     const before = toHold(counted.hold)
     let hold = before
     let { settlement } = counted
@@ -160,10 +160,7 @@ export class Recount {
       })
       const reply = await session.step(SCRIPTS.charge, keys, { numbers: [clock.now(), ...perAccount], texts })
       if (reply[0] === 'unopened') {
-        await catalog.read()
-        const refs = await this.#openOnes(hold)
-        await Promise.all(refs.map((ref) => accounts.open(ref)))
-        hold = { ...hold, charges: hold.charges.map((charge, i) => movedTo(refs[i]?.key ?? charge.account, charge)) }
+        hold = await this.moved(hold)
         settlement = { ...settlement, overrun: overrunOf(hold, settlement.amounts) }
         continue
       }
@@ -173,6 +170,14 @@ export class Recount {
       crossings.judgeLater(hold.charges.map(({ account }) => account))
       return
     }
+  }
+
+  /** In its accounts as they are open now; in another than that in which it was admitted nothing is held. @throws Failure store_unavailable */
+  async moved(hold: Hold): Promise<Hold> {
+    await this.#deps.catalog.read()
+    const refs = await this.#openOnes(hold)
+    await Promise.all(refs.map((ref) => this.#deps.accounts.open(ref)))
+    return { ...hold, charges: hold.charges.map((charge, i) => movedTo(refs[i]?.key ?? charge.account, charge)) }
   }
 
   /** Its accounts; where one was closed meanwhile, the open one of its budget. */

@@ -4,7 +4,7 @@
 -- ARGV[3] call, ARGV[4] the record's text, ARGV[5] the job, or ''
 -- numbers: step, expiresAt
 --
--- Replies {'renewed', step}; {'unknown', step} where the call had ended.
+-- Replies {'renewed', step, id in the stream}; {'unknown', step} where the call had ended.
 local stop, step = guard(unpack(redis.call('MGET', KEYS[1], KEYS[2])))
 if stop then return stop end
 local hold = redis.call('HGET', KEYS[3], ARGV[3])
@@ -13,5 +13,4 @@ local head, rest = string.match(hold, '^([^|]*|[^|]*|[^|]*|)[^|]*(|.*)$')
 redis.call('SET', KEYS[2], step)
 redis.call('HSET', KEYS[3], ARGV[3], head .. text(numbers[2]) .. rest)
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[4], ARGV[3], ARGV[5]) end
-redis.call('XADD', KEYS[5], '*', 'l', ARGV[4])
-return {'renewed', step}
+return {'renewed', step, redis.call('XADD', KEYS[5], '*', 'l', ARGV[4])}

@@ -1,0 +1,80 @@
+import type { CallId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
+import type { Flight } from './flight.ts'
+import type { KeyNames } from './key-names.ts'
+import type { OwnHolds } from './own-holds.ts'
+import { SCRIPTS } from './script.ts'
+import type { Session } from './session.ts'
+import { toEntryText } from './stream-entry.ts'
+import { isAfter } from './unconfirmed.ts'
+
+export interface DeferralsDeps {
+  readonly session: Pick<Session, 'step'>
+  readonly names: KeyNames
+  readonly ownHolds: Pick<OwnHolds, 'ensure'>
+}
+
+interface Deferral {
+  readonly flight: Flight
+  readonly job: string
+  readonly expiresAt: EpochMs
+  isTried: boolean
+  /** The entry of the stream that says so; undefined: the store does not know of the job. */
+  toldAt: string | undefined
+}
+
+/**
+ * The calls of this process that are left to their providers, until the ledger knows of their jobs: a batch is running, so what the
+ * store did not take, or has lost, is told again.
+ */
+export class Deferrals {
+  readonly #deps: DeferralsDeps
+  readonly #deferrals = new Map<CallId, Deferral>()
+
+  constructor(deps: DeferralsDeps) {
+    this.#deps = deps
+  }
+
+  /** @throws Failure store_unavailable: it is told later, with {@link tell} */
+  async add(flight: Flight, job: string, expiresAt: EpochMs): Promise<void> {
+    const deferral = { flight, job, expiresAt, isTried: false, toldAt: undefined }
+    this.#deferrals.set(flight.call.id, deferral)
+    await this.#tell(deferral)
+  }
+
+  /** Tells what the store does not know yet. @throws Failure store_unavailable */
+  async tell(): Promise<void> {
+    for (const deferral of this.#deferrals.values()) if (deferral.toldAt === undefined) await this.#tell(deferral)
+  }
+
+  /** The ledger has everything up to that entry of the stream. */
+  confirm(id: string): void {
+    for (const [call, { toldAt }] of this.#deferrals) if (toldAt !== undefined && !isAfter(toldAt, id)) this.#deferrals.delete(call)
+  }
+
+  calls(): readonly CallId[] {
+    return [...this.#deferrals.keys()]
+  }
+
+  /** The store was made anew, and does not know of them. @param hasEnded whether the ledger has its end */
+  forget(hasEnded: (call: CallId) => boolean): void {
+    for (const [call, deferral] of this.#deferrals) {
+      deferral.toldAt = undefined
+      if (hasEnded(call)) this.#deferrals.delete(call)
+    }
+  }
+
+  async #tell(deferral: Deferral): Promise<void> {
+    const { session, names, ownHolds } = this.#deps
+    const { flight, job, expiresAt, isTried } = deferral
+    const call = flight.call.id
+    deferral.isTried = true
+    const isHeld = await ownHolds.ensure(flight, isTried)
+    const text = toEntryText({ kind: 'deferred', call, job, expiresAt })
+    const keys = [names.holds, names.jobs, names.stream]
+    const reply = isHeld ? await session.step(SCRIPTS.renew, keys, { numbers: [expiresAt], texts: [call, text, job] }) : undefined
+    // What has no hold has ended meanwhile.
+    if (reply?.[0] === 'renewed') deferral.toldAt = String(reply[2])
+    else this.#deferrals.delete(call)
+  }
+}
