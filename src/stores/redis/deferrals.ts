@@ -73,8 +73,9 @@ export class Deferrals {
     const text = toEntryText({ kind: 'deferred', call, job, expiresAt })
     const keys = [names.holds, names.jobs, names.stream]
     const reply = isHeld ? await session.step(SCRIPTS.renew, keys, { numbers: [expiresAt], texts: [call, text, job] }) : undefined
-    // What has no hold has ended meanwhile.
     if (reply?.[0] === 'renewed') deferral.toldAt = String(reply[2])
+    // The store was made anew, and its hold is not put back yet.
+    else if (isHeld && !isTried) await this.#tell(deferral)
     else this.#deferrals.delete(call)
   }
 }

@@ -36,7 +36,8 @@ export class OwnHolds {
   async ensure(flight: Flight, isAgain: boolean): Promise<boolean> {
     if (flight.leased !== undefined) return this.#leaveSlices(flight, flight.leased, isAgain)
     if (!isAgain && !flight.isUncounted) return true
-    const became = await this.assert(flight, flight.refs)
+    // What it was let in by without the store may be an account that was closed before.
+    const became = await this.assert(flight, flight.isUncounted ? [] : flight.refs)
     return became === 'unopened' ? this.#move(flight) : became === 'held'
   }
 
