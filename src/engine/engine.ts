@@ -5,6 +5,7 @@ import type { KeyRow } from '../domain/record.ts'
 import { BudgetBook } from './budget-book.ts'
 import { CallMap } from './call-map.ts'
 import { type CloseDeps, closeEnded, type Closing } from './close.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import type { Catalog, Clock, Counters, Ids, Journal, Prices, SettleRequest, Standing } from './ports.ts'
 import { type Change, cutContinued, reconfigure, reset } from './reconfigure.ts'
 import { admit, type Admitted, type Refused, type Request } from './reserve.ts'
@@ -75,6 +76,7 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
   await cutContinued(all)
   await closeEnded(all)
   await reconfigure(all, definitions, { actor: 'config', reason: 'the config file' })
+  // Calls are not held up by changes to budgets and accounts.
   const serially = oneAtATime()
   const close = closer(all)
   let cutVersion: number | undefined
@@ -136,14 +138,4 @@ function isDeferred(hold: OpenHold): hold is OpenHold & { readonly job: string }
 
 function currentStandings(standings: readonly Standing[], now: number): readonly Standing[] {
   return standings.filter(({ period, budget }) => period.endsAt > now && budget.archivedAt === undefined)
-}
-
-/** Changes to budgets and accounts run one after the other; calls are not held up by them. */
-function oneAtATime(): <T>(run: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve()
-  return (run) => {
-    const next = last.then(run, run)
-    last = next.catch(() => undefined)
-    return next
-  }
 }

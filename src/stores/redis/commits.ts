@@ -89,9 +89,11 @@ export class Commits {
   }
 
   async #writeAll(): Promise<void> {
-    const batches = this.#batches
-    this.#batches = []
-    await Promise.all(batches.map((batch) => this.#write(batch)))
+    await this.#deps.leases.inTurn(() => {
+      const batches = this.#batches
+      this.#batches = []
+      return Promise.all(batches.map((batch) => this.#write(batch)))
+    })
     this.#isUnderWay = false
     this.#start()
   }

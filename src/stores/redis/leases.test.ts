@@ -163,6 +163,32 @@ describe.skipIf(url === undefined)('leased budgets', () => {
     expect(usedIn(await all())).toBe(used)
   })
 
+  test('a slice is not set while what was used of it is on its way to the store, which may have to be sent again', async () => {
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
+    const process = await start('charge', {
+      between: (client) => ({
+        call: (command, ...args) => client.call(command, ...args),
+        close: () => client.close(),
+        run: async (script, ...args) => {
+          if (script === SCRIPTS.commit) await arrived
+          return client.run(script, ...args)
+        },
+      }),
+    })
+    await process.put(leased('global', 10_000))
+    await process.reserve('call-0', { input: 100 })
+    const settling = process.settle('call-0', reported(100))
+    const tending = (async () => {
+      for (let i = 0; i < 3; i++) await process.access.counters.tend()
+    })()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const other = await start()
+    expect((await other.standing('global')).held).toBeGreaterThanOrEqual(100)
+    arrive()
+    await Promise.all([settling, tending])
+    expect(await other.standing('global')).toMatchObject({ used: 100, held: 0 })
+  })
+
   test('the slice of a process that is cut off stands as long as a hold, for what it let in by it', async () => {
     const process = await start('charge', { holdTtlMs: 60_000 })
     await process.put(leased('global', 10_000))

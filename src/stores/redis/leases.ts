@@ -3,6 +3,7 @@ import { type Claim, raise, reserve, settle } from '../../domain/admission.ts'
 import type { Amount } from '../../domain/amount.ts'
 import { amountFor, demandIn, outputThatFits } from '../../domain/bound.ts'
 import type { AccountKey } from '../../domain/ids.ts'
+import { oneAtATime } from '../../engine/one-at-a-time.ts'
 import type { AccountRef, Clock, ReserveRequest } from '../../engine/ports.ts'
 import type { RedisAccounts } from './accounts.ts'
 import type { RedisCatalog } from './catalog.ts'
@@ -53,6 +54,11 @@ export class Leases {
   #node: string
   #names = 1
   readonly #lapsed = new Set<string>()
+  /**
+   * Slices are set, and used or left, one after the other, each when the one before was answered: what the store has to be told again,
+   * as a script that it had forgotten, would come after what was sent later, and the slice be too small for it.
+   */
+  readonly inTurn = oneAtATime()
   /** What is on its way out of slices: until the store has answered, it is unknown whether it is still in them. */
   readonly #leaving = new Set<LeasedHold>()
 
@@ -228,8 +234,7 @@ export class Leases {
   }
 
   async #setOnce(): Promise<void> {
-    if (this.#leaving.size > 0) return
-    this.#setting ??= this.#set().finally(() => {
+    this.#setting ??= this.inTurn(() => this.#set()).finally(() => {
       this.#setting = undefined
     })
     await this.#setting
@@ -237,6 +242,7 @@ export class Leases {
 
   /** Sets all slices anew, in one step of the store. */
   async #set(): Promise<void> {
+    if (this.#leaving.size > 0) return
     const { session, names, clock, catalog, accounts } = this.#deps
     const slices = [...this.#slices.values()]
     for (;;) {

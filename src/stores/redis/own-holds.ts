@@ -62,10 +62,8 @@ export class OwnHolds {
     const keys = [names.leases, names.holds, names.stream, names.lapsed, names.charged, ...refs.map(({ key }) => names.account(key))]
     if (!isAgain) leases.startLeaving(leased)
     for (;;) {
-      const reply = await session.step(SCRIPTS.unlease, keys, {
-        numbers: stored.amounts,
-        texts: [leased.node, call.id, toStored(stored, hold.expiresAt)],
-      })
+      const args = { numbers: stored.amounts, texts: [leased.node, call.id, toStored(stored, hold.expiresAt)] }
+      const reply = await leases.inTurn(() => session.step(SCRIPTS.unlease, keys, args))
       const unopened = unopenedOf(reply, refs)
       if (unopened !== undefined && (await accounts.open(unopened))) continue
       leases.left(leased)
