@@ -3,14 +3,15 @@ import { type Claim, raise, reserve, settle } from '../../domain/admission.ts'
 import type { Amount } from '../../domain/amount.ts'
 import { amountFor, demandIn, outputThatFits } from '../../domain/bound.ts'
 import type { AccountKey } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
 import { oneAtATime } from '../../engine/one-at-a-time.ts'
 import type { AccountRef, Clock, ReserveRequest } from '../../engine/ports.ts'
 import type { RedisAccounts } from './accounts.ts'
 import type { RedisCatalog } from './catalog.ts'
 import type { KeyNames } from './key-names.ts'
 import { SCRIPTS } from './script.ts'
-import type { Session } from './session.ts'
-import { Slice } from './slice.ts'
+import type { Session, StepReply } from './session.ts'
+import { Slice, type Wish } from './slice.ts'
 
 export interface LeasesDeps {
   readonly session: Session
@@ -257,14 +258,20 @@ export class Leases {
       if (node !== this.#node) return
       const unopened = reply[0] === 'unopened' ? slices[Number(reply[2])] : undefined
       if (unopened !== undefined && (await accounts.tryOpen(unopened.ref, session.version))) continue
-      for (const [i, slice] of slices.entries()) {
-        const wish = wishes[i]
-        const isGranted = reply[0] === 'leased' && wish !== undefined && slice.grant(reply[i + 2], wish)
-        if (reply[0] === 'leased') slice.until = now + LEASE_MS - MARGIN_MS
-        if (!isGranted) slice.pausedUntil = now + PAUSE_MS
-      }
+      for (const [i, slice] of slices.entries()) this.#adopt(slice, wishes[i], { reply, i, at: now })
       return
     }
+  }
+
+  /** What the store says of a slice that was wished for at that instant. */
+  #adopt(
+    slice: Slice,
+    wish: Wish | undefined,
+    { reply, i, at }: { readonly reply: StepReply; readonly i: number; readonly at: EpochMs },
+  ): void {
+    const isGranted = reply[0] === 'leased' && wish !== undefined && slice.grant(reply[i + 2], wish)
+    if (reply[0] === 'leased') slice.until = at + LEASE_MS - MARGIN_MS
+    if (!isGranted) slice.pausedUntil = at + PAUSE_MS
   }
 }
 

@@ -9,6 +9,13 @@ import type { RedisReply } from './redis-client.ts'
 /** A slice is what was asked for between two looks, so many times. */
 const AHEAD = 2
 
+/** What is asked of the store for a slice, and how the slice stood then. */
+export interface Wish {
+  readonly numbers: readonly number[]
+  readonly unsent: Amount
+  readonly used: Amount
+}
+
 /**
  * A process's share of an account, by which it decides itself. As an account of the domain its limit is the slice as it was set
  * last; what calls used since, or the store had not been told by then, is used of it.
@@ -72,7 +79,7 @@ export class Slice {
   }
 
   /** For the store: limit, 1 for a hard cap, the slice wanted, what of it must stay: calls are let in by it while the answer is on its way. */
-  wish({ limit, isHardCap }: Budget): { readonly numbers: readonly number[]; readonly unsent: Amount; readonly used: Amount } {
+  wish({ limit, isHardCap }: Budget): Wish {
     const least = this.account.held + this.#unsent
     const wanted = least + AHEAD * Math.max(this.#asked, this.#recent)
     this.#shrink(wanted)
@@ -87,7 +94,7 @@ export class Slice {
    * The store's answer to a wish.
    * @returns false where it granted less than calls wait for
    */
-  grant(reply: RedisReply | undefined, wish: ReturnType<Slice['wish']>): boolean {
+  grant(reply: RedisReply | undefined, wish: Wish): boolean {
     const [amount = 0, sums, share = 0]: readonly RedisReply[] = Array.isArray(reply) ? reply : []
     this.#standing = toAccount(this.ref, sums)
     // What was used while the answer was on its way, and what had not been told before, has left the slice.
