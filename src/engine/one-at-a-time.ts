@@ -1,6 +1,6 @@
-/** Runs what it is given one after the other, whether or not what came before failed. */
 export type OneAtATime = <T>(run: () => Promise<T>) => Promise<T>
 
+/** Makes a queue: what it is given runs one after the other, in order, whether or not what came before failed. */
 export function oneAtATime(): OneAtATime {
   let last: Promise<unknown> = Promise.resolve()
   return (run) => {
