@@ -21,6 +21,8 @@ interface Deferral {
   isTried: boolean
   /** The entry of the stream that says so; undefined: the store does not know of the job. */
   toldAt: string | undefined
+  /** It is being told: twice at once, one could take back what the other did. */
+  telling: Promise<void> | undefined
 }
 
 /**
@@ -37,7 +39,7 @@ export class Deferrals {
 
   /** @throws Failure store_unavailable: it is told later, with {@link tell} */
   async add(flight: Flight, job: string, expiresAt: EpochMs): Promise<void> {
-    const deferral = { flight, job, expiresAt, isTried: false, toldAt: undefined }
+    const deferral = { flight, job, expiresAt, isTried: false, toldAt: undefined, telling: undefined }
     this.#deferrals.set(flight.call.id, deferral)
     await this.#tell(deferral)
   }
@@ -64,7 +66,14 @@ export class Deferrals {
     }
   }
 
-  async #tell(deferral: Deferral): Promise<void> {
+  #tell(deferral: Deferral): Promise<void> {
+    deferral.telling ??= this.#tellNow(deferral).finally(() => {
+      deferral.telling = undefined
+    })
+    return deferral.telling
+  }
+
+  async #tellNow(deferral: Deferral): Promise<void> {
     const { session, names, ownHolds } = this.#deps
     const { flight, job, expiresAt, isTried } = deferral
     const call = flight.call.id
@@ -75,7 +84,7 @@ export class Deferrals {
     const reply = isHeld ? await session.step(SCRIPTS.renew, keys, { numbers: [expiresAt], texts: [call, text, job] }) : undefined
     if (reply?.[0] === 'renewed') deferral.toldAt = String(reply[2])
     // The store was made anew, and its hold is not put back yet.
-    else if (isHeld && !isTried) await this.#tell(deferral)
+    else if (isHeld && !isTried) await this.#tellNow(deferral)
     else this.#deferrals.delete(call)
   }
 }
