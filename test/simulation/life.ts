@@ -278,7 +278,7 @@ export class Life {
   /** Where it can't be, its hold expires, unless the store heard of it all the same. */
   async #defer(process: SimulatedProcess, engine: Engine, call: CallId, bound: CallBound): Promise<void> {
     const { time, swarm } = this.#options
-    this.#jobs.set(call, { produced: this.#produce(call, bound), endsAt: time.now + this.#deferrals.next() * swarm.answerMs })
+    this.#jobs.set(call, { produced: this.#drawProduced(call, bound), endsAt: time.now + this.#deferrals.next() * swarm.answerMs })
     try {
       await engine.defer(call, `job of ${call}`)
       this.log(`${call} is left to its provider`)
@@ -312,24 +312,23 @@ export class Life {
   }
 
   async #end(process: SimulatedProcess, engine: Engine, call: CallId, bound: CallBound): Promise<void> {
-    const isTold = await this.#settle(process, engine, call, this.#produce(call, bound))
+    const isTold = await this.#settle(process, engine, call, this.#drawProduced(call, bound))
     if (!isTold) this.auditor.cutOff(call)
     process.inFlight.delete(call)
   }
 
-  #produce(call: CallId, bound: CallBound): Produced {
+  #drawProduced(call: CallId, bound: CallBound): Produced {
     const { random } = this.#options
     const allowed = this.auditor.allowedOutput(call)
     const isNothing = random.chance(0.1)
     // A provider that does not keep to the maximum is rare.
     const share = random.chance(0.03) ? 1.2 : random.next()
-    const produced = isNothing ? NOTHING : { input: bound.input, output: Math.floor(allowed * share) }
-    this.auditor.produce(call, produced)
-    return produced
+    return isNothing ? NOTHING : { input: bound.input, output: Math.floor(allowed * share) }
   }
 
   /** @returns false where the process can't say whether that is counted */
   async #settle(process: SimulatedProcess, engine: Engine, call: CallId, produced: Produced): Promise<boolean> {
+    this.auditor.produce(call, produced)
     const isNothing = produced === NOTHING
     const usage = isNothing ? ({ kind: 'none' } as const) : ({ kind: 'reported', counts: produced } as const)
     const request = { call, endedAt: process.parts?.clock.now() ?? 0, ending: isNothing ? 'provider_error' : 'done', usage } as const

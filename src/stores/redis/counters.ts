@@ -251,14 +251,18 @@ export class RedisCounters implements Counters {
     }
   }
 
+  /** The store was made anew, and what it says of its stream is not of the one before: to be called at once, before {@link assertHolds}. */
+  forgetStream(): void {
+    this.#deferrals.forget()
+  }
+
   /** Puts back the holds of this process's calls after the store was made anew. */
   async assertHolds(): Promise<void> {
     this.#deps.leases.drop()
     this.#isGrace = true
     const calls = [...this.#flights].flatMap(([call, { isUncounted }]) => (isUncounted ? [] : [call]))
     const known = await this.#deps.recount.known([...calls, ...this.#deferrals.calls()])
-    this.#deferrals.forget((call) => known.get(call) === 'ended')
-    await this.#deferrals.tell()
+    await this.#deferrals.putBack((call) => known.get(call) === 'ended')
     for (const call of calls) {
       const flight = this.#flights.get(call)
       if (flight === undefined || known.get(call) === 'ended') continue

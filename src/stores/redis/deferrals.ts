@@ -32,6 +32,7 @@ interface Deferral {
 export class Deferrals {
   readonly #deps: DeferralsDeps
   readonly #deferrals = new Map<CallId, Deferral>()
+  #isForgotten = false
 
   constructor(deps: DeferralsDeps) {
     this.#deps = deps
@@ -46,6 +47,7 @@ export class Deferrals {
 
   /** Tells what the store does not know yet. @throws Failure store_unavailable */
   async tell(): Promise<void> {
+    if (this.#isForgotten) return
     for (const deferral of this.#deferrals.values()) if (deferral.toldAt === undefined) await this.#tell(deferral)
   }
 
@@ -58,12 +60,17 @@ export class Deferrals {
     return [...this.#deferrals.keys()]
   }
 
-  /** The store was made anew, and does not know of them. @param hasEnded whether the ledger has its end */
-  forget(hasEnded: (call: CallId) => boolean): void {
-    for (const [call, deferral] of this.#deferrals) {
-      deferral.toldAt = undefined
-      if (hasEnded(call)) this.#deferrals.delete(call)
-    }
+  /** The store was made anew: it knows of none of them, and has another stream. None is told before {@link putBack}. */
+  forget(): void {
+    this.#isForgotten = true
+    for (const deferral of this.#deferrals.values()) deferral.toldAt = undefined
+  }
+
+  /** @param hasEnded whether the ledger has a call's end. @throws Failure store_unavailable */
+  async putBack(hasEnded: (call: CallId) => boolean): Promise<void> {
+    for (const call of this.calls()) if (hasEnded(call)) this.#deferrals.delete(call)
+    this.#isForgotten = false
+    await this.tell()
   }
 
   #tell(deferral: Deferral): Promise<void> {

@@ -202,6 +202,7 @@ async function putBack(parts: {
 }): Promise<void> {
   const { unconfirmed, catalog, journal, counters, recount } = parts
   const entries = unconfirmed.take()
+  counters.forgetStream()
   try {
     await catalog.read()
     for (const entry of entries) {
