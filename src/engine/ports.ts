@@ -86,7 +86,10 @@ export interface Counters {
   readonly isShared: boolean
   /** @throws Failure store_unavailable: then nothing is held */
   readonly reserve: (request: ReserveRequest) => Promise<ReserveOutcome>
-  /** Ends a call, once: a repeated or unknown call changes nothing and returns undefined. Never refused. */
+  /**
+   * Ends a call, once: a repeated or unknown call changes nothing and returns undefined. Never refused where this process let it in.
+   * @throws Failure store_unavailable where another did, and it is not known whether it is ended now: to be asked again
+   */
   readonly settle: (request: SettleRequest) => Promise<EndedCall | undefined>
   /**
    * Raises a call's hold as far towards that maximum output per choice as all hard caps have room for.
@@ -94,7 +97,10 @@ export interface Counters {
    */
   readonly raise: (call: CallId, outputMax: number) => Promise<number>
   readonly renew: (call: CallId, expiresAt: EpochMs) => Promise<void>
-  /** Leaves a call open though the provider has answered, until it is settled or that instant has come. */
+  /**
+   * Leaves a call open though the provider has answered, until it is settled, by any process, or that instant has come. What a store
+   * can't be told now it is told later.
+   */
   readonly defer: (call: CallId, job: string, expiresAt: EpochMs) => Promise<void>
   /** Calls in flight, oldest first. */
   readonly holds: () => Promise<readonly OpenHold[]>
