@@ -131,7 +131,8 @@ export async function openStage(options: StageOptions, onEnd: (undo: Undo) => vo
     finish: async () => {
       await load.stop()
       await spend(urls)
-      await untilWell(urls()[0] ?? '')
+      // Twice: a lost call may end between the doctor's look at the ledger and that at the holds.
+      for (let looks = 0; looks < 2; looks++) await untilWell(urls()[0] ?? '')
       const calls = await untilCounted(load, () => callsOf(options.database ?? `${dir}/data`))
       const doctor = await untilWell(urls()[0] ?? '')
       const { budgets: rows } = await api<{ budgets: StatusRow[] }>(urls()[0] ?? '', 'status')
