@@ -6,13 +6,11 @@ import { attributeValue, matches } from '../../src/domain/scope.ts'
 import type { Admitted } from '../../src/engine/reserve.ts'
 import type { Standing } from '../../src/engine/ports.ts'
 import { amountOf, NOTHING, type Produced } from './produced.ts'
+import { checkCloses } from './closes-check.ts'
+import { sameSet } from './same-set.ts'
 import type { SimulatedLedger } from './simulated-ledger.ts'
+import { Violation } from './violation.ts'
 import type { Witnessed } from './witnessed.ts'
-
-/** A promise that was not kept. */
-export class Violation extends Error {
-  override readonly name = 'Violation'
-}
 
 export interface AuditorOptions {
   /** False where clocks jump, or accounts are reset: then one may be cut at an instant that lies before a call which was let in just now. */
@@ -397,23 +395,4 @@ export class Auditor {
 /** The budget and its `each` value. */
 function ownerOf(account: string): string {
   return account.replace(/\n-?\d+$/, '')
-}
-
-/** Periods of a budget do not overlap, and each ends once. */
-function checkCloses(ledger: SimulatedLedger): void {
-  const lastEnd = new Map<string, number>()
-  const closes = [...ledger.accounts.values()].flatMap(({ closedBy }) => closedBy ?? [])
-  for (const { budget, each, period } of closes.toSorted((a, b) => a.period.startsAt - b.period.startsAt)) {
-    const name = `${budget} ${each ?? ''}`
-    if (period.startsAt < (lastEnd.get(name) ?? 0)) throw new Violation(`${name}: ${period.name} begins before the one before it ended`)
-    lastEnd.set(name, period.endsAt)
-  }
-}
-
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  return a.toSorted(byText).join('|') === b.toSorted(byText).join('|')
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : 1
 }

@@ -28,7 +28,6 @@ import { OwnHolds } from './own-holds.ts'
 import type { Reservations, Reserved } from './reservations.ts'
 import type { Ended, Ending, Settlements } from './settlements.ts'
 import type { Session, StepReply } from './session.ts'
-import { toEntryText } from './stream-entry.ts'
 import { countedOf, type Unconfirmed } from './unconfirmed.ts'
 
 export interface RedisCountersDeps {
@@ -71,7 +70,7 @@ export class RedisCounters implements Counters {
   constructor(deps: RedisCountersDeps) {
     this.#deps = deps
     this.#ownHolds = new OwnHolds(deps)
-    this.#deferrals = new Deferrals({ ...deps, ownHolds: this.#ownHolds })
+    this.#deferrals = new Deferrals(this.#ownHolds)
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
@@ -174,19 +173,18 @@ export class RedisCounters implements Counters {
     const flight = this.#flights.get(call)
     flight?.renew(expiresAt)
     if (flight?.isUncounted === true || flight?.leased !== undefined) return
-    await this.#moveExpiry(call, { expiresAt, job: '', text: toEntryText({ kind: 'renewed', call, expiresAt }) })
+    await this.#ownHolds.moveExpiry(call, expiresAt)
   }
 
   /** Resolves once the store knows, or it is kept to be told later: the provider works on in any case. */
   async defer(call: CallId, job: string, expiresAt: EpochMs): Promise<void> {
     // From now on it is any process's to settle.
     const flight = this.#flights.take(call)
-    if (flight === undefined)
-      return this.#moveExpiry(call, { expiresAt, job, text: toEntryText({ kind: 'deferred', call, job, expiresAt }) })
     try {
-      await this.#deferrals.add(flight, job, expiresAt)
+      if (flight === undefined) await this.#ownHolds.moveExpiry(call, expiresAt, job)
+      else await this.#deferrals.add(flight, job, expiresAt)
     } catch (error) {
-      if (!isAway(error)) throw error
+      if (flight === undefined || !isAway(error)) throw error
     }
   }
 
@@ -361,11 +359,6 @@ export class RedisCounters implements Counters {
       budgets.push(budget)
     }
     return budgets
-  }
-
-  async #moveExpiry(call: CallId, { expiresAt, job, text }: { expiresAt: EpochMs; job: string; text: string }): Promise<void> {
-    const { session, names } = this.#deps
-    await session.step(SCRIPTS.renew, [names.holds, names.jobs, names.stream], { numbers: [expiresAt], texts: [call, text, job] })
   }
 
   #keysOf(refs: readonly AccountRef[]): readonly string[] {

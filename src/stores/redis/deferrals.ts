@@ -1,18 +1,8 @@
 import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { Flight } from './flight.ts'
-import type { KeyNames } from './key-names.ts'
 import type { OwnHolds } from './own-holds.ts'
-import { SCRIPTS } from './script.ts'
-import type { Session } from './session.ts'
-import { toEntryText } from './stream-entry.ts'
 import { isAfter } from './unconfirmed.ts'
-
-export interface DeferralsDeps {
-  readonly session: Pick<Session, 'step'>
-  readonly names: KeyNames
-  readonly ownHolds: Pick<OwnHolds, 'ensure'>
-}
 
 interface Deferral {
   readonly flight: Flight
@@ -30,12 +20,12 @@ interface Deferral {
  * store did not take, or has lost, is told again.
  */
 export class Deferrals {
-  readonly #deps: DeferralsDeps
+  readonly #ownHolds: Pick<OwnHolds, 'ensure' | 'moveExpiry'>
   readonly #deferrals = new Map<CallId, Deferral>()
   #isForgotten = false
 
-  constructor(deps: DeferralsDeps) {
-    this.#deps = deps
+  constructor(ownHolds: Pick<OwnHolds, 'ensure' | 'moveExpiry'>) {
+    this.#ownHolds = ownHolds
   }
 
   /** @throws Failure store_unavailable: it is told later, with {@link tell} */
@@ -81,15 +71,12 @@ export class Deferrals {
   }
 
   async #tellNow(deferral: Deferral): Promise<void> {
-    const { session, names, ownHolds } = this.#deps
     const { flight, job, expiresAt, isTried } = deferral
     const call = flight.call.id
     deferral.isTried = true
-    const isHeld = await ownHolds.ensure(flight, isTried)
-    const text = toEntryText({ kind: 'deferred', call, job, expiresAt })
-    const keys = [names.holds, names.jobs, names.stream]
-    const reply = isHeld ? await session.step(SCRIPTS.renew, keys, { numbers: [expiresAt], texts: [call, text, job] }) : undefined
-    if (reply?.[0] === 'renewed') deferral.toldAt = String(reply[2])
+    const isHeld = await this.#ownHolds.ensure(flight, isTried)
+    const toldAt = isHeld ? await this.#ownHolds.moveExpiry(call, expiresAt, job) : undefined
+    if (toldAt !== undefined) deferral.toldAt = toldAt
     // The store was made anew, and its hold is not put back yet.
     else if (isHeld && !isTried) await this.#tellNow(deferral)
     else this.#deferrals.delete(call)

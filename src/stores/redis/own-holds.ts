@@ -1,3 +1,5 @@
+import type { CallId } from '../../domain/ids.ts'
+import type { EpochMs } from '../../domain/instant.ts'
 import type { AccountRef, Clock } from '../../engine/ports.ts'
 import { billOf } from '../bill.ts'
 import type { RedisAccounts } from './accounts.ts'
@@ -9,6 +11,7 @@ import type { LeasedHold, Leases } from './leases.ts'
 import type { Recount } from './recount.ts'
 import { SCRIPTS } from './script.ts'
 import type { Session } from './session.ts'
+import { toEntryText } from './stream-entry.ts'
 import { countedOf } from './unconfirmed.ts'
 
 export interface OwnHoldsDeps {
@@ -54,6 +57,19 @@ export class OwnHolds {
       const unopened = unopenedOf(reply, refs)
       if (unopened === undefined || !(await accounts.open(unopened))) return 'unopened'
     }
+  }
+
+  /**
+   * Moves the instant at which a hold in the store expires, and leaves its call to a job of its provider where one is named.
+   * @returns the entry of the stream that says so; undefined where there is no such hold
+   * @throws Failure store_unavailable
+   */
+  async moveExpiry(call: CallId, expiresAt: EpochMs, job?: string): Promise<string | undefined> {
+    const { session, names } = this.#deps
+    const text = toEntryText(job === undefined ? { kind: 'renewed', call, expiresAt } : { kind: 'deferred', call, job, expiresAt })
+    const keys = [names.holds, names.jobs, names.stream]
+    const [kind, , id] = await session.step(SCRIPTS.renew, keys, { numbers: [expiresAt], texts: [call, text, job ?? ''] })
+    return kind === 'renewed' ? String(id) : undefined
   }
 
   async #leaveSlices(flight: Flight, leased: LeasedHold, isAgain: boolean): Promise<boolean> {
