@@ -43,6 +43,11 @@ export class BudgetBook {
     return [...this.#budgets.values()]
   }
 
+  /** Those that have an account in every period, whether a call counts in it or not. */
+  alwaysOpen(): readonly Budget[] {
+    return this.all().filter(({ each, archivedAt }) => each === undefined && archivedAt === undefined)
+  }
+
   get(id: string): Budget | undefined {
     return this.#budgets.get(id)
   }

@@ -43,8 +43,7 @@ export async function openCurrent(deps: Pick<CloseDeps, 'book' | 'counters'>, no
   for (const { budget, period } of await deps.counters.standings()) {
     lastEnd.set(budget.id, Math.max(period.endsAt, lastEnd.get(budget.id) ?? 0))
   }
-  for (const budget of deps.book.all()) {
-    if (budget.each !== undefined || budget.archivedAt !== undefined) continue
+  for (const budget of deps.book.alwaysOpen()) {
     let next = accountRef(budget, null, Math.min(lastEnd.get(budget.id) ?? now, now))
     await deps.counters.open(next)
     while (next.period.endsAt <= now) {

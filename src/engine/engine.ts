@@ -1,6 +1,8 @@
-import type { Budget, BudgetDefinition } from '../domain/budget.ts'
+import { openAccount } from '../domain/account.ts'
+import { accountPeriod, type Budget, type BudgetDefinition } from '../domain/budget.ts'
 import type { EndedCall, OpenHold } from '../domain/call.ts'
 import type { AccountKey, CallId } from '../domain/ids.ts'
+import type { EpochMs } from '../domain/instant.ts'
 import type { KeyRow } from '../domain/record.ts'
 import { BudgetBook } from './budget-book.ts'
 import { CallMap } from './call-map.ts'
@@ -48,7 +50,7 @@ export interface Engine {
   readonly closeEnded: () => Promise<Closing>
   /** All budgets in force and the archived ones. */
   readonly budgets: () => readonly Budget[]
-  /** The accounts that are open now. */
+  /** The accounts that are open now; budgets without `each` always have one, also while it is yet to be opened. */
   readonly standings: () => Promise<readonly Standing[]>
   readonly callsInFlight: () => number
 }
@@ -114,7 +116,7 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
       }),
     closeEnded: () => serially(close),
     budgets: () => book.all(),
-    standings: async () => currentStandings(await counters.standings(), clock.now()),
+    standings: async () => currentStandings(await counters.standings(), book, clock.now()),
     callsInFlight: () => live.size + deferring,
   }
 }
@@ -136,6 +138,10 @@ function isDeferred(hold: OpenHold): hold is OpenHold & { readonly job: string }
   return hold.job !== undefined
 }
 
-function currentStandings(standings: readonly Standing[], now: number): readonly Standing[] {
-  return standings.filter(({ period, budget }) => period.endsAt > now && budget.archivedAt === undefined)
+function currentStandings(standings: readonly Standing[], book: BudgetBook, now: EpochMs): readonly Standing[] {
+  const open = standings.filter(({ period, budget }) => period.endsAt > now && budget.archivedAt === undefined)
+  const standing = new Set(open.map(({ budget }) => budget.id))
+  // Their period has only just begun: what they will be before anything has opened them.
+  const unopened = book.alwaysOpen().filter(({ id }) => !standing.has(id))
+  return [...open, ...unopened.map((budget) => openAccount(budget, null, accountPeriod(budget, now)))]
 }

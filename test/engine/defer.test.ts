@@ -1,30 +1,14 @@
 import { expect, test, vi } from 'vitest'
 import { toCallId } from '../../src/domain/ids.ts'
-import { startEngine } from '../../src/engine/engine.ts'
 import { Failure } from '../../src/engine/failure.ts'
 import { budget } from '../../src/stores/contract/sample-records.ts'
-import { createMemoryCounters } from '../../src/stores/memory/counters.ts'
-import { createManualClock } from './manual-clock.ts'
-
-const HOLD_TTL_MS = 60_000
+import { HOLD_TTL_MS, startMemoryEngine } from './memory-engine.ts'
 
 /** An engine over memory, with one call in flight. */
 async function startWithCall() {
-  const clock = createManualClock(Date.UTC(2026, 0, 30))
-  const journal = { append: async () => undefined, appendOrFail: async () => undefined, trouble: () => undefined }
-  const state = { budgets: [], accounts: [], holds: [], keys: [] }
-  const counters = createMemoryCounters({ journal, channelNames: [], onStoreDown: 'refuse', state })
-  const ids = { callId: () => toCallId('call-1') }
-  const prices = { priceOf: () => undefined }
-  const deps = { counters, catalog: counters, journal, clock, ids, prices, holdTtlMs: HOLD_TTL_MS, onLost: 'charge' } as const
-  const engine = await startEngine(deps, [budget('global')])
-  await engine.admit({
-    attributes: { provider: 'p', model: 'm', tags: {} },
-    modelName: 'm',
-    endpoint: 'e',
-    bound: { input: 10, outputMax: 5, outputMin: 5, choices: 1 },
-  })
-  return { clock, journal, counters, engine }
+  const started = await startMemoryEngine(Date.UTC(2026, 0, 30), [budget('global')])
+  await started.admit()
+  return started
 }
 
 test('a call that could not be left to its job ends when its hold expires, and is not renewed for ever', async () => {

@@ -1,32 +1,16 @@
 import { expect, test, vi } from 'vitest'
 import type { Budget } from '../../src/domain/budget.ts'
-import { toCallId } from '../../src/domain/ids.ts'
-import type { LedgerRecord } from '../../src/domain/record.ts'
 import { accountRef } from '../../src/engine/budget-book.ts'
-import { startEngine } from '../../src/engine/engine.ts'
 import { Failure } from '../../src/engine/failure.ts'
 import { budget } from '../../src/stores/contract/sample-records.ts'
-import { createMemoryCounters } from '../../src/stores/memory/counters.ts'
-import { createManualClock } from './manual-clock.ts'
+import { startMemoryEngine } from './memory-engine.ts'
 
 const START = Date.UTC(2026, 0, 30, 22, 10, 0)
 
 const BUDGET: Budget = { ...budget('global'), period: { kind: 'hour', timezone: 'UTC' } }
 
 async function startReset() {
-  const clock = createManualClock(START)
-  const records: LedgerRecord[] = []
-  const journal = {
-    append: async (more: readonly LedgerRecord[]) => void records.push(...more),
-    appendOrFail: async (record: LedgerRecord) => void records.push(record),
-    trouble: () => undefined,
-  }
-  const state = { budgets: [], accounts: [], holds: [], keys: [] }
-  const counters = createMemoryCounters({ journal, channelNames: [], onStoreDown: 'refuse', state })
-  const ids = { callId: () => toCallId('call-1') }
-  const prices = { priceOf: () => undefined }
-  const deps = { counters, catalog: counters, journal, clock, ids, prices, holdTtlMs: 60_000, onLost: 'charge' } as const
-  const engine = await startEngine(deps, [BUDGET])
+  const { clock, counters, engine, records } = await startMemoryEngine(START, [BUDGET])
   clock.advance(60_000)
   const starts = async () => (await counters.standings()).map(({ period }) => period.startsAt)
   const closedEnds = () => records.flatMap((record) => (record.kind === 'closed' ? [record.close.period.endsAt] : []))
