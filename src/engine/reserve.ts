@@ -3,7 +3,7 @@ import { refusesUnpriced } from '../domain/budget.ts'
 import type { Call } from '../domain/call.ts'
 import type { Attributes } from '../domain/scope.ts'
 import type { BudgetBook } from './budget-book.ts'
-import type { AccountRef, Clock, Counters, Ids, Prices, ReserveOutcome, Standing } from './ports.ts'
+import type { AccountRef, Clock, Counters, Ids, Prices, ReserveOutcome, ReserveRequest, Standing } from './ports.ts'
 import type { LiveCalls } from './sweep.ts'
 import type { WaitingLine } from './waiting-line.ts'
 
@@ -54,16 +54,17 @@ export interface ReserveDeps {
  * @throws Failure store_unavailable: then nothing is held
  */
 export async function admit(deps: ReserveDeps, request: Request): Promise<Admitted | Refused> {
-  const { attributes } = request
+  const { attributes, endpoint } = request
   const arrivedAt = deps.clock.now()
   const price = deps.prices.priceOf(attributes.provider, request.modelName, arrivedAt)
   const unpriced = price === undefined ? findUnpriced(deps.book.accountsOf(attributes, arrivedAt)) : undefined
   if (unpriced !== undefined) return { kind: 'refused', reason: 'unpriced', budget: unpriced.budget.id, model: request.modelName }
   const id = deps.ids.callId()
-  for (;;) {
-    const now = deps.clock.now()
-    const call: Call = { id, admittedAt: now, attributes, endpoint: request.endpoint, price }
-    const outcome = await reserveOnce(deps, request, call)
+  for (let now = arrivedAt; ; now = deps.clock.now()) {
+    const call: Call = { id, admittedAt: now, attributes, endpoint, price }
+    const asked = askedFor(deps, request, call)
+    const cheap = await deps.counters.reserve(asked)
+    const outcome = asked.isTrial && cheap.kind === 'refused' ? await reserveRefined(deps, request, asked) : cheap
     if (outcome.kind === 'held') {
       deps.live.set(id, now + deps.holdTtlMs)
       return admitted(call, request.bound, outcome)
@@ -78,18 +79,22 @@ export async function admit(deps: ReserveDeps, request: Request): Promise<Admitt
   }
 }
 
-/** The cheap bound first, whole; only where it does not fit the tokenizer's bound, and then clamped if need be. */
-async function reserveOnce(deps: ReserveDeps, request: Request, call: Call): Promise<ReserveOutcome> {
-  const { bound, refineInput } = request
-  const accounts = deps.book.accountsOf(call.attributes, call.admittedAt)
-  const { version } = deps.book
-  const expiresAt = call.admittedAt + deps.holdTtlMs
-  if (refineInput === undefined) return await deps.counters.reserve({ call, bound, accounts, version, expiresAt })
-  const whole = { ...bound, outputMin: bound.outputExpected ?? bound.outputMax }
-  const outcome = await deps.counters.reserve({ call, bound: whole, accounts, version, expiresAt, isTrial: true })
-  if (outcome.kind !== 'refused') return outcome
-  const input = Math.min(bound.input, refineInput())
-  return await deps.counters.reserve({ call, bound: { ...bound, input }, accounts, version, expiresAt })
+/** By the cheap bound, and where there is another, whole: only where it does not fit, that one is asked for, and the call clamped if need be. */
+function askedFor({ book, holdTtlMs }: ReserveDeps, { bound, refineInput }: Request, call: Call): ReserveRequest & { isTrial: boolean } {
+  const isTrial = refineInput !== undefined
+  return {
+    call,
+    bound: isTrial ? { ...bound, outputMin: bound.outputExpected ?? bound.outputMax } : bound,
+    accounts: book.accountsOf(call.attributes, call.admittedAt),
+    version: book.version,
+    expiresAt: call.admittedAt + holdTtlMs,
+    isTrial,
+  }
+}
+
+function reserveRefined({ counters }: ReserveDeps, { bound, refineInput }: Request, asked: ReserveRequest): Promise<ReserveOutcome> {
+  const input = Math.min(bound.input, refineInput?.() ?? Infinity)
+  return counters.reserve({ ...asked, bound: { ...bound, input }, isTrial: false })
 }
 
 function admitted(call: Call, bound: CallBound, outcome: ReserveOutcome & { readonly kind: 'held' }): Admitted {

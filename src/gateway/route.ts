@@ -79,6 +79,7 @@ export function createRouter(shapes: readonly ApiShape[], providerApis: Readonly
       // A provider may have the name that another API's paths begin with: Azure's with /openai.
       const chosen = named ?? ofHeaders(method, path, headers)
       if (chosen === undefined || headers.upgrade !== undefined) throw unsupported(method, path, headers)
+      if (query === '' && named === undefined) return chosen
       const upstreamPath = query === '' ? chosen.upstreamPath : (model?: string) => chosen.upstreamPath(model) + query
       return { ...chosen, upstreamPath, ...(named === undefined ? {} : { provider }) }
     },

@@ -1,7 +1,7 @@
 import { asObject, stringIn } from '../answer.ts'
 import { audioSecondsMaxOf } from '../audio-length.ts'
 import { pdfTokens } from '../document-bound.ts'
-import { contentParts, imageCorrection } from '../image-bound.ts'
+import { contentParts, hasContentParts, imageCorrection } from '../image-bound.ts'
 import type { JsonObject } from '../provider.ts'
 import { audioTokensMax } from './audio-tokens.ts'
 import { openAiContextMax } from './output-max.ts'
@@ -34,7 +34,7 @@ const PAGE_TEXT_TOKENS_MAX = 3000
  */
 export function mediaCorrection(body: Buffer, json: JsonObject, model: string): number {
   // Most requests are text alone: that is seen faster than words are searched in their bytes.
-  if (contentParts(json).length === 0) return 0
+  if (!hasContentParts(json)) return 0
   const imageTokensMax = Math.ceil(IMAGE_TOKENS_MAX.find(([prefix]) => model.startsWith(prefix))?.[1] ?? UNKNOWN_IMAGE_TOKENS_MAX)
   const ofFiles = fileCorrection(body, json, { model, page: imageTokensMax + PAGE_TEXT_TOKENS_MAX })
   return imageCorrection(body, json, imageTokensMax) + ofFiles + audioCorrection(body, json)

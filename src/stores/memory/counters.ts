@@ -102,7 +102,15 @@ class MemoryCounters implements Counters, Catalog {
       return { kind: 'refused', standings: admission.accounts, isBlockedByHolds: admission.isBlockedByHolds }
     }
     const flight = this.#takeOff(request, claims, admission)
-    await this.#recordHold(flight)
+    try {
+      await this.#appendHeld({ kind: 'held', hold: flight.hold }, flight)
+    } catch (error) {
+      this.#land(
+        flight,
+        flight.accounts.map(() => 0),
+      )
+      throw error
+    }
     const { outputMax, outputRoom } = admission
     return { kind: 'held', outputMax, outputRoom, standings: flight.accounts }
   }
@@ -279,18 +287,6 @@ class MemoryCounters implements Counters, Catalog {
     const flight = { hold, accounts, amounts: held.amounts, raisable }
     this.#flights.set(call.id, flight)
     return flight
-  }
-
-  async #recordHold(flight: Flight): Promise<void> {
-    try {
-      await this.#appendHeld({ kind: 'held', hold: flight.hold }, flight)
-    } catch (error) {
-      this.#land(
-        flight,
-        flight.accounts.map(() => 0),
-      )
-      throw error
-    }
   }
 
   /** What is held under a hard cap must be durable before it is used; the rest is counted when the store is back. */
