@@ -10,7 +10,7 @@ import { type RedisStore, startRedisCounters } from '../src/stores/redis/open-re
 import { type RedisClient, textsOf } from '../src/stores/redis/redis-client.ts'
 import { READ } from '../src/stores/redis/script.ts'
 
-/* A process that counts in Redis as fast as 64 callers ask it to; what drains the stream is not measured here. */
+/* A process that counts in Redis as fast as its callers ask it to; what drains the stream is not measured here. */
 
 export const CALLERS = 64
 const AT = Date.now()
@@ -39,14 +39,14 @@ export interface Caller {
   readonly client: RedisClient
   readonly names: KeyNames
   readonly accounts: readonly AccountRef[]
-  /** Reserves and settles so many calls. */
+  /** Reserves and settles so many calls, as many at once as there are callers. */
   readonly pairs: (count: number) => Promise<void>
   readonly tend: () => Promise<void>
   readonly used: () => Promise<readonly number[]>
 }
 
 /** @param budgets put in force where they are not yet */
-export async function startCaller(url: string, prefix: string, budgets: readonly Budget[]): Promise<Caller> {
+export async function startCaller(url: string, prefix: string, budgets: readonly Budget[], callers = CALLERS): Promise<Caller> {
   const address = { kind: 'single', urls: [url] } as const
   const [client, drainClient] = await Promise.all([connectRedis(address), connectRedis(address)])
   const names = createKeyNames(prefix)
@@ -58,7 +58,7 @@ export async function startCaller(url: string, prefix: string, budgets: readonly
     client,
     names,
     accounts,
-    pairs: (count) => callPairs(store.counters, { count, accounts, version }),
+    pairs: (count) => callPairs(store.counters, { count, callers, accounts, version }),
     tend: () => store.counters.tend(),
     used: async () => (await store.counters.standings()).map(({ used }) => used),
   }
@@ -117,7 +117,12 @@ async function putOnce({ catalog }: RedisStore, budgets: readonly Budget[]): Pro
 
 async function callPairs(
   counters: Counters,
-  { count, accounts, version }: { readonly count: number; readonly accounts: readonly AccountRef[]; readonly version: number },
+  {
+    count,
+    callers,
+    accounts,
+    version,
+  }: { readonly count: number; readonly callers: number; readonly accounts: readonly AccountRef[]; readonly version: number },
 ): Promise<void> {
   let left = count
   const run = randomBytes(4).toString('hex')
@@ -130,7 +135,7 @@ async function callPairs(
       await counters.settle({ call: id, endedAt: AT, ending: 'done', status: 200, usage: USAGE })
     }
   }
-  await Promise.all(Array.from({ length: CALLERS }, call))
+  await Promise.all(Array.from({ length: callers }, call))
 }
 
 /** What a process did, and the CPU time that it took. */
@@ -156,9 +161,9 @@ async function warmUp(caller: Caller, chunk: number): Promise<void> {
 
 const WARM_UP_US = Number(process.env['BENCH_WARM_UP_SECONDS'] ?? 3) * 1_000_000
 
-/** As a process of its own: `redis-caller.ts URL PREFIX exact|leased`; calls when it is told to, and says what it did. */
-async function main([url = '', prefix = '', enforcement = '']: readonly string[]): Promise<void> {
-  const caller = await startCaller(url, prefix, [budgetOf('global', enforcement === 'leased' ? 'leased' : 'exact')])
+/** As a process of its own: `redis-caller.ts URL PREFIX exact|leased CALLERS`; calls when it is told to, and says what it did. */
+async function main([url = '', prefix = '', enforcement = '', callers = '']: readonly string[]): Promise<void> {
+  const caller = await startCaller(url, prefix, [budgetOf('global', enforcement === 'leased' ? 'leased' : 'exact')], Number(callers))
   const chunk = enforcement === 'leased' ? 5000 : 500
   await warmUp(caller, chunk)
   const nothing: Called = { count: 0, cpuUs: 0 }

@@ -11,7 +11,8 @@ import { budgetOf, type Called, type Caller, CALLERS, startCaller } from './redi
  *    the same four sums, on the same Redis. On paper a step is 1 MGET, 1 MSET, and of each call its hold and its record; what is
  *    asked in one turn shares the script's start, the round trip and the accounts.
  * 2. One hot account that carries everything, in 4 processes: decided in slices (leased) against each call in Redis (exact). On
- *    paper a leased call is additions in the process, and its record's share of one write for all that end while one is on its way.
+ *    paper a leased call is additions in the process, and its record's share of one write for all that end while one is on its way:
+ *    so it costs the less the more calls are in flight, which are few at 64 a process where each takes seconds at its provider.
  *
  * REDIS_URL names another Redis than one of its own; what it writes there has a prefix of its own, and is removed.
  */
@@ -19,6 +20,8 @@ import { budgetOf, type Called, type Caller, CALLERS, startCaller } from './redi
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5)
 const PAIRS = Number(process.env['BENCH_PAIRS'] ?? 20_000)
 const PROCESSES = 4
+/** Calls in flight in each of them. */
+const IN_FLIGHT = [CALLERS, 4 * CALLERS]
 
 const BARE = `
 for i = 1, #KEYS do
@@ -90,19 +93,19 @@ function print(name: string, samples: readonly Sample[]): void {
   console.log(`${name}  ${Math.round(median(perSecond))} steps/s, ${serverUs.toFixed(1)} us server CPU a step; raw ${whole(perSecond)}`)
 }
 
-async function compareLeases(url: string): Promise<void> {
+async function compareLeases(url: string, callers: number): Promise<void> {
   const rounds = Math.max(1, Math.ceil(ROUNDS / 2))
   const samples: Record<'exact' | 'leased', CallSample[]> = { exact: [], leased: [] }
   for (let round = 0; round < rounds; round++) {
     for (const kind of round % 2 === 0 ? (['exact', 'leased'] as const) : (['leased', 'exact'] as const)) {
-      samples[kind].push(await sampleCalls(url, kind))
+      samples[kind].push(await sampleCalls(url, { kind, callers }))
     }
   }
   for (const kind of ['exact', 'leased'] as const) {
     const perSecond = samples[kind].map((sample) => sample.perSecond)
     const cpu = `${medianOf(samples[kind], 'processesUs').toFixed(1)} us CPU a call, and Redis ${medianOf(samples[kind], 'serverUs').toFixed(1)}`
     console.log(
-      `one account, ${PROCESSES} processes, ${kind.padEnd(6)}  ${Math.round(median(perSecond))} calls/s, ${cpu}; raw ${whole(perSecond)}`,
+      `one account, ${PROCESSES} processes with ${callers} callers, ${kind.padEnd(6)}  ${Math.round(median(perSecond))} calls/s, ${cpu}; raw ${whole(perSecond)}`,
     )
   }
   const bySpeed = medianOf(samples.leased, 'perSecond') / medianOf(samples.exact, 'perSecond')
@@ -125,11 +128,14 @@ function medianOf<Key extends string>(samples: readonly Readonly<Record<Key, num
   return median(samples.map((sample) => sample[key]))
 }
 
-async function sampleCalls(url: string, kind: 'exact' | 'leased'): Promise<CallSample> {
+async function sampleCalls(
+  url: string,
+  { kind, callers }: { readonly kind: 'exact' | 'leased'; readonly callers: number },
+): Promise<CallSample> {
   const prefix = newPrefix()
   const caller = await startCaller(url, prefix, [budgetOf('global', kind)])
   const path = new URL('./redis-caller.ts', import.meta.url)
-  const children = Array.from({ length: PROCESSES }, () => fork(path, [url, prefix, kind]))
+  const children = Array.from({ length: PROCESSES }, () => fork(path, [url, prefix, kind, String(callers)]))
   await Promise.all(children.map(message))
   const serverBefore = await serverCpuUs(caller)
   const start = performance.now()
@@ -168,6 +174,6 @@ const own = process.env['REDIS_URL'] === undefined ? await startRedis({ args: ['
 const url = own?.url ?? process.env['REDIS_URL'] ?? ''
 console.log(`load average before: ${loadavg()[0]?.toFixed(2)}`)
 await compareSteps(url)
-await compareLeases(url)
+for (const callers of IN_FLIGHT) await compareLeases(url, callers)
 await own?.stop()
 process.exit(0)
