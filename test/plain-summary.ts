@@ -7,7 +7,8 @@ export default class PlainSummary implements Reporter {
     for (const module of modules) {
       const tests = [...module.children.allTests()]
       for (const test of tests) count[test.result().state]++
-      if (tests.length === 0 && module.state() === 'failed') count.failed++
+      // What went wrong outside of a test: in the file itself, or before or after its tests.
+      for (const part of [module, ...module.children.allSuites()]) if (part.errors().length > 0) count.failed++
     }
     const skipped = count.skipped + count.pending
     process.stdout.write(`\n${count.passed} passed, ${count.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`)
