@@ -8,6 +8,7 @@ import { findPostgres, findProgram, REDIS_SERVER } from '../services/programs.ts
 import { type PostgresServer, startPostgres } from '../services/start-postgres.ts'
 import { startRedis } from '../services/start-redis.ts'
 import { type RedisCluster, startRedisCluster } from '../services/start-redis-cluster.ts'
+import { type RedisBehindSentinels, startRedisSentinels } from '../services/start-redis-sentinels.ts'
 import { canMount, mountSmallDisk, type SmallDisk } from '../services/small-disk.ts'
 import { startTcpProxy, type TcpProxy } from '../services/tcp-proxy.ts'
 import { remove, tempDir, until } from './bursar.ts'
@@ -159,6 +160,23 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'Sentinels put a replica in the place of a primary that was killed, which comes back',
+    hard: 'refused, then answered',
+    soft: 'answered',
+    options: behindSentinels,
+    happen: async ({ more }) => {
+      const [primary] = sentinels?.nodes ?? []
+      await primary?.kill9()
+      await Promise.all([more(['hard'], isRefused), more(['soft'])])
+      await more(TEAMS)
+      await primary?.restart()
+      // Whoever asks it may be cut off as it is made a replica.
+      const role = () => onRedis(primary?.url ?? '', 'INFO', 'replication').catch(() => '')
+      await until(async () => String(await role()).includes('role:slave'))
+      await more(TEAMS)
+    },
+  },
+  {
     name: 'a gateway is cut off from Redis',
     needs: 'postgres',
     options: ownDatabase,
@@ -307,6 +325,15 @@ async function ownCluster(): Promise<StageOptions> {
   const watched = cluster.nodes[await primaryOfSlot()]
   await onRedis(watched?.url ?? '', 'FLUSHALL')
   return { redis }
+}
+
+/** A primary of this file's own, which is killed, and its Sentinels. */
+let sentinels: RedisBehindSentinels | undefined
+
+async function behindSentinels(onEnd: (undo: Undo) => void): Promise<StageOptions> {
+  sentinels = await startRedisSentinels({ downAfterMs: 1000 })
+  onEnd(sentinels.stop)
+  return { redis: JSON.stringify(sentinels.address) }
 }
 
 afterAll(async () => {
