@@ -44,7 +44,7 @@ interface Batch {
 }
 
 /** Their sums are one, so only the size of their records bounds how many. */
-const CALLS_MAX = 500
+const CALLS_MAX = 1000
 
 /**
  * Tells the store of calls that were admitted from slices and have ended: those of a turn of the event loop, or that ended while
