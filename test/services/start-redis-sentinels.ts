@@ -19,6 +19,8 @@ export interface RedisBehindSentinels {
 const NAME = 'bursar-main'
 const SENTINELS = 3
 const QUORUM = 2
+/** After twice as long they vote again where they could not agree. */
+const FAILOVER_MS = 2000
 const WHOLE_MS_MAX = 30_000
 
 /**
@@ -65,7 +67,7 @@ protected-mode no
 dir ${dir}
 sentinel monitor ${NAME} 127.0.0.1 ${primary} ${QUORUM}
 sentinel down-after-milliseconds ${NAME} ${downAfterMs}
-sentinel failover-timeout ${NAME} 5000
+sentinel failover-timeout ${NAME} ${FAILOVER_MS}
 `
 }
 
