@@ -30,4 +30,5 @@ test('what fails before its tests can run, or after them, is counted as failed',
   const after = `afterAll(() => { throw new Error('after') }); test('a', () => {})`
   expect(await summaryOf(after)).toBe('1 passed, 1 failed')
   expect(await summaryOf(`throw new Error('the file')`)).toBe('0 passed, 1 failed')
+  expect(await summaryOf('')).toBe('0 passed, 1 failed')
 })
