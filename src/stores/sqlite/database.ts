@@ -24,6 +24,8 @@ export interface Database {
 }
 
 const BUSY_TIMEOUT_MS = 5000
+/** Of each connection. The system caches the file anyway: over ten million calls, 64 MB made no report and no batch faster (measured). */
+const CACHE_KB = 4096
 const RETRY_MS = 10
 /** https://www.sqlite.org/rescode.html */
 export const SQLITE_BUSY = 5
@@ -40,7 +42,7 @@ export function openForWriting(dataDir: string, synchronous: 'NORMAL' | 'FULL' =
     try {
       useWriteAheadLog(db)
       db.exec(
-        `PRAGMA synchronous = ${synchronous}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; ` +
+        `PRAGMA synchronous = ${synchronous}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${CACHE_KB}; ` +
           'PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864',
       )
       migrate(db, path)
@@ -74,7 +76,7 @@ export function openForReading(dataDir: string): Database {
   const path = ledgerPath(dataDir)
   try {
     const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS })
-    db.exec('PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536')
+    db.exec(`PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${CACHE_KB}`)
     return wrap(db)
   } catch (error) {
     throw explain(error, `can't read ${path}`)
