@@ -57,7 +57,8 @@ function start(
 /** The first line of a child that `find` makes something of. */
 function firstLine<T>(child: ReturnType<typeof start>, find: (line: string) => T | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`a process of the benchmark ended with ${code}`)))
+    // Not `exit`: what it wrote last may be read after that.
+    child.once('close', (code) => reject(new Error(`a process of the benchmark ended with ${code}`)))
     createInterface({ input: child.stdout }).on('line', (line) => {
       const found = find(line)
       if (found !== undefined) resolve(found)
