@@ -44,6 +44,11 @@ export interface OpenHold extends Hold {
   readonly job?: string
 }
 
+/** By when their calls were admitted. Ids sort by time too: what was admitted in one millisecond keeps its order. */
+export function oldestFirst(holds: readonly OpenHold[]): readonly OpenHold[] {
+  return holds.toSorted((a, b) => a.call.admittedAt - b.call.admittedAt || (a.call.id < b.call.id ? -1 : 1))
+}
+
 /**
  * How a call ended.
  * `done`: the provider answered. `provider_error`: it answered with an error. `client_gone`: the caller hung up.

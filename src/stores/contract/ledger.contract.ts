@@ -92,6 +92,17 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       expect((await under.ledger.openState()).holds).toHaveLength(1)
     })
 
+    test('a hold of an earlier batch that is renewed and raised in one has both', async () => {
+      const call = held('call-1', ['global'])
+      const { id } = call.hold.call
+      await under.journal.append([opened('global'), call])
+      await under.ledger.openState()
+      const renewed = { kind: 'renewed', call: id, expiresAt: AT + 5 } as const
+      await under.journal.append([renewed, { kind: 'raised', call: id, output: 77, costNanoUsd: 9, amounts: [90] }])
+      const charges = call.hold.charges.map(({ account }) => ({ account, amount: 90 }))
+      expect((await under.ledger.openState()).holds).toEqual([{ ...call.hold, output: 77, costNanoUsd: 9, charges, expiresAt: AT + 5 }])
+    })
+
     test('a hold that was raised is as large as it was raised to, and what went beyond it is told from there', async () => {
       const call = held('call-1', ['global'])
       await under.journal.append([opened('global'), call])

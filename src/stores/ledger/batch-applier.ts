@@ -1,4 +1,3 @@
-import type { Settlement } from '../../domain/call.ts'
 import type { AccountKey, CallId } from '../../domain/ids.ts'
 import type { AuditEntry, LedgerRecord } from '../../domain/record.ts'
 import { AccountChanges, openAccounts } from './account-changes.ts'
@@ -60,10 +59,11 @@ export class BatchApplier {
   *apply(records: readonly LedgerRecord[]): Steps<number> {
     yield* openAccounts(records.filter((record) => record.kind === 'opened'))
     const calls = yield* OpenCalls.follow(records)
-    yield* this.#ids.learn(accountsOf(records, calls))
-    yield* this.#callers.learn([...calls.ends.values()].map(({ hold }) => hold.call))
-    const ends = new Map([...calls.ends].map(([settlement, end]) => [settlement, this.#charged(end, settlement)]))
-    const added = yield* this.#addCalls([...ends.values()])
+    const ends = endsIn(records, calls)
+    yield* this.#ids.learn(accountsOf(records, ends))
+    yield* this.#callers.learn(ends.map(({ hold }) => hold.call))
+    const charged = new Map(ends.map((end) => [end.settlement, this.#charged(end)]))
+    const added = yield* this.#addCalls([...charged.values()])
     const closes = records.flatMap((record) => (record.kind === 'closed' ? [record.close] : []))
     const changes: Changes = {
       accounts: yield* AccountChanges.begin(this.#ids, closes),
@@ -74,7 +74,7 @@ export class BatchApplier {
       audit: [],
     }
     for (const record of records) {
-      if (record.kind === 'ended') applyEnd(record, ends.get(record.settlement), { added, changes })
+      if (record.kind === 'ended') applyEnd(record, charged.get(record.settlement), { added, changes })
       else if (!isInFlight(record)) applySeldom(record, changes)
     }
     yield* calls.write()
@@ -88,7 +88,8 @@ export class BatchApplier {
     this.#rollups.forget()
   }
 
-  #charged(end: End, { amounts }: Settlement): ChargedEnd {
+  #charged(end: End): ChargedEnd {
+    const { amounts } = end.settlement
     const charges = end.hold.charges.map(({ account, amount: held }, i): ChargeRow => {
       const amount = amounts[i] ?? 0
       return [this.#ids.of(account), amount, Math.max(0, amount - held)]
@@ -119,9 +120,19 @@ export class BatchApplier {
   }
 }
 
-function accountsOf(records: readonly LedgerRecord[], calls: OpenCalls): readonly AccountKey[] {
+/** In the order in which they ended. */
+function endsIn(records: readonly LedgerRecord[], calls: OpenCalls): readonly End[] {
+  const ends: End[] = []
+  for (const record of records) {
+    const end = record.kind === 'ended' ? calls.endOf(record.settlement) : undefined
+    if (end !== undefined) ends.push(end)
+  }
+  return ends
+}
+
+function accountsOf(records: readonly LedgerRecord[], ends: readonly End[]): readonly AccountKey[] {
   const keys: AccountKey[] = []
-  for (const { hold } of calls.ends.values()) for (const { account } of hold.charges) keys.push(account)
+  for (const { hold } of ends) for (const { account } of hold.charges) keys.push(account)
   for (const record of records) {
     if (record.kind === 'cut') keys.push(record.account)
     if (record.kind === 'closed') keys.push(record.close.account)

@@ -1,4 +1,4 @@
-import { type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
+import { type EndedCall, endedCall, type Hold, oldestFirst, type OpenHold, type Settlement } from '../../domain/call.ts'
 import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
@@ -36,6 +36,7 @@ export function toHold(row: Row): OpenHold {
 /** A call that a batch ends, next to what it had held. */
 export interface End {
   readonly hold: Hold
+  readonly settlement: Settlement
   readonly ended: EndedCall
 }
 
@@ -43,30 +44,46 @@ export interface End {
 export class OpenCalls {
   readonly #holds = new Map<CallId, OpenHold>()
   /** Taken out of the table, since this batch ends or changes them. */
-  readonly #taken: Map<CallId, OpenHold>
+  readonly #taken = new Map<CallId, OpenHold>()
   readonly #renewed = new Map<CallId, EpochMs>()
-  readonly #ends = new Map<Settlement, End>()
-
-  private constructor(taken: Map<CallId, OpenHold>) {
-    this.#taken = taken
-  }
+  readonly #ends = new Map<Settlement, End>();
 
   /** Follows the records from first to last. */
   static *follow(records: readonly LedgerRecord[]): Steps<OpenCalls> {
-    const rows = yield* bulk(TAKE_HOLDS, takenCalls(records))
-    const calls = new OpenCalls(new Map(rows.map(toHold).map((hold) => [hold.call.id, hold])))
-    for (const record of records) calls.#apply(record)
+    const calls = new OpenCalls()
+    const ofEarlier = calls.#followOwn(records)
+    const taken = [...ofEarlier].filter(([, ofCall]) => ofCall.some(isOfHold))
+    const rows = yield* bulk(
+      TAKE_HOLDS,
+      taken.map(([call]) => [call]),
+    )
+    for (const hold of rows.map(toHold)) calls.#taken.set(hold.call.id, hold)
+    for (const ofCall of ofEarlier.values()) for (const record of ofCall) calls.#apply(record)
     return calls
   }
 
-  /** The calls that end, by their settlement. One without a hold ended before this batch: then there is nothing left to do. */
-  get ends(): ReadonlyMap<Settlement, End> {
-    return this.#ends
+  /** Follows the calls that begin in this batch. @returns by call, what is about those that began before: the table has their holds */
+  #followOwn(records: readonly LedgerRecord[]): ReadonlyMap<CallId, readonly LedgerRecord[]> {
+    const ofEarlier = new Map<CallId, LedgerRecord[]>()
+    for (const record of records) {
+      const call = calledIn(record)
+      if (call === undefined) continue
+      const before = ofEarlier.size === 0 ? undefined : ofEarlier.get(call)
+      if (before !== undefined) before.push(record)
+      else if (record.kind === 'held' || this.#holds.has(call)) this.#apply(record)
+      else ofEarlier.set(call, [record])
+    }
+    return ofEarlier
+  }
+
+  /** The call that ends so; undefined where it ended before this batch: then there is nothing left to do. */
+  endOf(settlement: Settlement): End | undefined {
+    return this.#ends.get(settlement)
   }
 
   *write(): Steps<void> {
     yield* bulk(RENEW_HOLDS, [...this.#renewed])
-    const rows = [...this.#holds].map(([call, hold]) => [call, hold.expiresAt, JSON.stringify(hold)])
+    const rows = oldestFirst([...this.#holds.values()]).map((hold) => [hold.call.id, hold.expiresAt, JSON.stringify(hold)])
     yield* bulk(ADD_HOLDS, rows)
   }
 
@@ -80,7 +97,7 @@ export class OpenCalls {
 
   #end(settlement: Settlement): void {
     const hold = this.#take(settlement.call)
-    if (hold !== undefined) this.#ends.set(settlement, { hold, ended: endedCall(hold, settlement) })
+    if (hold !== undefined) this.#ends.set(settlement, { hold, settlement, ended: endedCall(hold, settlement) })
   }
 
   #renew(call: CallId, expiresAt: EpochMs): void {
@@ -111,15 +128,14 @@ export class OpenCalls {
   }
 }
 
-/** Calls that a batch ends or changes without having held them before. */
-function takenCalls(records: readonly LedgerRecord[]): readonly (readonly [CallId])[] {
-  const held = new Set<CallId>()
-  const taken = new Set<CallId>()
-  for (const record of records) {
-    if (record.kind === 'held') held.add(record.hold.call.id)
-    const call =
-      record.kind === 'ended' ? record.settlement.call : record.kind === 'deferred' || record.kind === 'raised' ? record.call : undefined
-    if (call !== undefined && !held.has(call)) taken.add(call)
-  }
-  return [...taken].map((call) => [call])
+/** The call in flight that a record is about. */
+function calledIn(record: LedgerRecord): CallId | undefined {
+  if (record.kind === 'held') return record.hold.call.id
+  if (record.kind === 'ended') return record.settlement.call
+  return isInFlight(record) ? record.call : undefined
+}
+
+/** True for what ends or changes a hold, so that it has to be there. */
+function isOfHold({ kind }: LedgerRecord): boolean {
+  return kind === 'ended' || kind === 'deferred' || kind === 'raised'
 }

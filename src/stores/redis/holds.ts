@@ -73,8 +73,3 @@ export class RedisHolds {
     return expiresAt <= at && seenMs >= this.#holdTtlMs
   }
 }
-
-/** Ids sort by time too: what was admitted in one millisecond keeps its order. */
-export function oldestFirst(holds: readonly OpenHold[]): readonly OpenHold[] {
-  return holds.toSorted((a, b) => a.call.admittedAt - b.call.admittedAt || (a.call.id < b.call.id ? -1 : 1))
-}
