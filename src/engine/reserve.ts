@@ -15,7 +15,7 @@ export interface Request {
   readonly endpoint: string
   readonly bound: CallBound
   /** A tighter, dearer bound of the input; asked for only where the cheap one would be clamped or refused. */
-  readonly refineInput?: () => number
+  readonly refineInput?: (() => number) | undefined
   /** True once the caller is gone: it stops waiting for room. */
   readonly isAbandoned?: () => boolean
 }

@@ -63,11 +63,11 @@ function usageOfAnswer(reading: AnswerReading, estimates: Estimates): Usage | 'h
 }
 
 function usageOfReading(reading: AnswerReading, estimates: Estimates, why: string): Usage {
-  const billing = reading.billing === undefined ? {} : { billing: reading.billing }
-  if (reading.isComplete && reading.reported !== undefined) return { kind: 'reported', counts: reading.reported, ...billing }
+  const { billing } = reading
+  if (reading.isComplete && reading.reported !== undefined) return { kind: 'reported', counts: reading.reported, billing }
   if (reading.isError && isNothingProduced(reading)) return usageOfError(reading)
   const counts = estimatedCounts(reading, estimates)
-  return { kind: 'estimated', counts, ...billing, why: reading.isNotUnderstood === true ? NOT_UNDERSTOOD : (reading.standIn?.why ?? why) }
+  return { kind: 'estimated', counts, billing, why: reading.isNotUnderstood === true ? NOT_UNDERSTOOD : (reading.standIn?.why ?? why) }
 }
 
 function isNothingProduced({ produced, producedBeyond, standIn }: AnswerReading): boolean {
@@ -83,5 +83,5 @@ function estimatedCounts(reading: AnswerReading, estimates: Estimates): TokenCou
 /** A provider's own error costs what the provider says, and nothing where it says nothing. */
 function usageOfError(reading: AnswerReading): Usage {
   const { reported, billing } = reading
-  return reported === undefined ? { kind: 'none' } : { kind: 'reported', counts: reported, ...(billing === undefined ? {} : { billing }) }
+  return reported === undefined ? { kind: 'none' } : { kind: 'reported', counts: reported, billing }
 }

@@ -119,7 +119,7 @@ async function reserve(deps: GatewayDeps, response: ServerResponse, asked: Asked
     modelName: target.model,
     endpoint: route.endpoint.name,
     bound: boundOf(deps, asked),
-    ...(refine === undefined ? {} : { refineInput: () => refine() + continuedTokens(deps, asked.facts) }),
+    refineInput: refine === undefined ? undefined : () => refine() + continuedTokens(deps, asked.facts),
     isAbandoned: () => response.destroyed,
   })
   if (admission.kind === 'refused') throw refusalError(admission, deps.clock.now())
@@ -155,8 +155,8 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
   const { admitted, asked } = exchange
   let isSettled = false
   const settle = async (end: CallEnd, usage: Usage | 'held') => {
-    const status = 'status' in end && end.status !== undefined ? { status: end.status } : {}
-    const ended = await deps.engine.settle({ call: admitted.call.id, endedAt: deps.clock.now(), ending: endingOf(end), ...status, usage })
+    const status = 'status' in end ? end.status : undefined
+    const ended = await deps.engine.settle({ call: admitted.call.id, endedAt: deps.clock.now(), ending: endingOf(end), status, usage })
     isSettled = true
     if (ended === undefined) return
     const { id } = readingOf(end) ?? {}
@@ -248,9 +248,9 @@ function answerHeaders(deps: GatewayDeps, { call, standings }: Admitted, { outpu
 
 function prepare({ metered, body, json, facts, target, route }: Asked, { outputMax }: Limit): OutgoingBody {
   const changes = {
-    ...(target.model === facts.model || route.values['model'] !== undefined ? {} : { model: target.model }),
-    ...(outputMax === undefined ? {} : { outputMax }),
-    ...(facts.isStream && !target.upstream.asksForUsage(route.upstreamPath()) ? { asksForUsage: false } : {}),
+    model: target.model === facts.model || route.values['model'] !== undefined ? undefined : target.model,
+    outputMax,
+    asksForUsage: !facts.isStream || target.upstream.asksForUsage(route.upstreamPath()),
   }
   return metered.prepare(body, json, changes, route.values)
 }

@@ -97,16 +97,16 @@ export class ReadingSoFar {
 
   reading(): AnswerReading {
     return {
-      ...(this.#reported === undefined ? {} : { reported: this.#reported }),
-      ...(this.#billing === undefined ? {} : { billing: this.#billing }),
+      reported: this.#reported,
+      billing: this.#billing,
       isComplete: this.#isComplete,
       produced: this.#produced.join(''),
       producedBeyond: this.#producedBeyond,
       isError: this.#isError,
-      ...(this.#id === undefined ? {} : { id: this.#id }),
-      ...(this.#job === undefined ? {} : { job: this.#job }),
-      ...(this.#standIn === undefined ? {} : { standIn: this.#standIn }),
-      ...(this.#isNotUnderstood && !this.#isComplete ? { isNotUnderstood: true } : {}),
+      id: this.#id,
+      job: this.#job,
+      standIn: this.#standIn,
+      isNotUnderstood: this.#isNotUnderstood && !this.#isComplete,
     }
   }
 }

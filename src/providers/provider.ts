@@ -12,7 +12,7 @@ export interface RequestFacts {
   /** The most tokens that the input can have: a true upper bound, cheap to compute from the bytes. */
   readonly inputBound: number
   /** The request's own maximum output per choice, in tokens; absent where it sets none. 0 for APIs without output. */
-  readonly outputMax?: number
+  readonly outputMax?: number | undefined
   /** The least maximum that the API accepts for this request (OpenAI responses: 16; Anthropic with thinking: its budget + 1). */
   readonly outputMin: number
   /** True where the API has a field to which the output can be clamped. */
@@ -40,10 +40,10 @@ export interface Continued {
 
 /** What the gateway must change in a request's bytes; nothing else of them is touched. */
 export interface RequestChanges {
-  readonly model?: string
-  readonly outputMax?: number
+  readonly model?: string | undefined
+  readonly outputMax?: number | undefined
   /** False where the provider refuses to be asked for a stream's usage; absent: true. */
-  readonly asksForUsage?: boolean
+  readonly asksForUsage?: boolean | undefined
 }
 
 /** The request as it goes to the provider. */
@@ -56,11 +56,11 @@ export interface OutgoingBody {
 /** What an answer says of its use. */
 export interface AnswerReading {
   /** As the provider reported it, normalised; absent where it reported nothing. */
-  readonly reported?: TokenCounts
+  readonly reported?: TokenCounts | undefined
   /** What it says of its price; absent: nothing. */
-  readonly billing?: Billing
+  readonly billing?: Billing | undefined
   /** Tokens that stand for what the provider counts in another way, or not at all (images, audio), and why. */
-  readonly standIn?: { readonly input?: number; readonly output?: number; readonly why: string }
+  readonly standIn?: { readonly input?: number; readonly output?: number; readonly why: string } | undefined
   /** True where a usage object was there, and nothing in it was understood. */
   readonly isNotUnderstood?: boolean
   /** True where the report covers input and output, so that nothing has to be estimated. */
@@ -70,9 +70,9 @@ export interface AnswerReading {
   /** Bytes of produced text that were not kept in `produced`, since it is bounded. */
   readonly producedBeyond: number
   /** What a later request may call this answer to continue it. */
-  readonly id?: string
+  readonly id?: string | undefined
   /** The provider works on after this answer, and this is how it calls that work. */
-  readonly job?: string
+  readonly job?: string | undefined
   /** True where the answer is an error of the provider (also inside a 200 stream). */
   readonly isError: boolean
 }

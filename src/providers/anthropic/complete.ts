@@ -23,8 +23,7 @@ export const complete: Metered = {
     const { json, model } = parseBody(body)
     const outputMax = countIn(json, MAXIMUM)
     const isStream = json['stream'] === true
-    const limit = outputMax === undefined ? {} : { outputMax }
-    return { json, facts: { model, isStream, inputBound: Math.max(1, body.length), ...limit, outputMin: 1, canClamp: true, choices: 1 } }
+    return { json, facts: { model, isStream, inputBound: Math.max(1, body.length), outputMax, outputMin: 1, canClamp: true, choices: 1 } }
   },
   prepare: (body, _json, { model, outputMax }) => {
     if (model === undefined && outputMax === undefined) return { body, hidesUsageChunk: false }

@@ -27,7 +27,7 @@ export function readMessagesRequest(body: Buffer, path?: PathValues): { readonly
       model,
       isStream: json['stream'] === true,
       inputBound: Math.max(1, body.length + hiddenInput(body, json) + mediaCorrection(body, json)),
-      ...(outputMax === undefined ? {} : { outputMax }),
+      outputMax,
       // The maximum must be above what the model may think.
       outputMin: thinkingBudget + 1,
       canClamp: true,

@@ -24,7 +24,7 @@ export function readChatRequest(body: Buffer): Read {
       model,
       isStream: json['stream'] === true,
       inputBound: body.length + PREAMBLE_TOKENS_MAX + imagesIn(body) * IMAGE_TOKENS_MAX,
-      ...(outputMax === undefined ? {} : { outputMax }),
+      outputMax,
       outputMin: 1,
       canClamp: true,
       choices: Math.max(1, countIn(json, 'num_generations') ?? 1),

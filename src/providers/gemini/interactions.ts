@@ -31,7 +31,7 @@ function readInteractionRequest(body: Buffer): { facts: RequestFacts; json: Json
       model,
       isStream: json['stream'] === true,
       inputBound: Math.max(1, body.length + mediaTokens(json['input']) + contextTokens(json) + ofProvidersTools(json)),
-      ...(outputMax === undefined ? {} : { outputMax }),
+      outputMax,
       outputMin: 1,
       canClamp: !isAgent,
       choices: 1,

@@ -25,7 +25,7 @@ export function readGenerateRequest(body: Buffer): Read {
       model,
       isStream: json['stream'] !== false,
       inputBound: body.length + TEMPLATE_TOKENS_MAX + imagesIn(json) * IMAGE_TOKENS_MAX,
-      ...(outputMax === undefined ? {} : { outputMax }),
+      outputMax,
       outputMin: 1,
       canClamp: true,
       choices: 1,

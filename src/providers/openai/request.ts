@@ -27,20 +27,23 @@ function inputBoundOf(body: Buffer, json: JsonObject, model: string): number {
 
 export function readChatRequest(body: Buffer, path?: PathValues): Read {
   const { json, model } = parseBody(body, path)
-  const maxima = [countIn(json, 'max_completion_tokens'), countIn(json, 'max_tokens')].filter((max) => max !== undefined)
   return {
     json,
     facts: {
       model,
       isStream: json['stream'] === true,
       inputBound: inputBoundOf(body, json, model),
-      ...(maxima.length === 0 ? {} : { outputMax: Math.max(...maxima) }),
+      outputMax: larger(countIn(json, 'max_completion_tokens'), countIn(json, 'max_tokens')),
       outputMin: 1,
       canClamp: true,
       choices: Math.max(1, countIn(json, 'n') ?? 1),
       tier: toServiceTier(json['service_tier']),
     },
   }
+}
+
+function larger(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other)
 }
 
 export function readCompletionRequest(body: Buffer, path?: PathValues): Read {
@@ -62,14 +65,13 @@ export function readCompletionRequest(body: Buffer, path?: PathValues): Read {
 
 export function readResponsesRequest(body: Buffer, path?: PathValues): Read {
   const { json, model } = parseBody(body, path)
-  const outputMax = countIn(json, 'max_output_tokens')
   return {
     json,
     facts: {
       model,
       isStream: json['stream'] === true,
       inputBound: inputBoundOf(body, json, model),
-      ...(outputMax === undefined ? {} : { outputMax }),
+      outputMax: countIn(json, 'max_output_tokens'),
       outputMin: RESPONSES_OUTPUT_MIN,
       canClamp: true,
       choices: 1,
@@ -112,27 +114,23 @@ export function readRerankRequest(body: Buffer, path?: PathValues): Read {
 export function prepareChat(body: Buffer, json: JsonObject, changes: RequestChanges): OutgoingBody {
   const isAsked = asObject(json['stream_options'])?.['include_usage'] === true || changes.asksForUsage === false
   const hidesUsageChunk = json['stream'] === true && !isAsked
-  const members = hidesUsageChunk || hasChanges(changes) ? jsonMembers(body) : []
+  if (!hidesUsageChunk && !hasChanges(changes)) return { body, hidesUsageChunk }
+  const members = jsonMembers(body)
   const splices = [...changeSplices(body, members, changes, (max) => chatMaximum(json, max))]
   if (hidesUsageChunk) splices.push(usageSplice(body, members))
   return { body: spliceBytes(body, splices), hidesUsageChunk }
 }
 
 export function prepareResponses(body: Buffer, _json: JsonObject, changes: RequestChanges): OutgoingBody {
-  const members = hasChanges(changes) ? jsonMembers(body) : []
-  const splices = changeSplices(body, members, changes, (max) => ({ max_output_tokens: max }))
+  if (!hasChanges(changes)) return { body, hidesUsageChunk: false }
+  const splices = changeSplices(body, jsonMembers(body), changes, (max) => ({ max_output_tokens: max }))
   return { body: spliceBytes(body, splices), hidesUsageChunk: false }
 }
 
 export function prepareEmbeddings(body: Buffer, _json: JsonObject, changes: RequestChanges): OutgoingBody {
-  const members = hasChanges(changes) ? jsonMembers(body) : []
-  return {
-    body: spliceBytes(
-      body,
-      changeSplices(body, members, changes, () => ({})),
-    ),
-    hidesUsageChunk: false,
-  }
+  if (!hasChanges(changes)) return { body, hidesUsageChunk: false }
+  const splices = changeSplices(body, jsonMembers(body), changes, () => ({}))
+  return { body: spliceBytes(body, splices), hidesUsageChunk: false }
 }
 
 function hasChanges({ model, outputMax }: RequestChanges): boolean {

@@ -18,14 +18,11 @@ export function readChatUsage(value: unknown): TokenCounts | undefined {
   const outputDetails = detailsOf(usage, ['completion_tokens_details', 'completion_token_details'])
   const completion = toCount(usage['completion_tokens'])
   const reasoning = toCount(outputDetails['reasoning_tokens'])
-  const whole = completeByTotal({ prompt, completion, total, reasoning, audio: toCount(inputDetails['audio_tokens']) })
-  return tokenCounts({
-    ...whole,
-    ...mediaOf(inputDetails, outputDetails),
-    cachedInput: cachedOf(usage, inputDetails),
-    cacheWrite: toCount(inputDetails['cache_write_tokens']),
-    reasoning,
-  })
+  const media = mediaOf(inputDetails, outputDetails)
+  const { input, output } = completeByTotal({ prompt, completion, total, reasoning, audio: media.audioInput })
+  const cachedInput = cachedOf(usage, inputDetails)
+  const cacheWrite = toCount(inputDetails['cache_write_tokens'])
+  return tokenCounts({ ...media, input, output, cachedInput, cacheWrite, reasoning })
 }
 
 /** The usage object of the Responses API. */
