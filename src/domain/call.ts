@@ -85,11 +85,14 @@ export interface EndedCall {
   readonly overrun: Amount
 }
 
-/** The call that a hold and its settlement make together. */
-export function endedCall(hold: Hold, settlement: Settlement): EndedCall {
+/**
+ * The call that a hold and its settlement make together.
+ * @param tokens those of its usage
+ */
+export function endedCall(hold: Hold, settlement: Settlement, tokens: ChargedTokens = chargedTokens(settlement.usage)): EndedCall {
   const { endedAt, ending, status, usage, costNanoUsd, amounts, overrun } = settlement
   const charges = hold.charges.map(({ account }, i) => ({ account, amount: amounts[i] ?? 0 }))
-  return { call: hold.call, endedAt, ending, status, usage, tokens: chargedTokens(usage), costNanoUsd, charges, overrun }
+  return { call: hold.call, endedAt, ending, status, usage, tokens, costNanoUsd, charges, overrun }
 }
 
 /** What a call cost: as the provider itself says, else by the price; without one it is not known, and 0. */

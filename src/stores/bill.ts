@@ -1,10 +1,13 @@
 import type { Amount } from '../domain/amount.ts'
 import type { Measure } from '../domain/bound.ts'
 import { chargeIn, costOf, type Hold, type Settlement } from '../domain/call.ts'
-import { chargedTokens, type Usage } from '../domain/usage.ts'
+import { type ChargedTokens, chargedTokens, type Usage } from '../domain/usage.ts'
+import type { SettleRequest } from '../engine/ports.ts'
 
 /** What a call is charged: its usage, the cost, and the amount in each of its accounts. */
-export type Bill = Pick<Settlement, 'usage' | 'costNanoUsd' | 'amounts'>
+export interface Bill extends Pick<Settlement, 'usage' | 'costNanoUsd' | 'amounts'> {
+  readonly tokens: ChargedTokens
+}
 
 /** @param measures those of the budgets of its accounts, in their order */
 export function billOf(hold: Hold, measures: readonly Measure[], usage: Usage | 'held'): Bill {
@@ -14,12 +17,21 @@ export function billOf(hold: Hold, measures: readonly Measure[], usage: Usage | 
 function billOfUsage({ call }: Hold, measures: readonly Measure[], usage: Usage): Bill {
   const tokens = chargedTokens(usage)
   const cost = costOf(usage, tokens, call.price)
-  return { usage, costNanoUsd: cost, amounts: measures.map((measure) => chargeIn(measure, tokens, cost)) }
+  return { usage, tokens, costNanoUsd: cost, amounts: measures.map((measure) => chargeIn(measure, tokens, cost)) }
 }
 
 function billOfHold({ input, output, costNanoUsd, charges }: Hold): Bill {
   const usage: Usage = { kind: 'estimated', counts: { input, output }, why: 'what it used is unknown: its hold' }
-  return { usage, costNanoUsd, amounts: charges.map(({ amount }) => amount) }
+  return { usage, tokens: chargedTokens(usage), costNanoUsd, amounts: charges.map(({ amount }) => amount) }
+}
+
+/** @param overrun the largest amount beyond its hold */
+export function settlementOf(
+  { call, endedAt, ending, status }: Omit<SettleRequest, 'usage'>,
+  { usage, costNanoUsd, amounts }: Bill,
+  overrun: Amount,
+): Settlement {
+  return { call, endedAt, ending, status, usage, costNanoUsd, amounts, overrun }
 }
 
 /** The largest amount beyond its hold; 0: every hold covered its charge. */

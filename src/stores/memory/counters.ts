@@ -5,7 +5,7 @@ import type { Amount } from '../../domain/amount.ts'
 import { assert } from '../../domain/defect.ts'
 import { amountFor, type CallBound, demandIn } from '../../domain/bound.ts'
 import type { Budget } from '../../domain/budget.ts'
-import { type Call, type Charge, type EndedCall, endedCall, type Hold, type OpenHold, type Settlement } from '../../domain/call.ts'
+import { type Call, type Charge, type EndedCall, endedCall, type Hold, type OpenHold } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
@@ -13,7 +13,7 @@ import type { KeyRow, LedgerRecord } from '../../domain/record.ts'
 import { crossByRefusal, crossThreshold } from '../../domain/threshold.ts'
 import { CallMap } from '../../engine/call-map.ts'
 import { Failure } from '../../engine/failure.ts'
-import { billOf } from '../bill.ts'
+import { billOf, settlementOf } from '../bill.ts'
 import type {
   AccountRef,
   Catalog,
@@ -118,7 +118,6 @@ class MemoryCounters implements Counters, Catalog {
   async settle(request: SettleRequest): Promise<EndedCall | undefined> {
     const flight = this.#flights.get(request.call)
     if (flight === undefined) return undefined
-    const { endedAt, ending, status } = request
     const { hold, accounts } = flight
     const bill = billOf(
       hold,
@@ -126,10 +125,10 @@ class MemoryCounters implements Counters, Catalog {
       request.usage,
     )
     const overrun = this.#land(flight, bill.amounts)
-    const alerts = this.#alertCrossings(accounts, endedAt)
-    const settlement: Settlement = { call: hold.call.id, endedAt, ending, status, ...bill, overrun }
+    const alerts = this.#alertCrossings(accounts, request.endedAt)
+    const settlement = settlementOf(request, bill, overrun)
     await this.#journal.append([{ kind: 'ended', settlement, alerts }])
-    return endedCall(hold, settlement)
+    return endedCall(hold, settlement, bill.tokens)
   }
 
   async raise(call: CallId, outputMax: number): Promise<number> {

@@ -1,6 +1,6 @@
 import { tightestFirst } from '../../domain/admission.ts'
 import type { Budget } from '../../domain/budget.ts'
-import { type EndedCall, endedCall, type Hold, oldestFirst, type OpenHold, type Settlement } from '../../domain/call.ts'
+import { type EndedCall, endedCall, type Hold, oldestFirst, type OpenHold } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import { assert } from '../../domain/defect.ts'
 import { type AccountKey, type CallId, toBudgetId } from '../../domain/ids.ts'
@@ -8,7 +8,7 @@ import type { EpochMs } from '../../domain/instant.ts'
 import { CallMap } from '../../engine/call-map.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { AccountRef, Clock, Counters, ReserveOutcome, ReserveRequest, SettleRequest, Standing } from '../../engine/ports.ts'
-import { billOf, overrunOf } from '../bill.ts'
+import { billOf, overrunOf, settlementOf } from '../bill.ts'
 import { partsOf, toAccount } from './account-row.ts'
 import type { RedisAccounts } from './accounts.ts'
 import type { RedisCatalog } from './catalog.ts'
@@ -91,10 +91,11 @@ export class RedisCounters implements Counters {
 
   async #settleLeased(flight: Flight, leased: LeasedHold, request: SettleRequest): Promise<EndedCall> {
     const { hold } = flight
-    const settlement = settlementOf(hold, this.#budgetsNow(flight), request)
-    this.#deps.leases.settle(leased, settlement.amounts)
+    const bill = billOf(hold, this.#budgetsNow(flight), request.usage)
+    const overrun = this.#deps.leases.settle(leased, bill.amounts)
+    const settlement = settlementOf(request, bill, overrun)
     await this.#deps.commits.end({ hold, settlement, leased })
-    return endedCall(hold, settlement)
+    return endedCall(hold, settlement, bill.tokens)
   }
 
   async #settle(flight: Flight | undefined, request: SettleRequest): Promise<EndedCall | undefined> {
@@ -128,7 +129,9 @@ export class RedisCounters implements Counters {
 
   async #endingOf({ hold, stored }: KnownHold, flight: Flight | undefined, request: SettleRequest): Promise<Ending> {
     const budgets = flight === undefined ? await this.#budgetsOf(hold) : this.#budgetsNow(flight)
-    return { hold, stored, budgets, settlement: settlementOf(hold, budgets, request), isRemembered: flight === undefined || this.#isGrace }
+    const bill = billOf(hold, budgets, request.usage)
+    const settlement = settlementOf(request, bill, overrunOf(hold, bill.amounts))
+    return { hold, stored, budgets, settlement, isRemembered: flight === undefined || this.#isGrace }
   }
 
   async raise(call: CallId, outputMax: number): Promise<number> {
@@ -366,12 +369,6 @@ export class RedisCounters implements Counters {
     for (const { key } of refs) keys.push(this.#deps.names.account(key))
     return keys
   }
-}
-
-/** What a call is charged that ended so. */
-function settlementOf(hold: Hold, budgets: readonly Budget[], { call, endedAt, ending, status, usage }: SettleRequest): Settlement {
-  const bill = billOf(hold, budgets, usage)
-  return { call, endedAt, ending, status, ...bill, overrun: overrunOf(hold, bill.amounts) }
 }
 
 function isAway(error: unknown): error is Failure {

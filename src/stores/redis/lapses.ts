@@ -1,8 +1,8 @@
-import type { Call, Hold, Settlement } from '../../domain/call.ts'
+import type { Call, Hold } from '../../domain/call.ts'
 import { type AccountKey, parseAccountKey, toBudgetId, toCallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { Clock } from '../../engine/ports.ts'
-import { billOf } from '../bill.ts'
+import { billOf, settlementOf } from '../bill.ts'
 import { endedText } from '../ledger/record-text.ts'
 import { fromFace, partsOf } from './account-row.ts'
 import type { RedisCatalog } from './catalog.ts'
@@ -105,7 +105,7 @@ export class Lapses {
       expiresAt: at,
       isSpared: false,
     }
-    const settlement: Settlement = { call: call.id, endedAt: at, ending: 'lost', ...billOf(hold, [], 'held'), overrun: 0 }
+    const settlement = settlementOf({ call: call.id, endedAt: at, ending: 'lost' }, billOf(hold, [], 'held'), 0)
     return [toStored(storedHold(hold), at), endedText(settlement)]
   }
 }

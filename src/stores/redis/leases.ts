@@ -121,10 +121,14 @@ export class Leases {
     return raised.outputMax
   }
 
-  /** The call has ended, and used that much; the store hears of it with {@link send}. */
-  settle({ claims, amounts }: LeasedHold, used: readonly Amount[]): void {
-    settle(accountsOf(claims), amounts, used)
+  /**
+   * The call has ended, and used that much; the store hears of it with {@link send}.
+   * @returns the largest overrun
+   */
+  settle({ claims, amounts }: LeasedHold, used: readonly Amount[]): Amount {
+    const overrun = settle(accountsOf(claims), amounts, used)
     for (let i = 0; i < claims.length; i++) claims[i]?.slice.use(used[i] ?? 0)
+    return overrun
   }
 
   /** The call holds nothing of slices any more, and used nothing of them. */

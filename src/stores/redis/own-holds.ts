@@ -1,7 +1,7 @@
 import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { AccountRef, Clock } from '../../engine/ports.ts'
-import { billOf } from '../bill.ts'
+import { billOf, settlementOf } from '../bill.ts'
 import type { RedisAccounts } from './accounts.ts'
 import { type Flight, unopenedOf } from './flight.ts'
 import { storedHold, toStored } from './hold-text.ts'
@@ -92,7 +92,7 @@ export class OwnHolds {
   #endLapsed({ hold }: Flight, { node }: LeasedHold): Promise<void> {
     const { leases, recount, clock } = this.#deps
     leases.lapse(node)
-    const settlement = { call: hold.call.id, endedAt: clock.now(), ending: 'lost', ...billOf(hold, [], 'held'), overrun: 0 } as const
+    const settlement = settlementOf({ call: hold.call.id, endedAt: clock.now(), ending: 'lost' }, billOf(hold, [], 'held'), 0)
     return recount.later({ ...countedOf({ hold, settlement }), slicesOf: node })
   }
 
