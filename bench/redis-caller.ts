@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Budget } from '../src/domain/budget.ts'
-import { toBudgetId, toCallId } from '../src/domain/ids.ts'
+import { toBudgetId } from '../src/domain/ids.ts'
 import { BudgetBook } from '../src/engine/budget-book.ts'
+import { createCallIds } from '../src/engine/call-ids.ts'
 import type { AccountRef, Counters } from '../src/engine/ports.ts'
 import { systemClock } from '../src/engine/system-clock.ts'
 import { connectRedis } from '../src/stores/redis/connect-redis.ts'
@@ -14,6 +15,7 @@ import { READ } from '../src/stores/redis/script.ts'
 
 export const CALLERS = 64
 const AT = Date.now()
+const ids = createCallIds(() => AT)
 const ATTRIBUTES = { team: 'a', project: 'b', key: 'c', provider: 'p', model: 'm', tags: {} }
 const BOUND = { input: 700, outputMax: 300, outputMin: 1, choices: 1 }
 const USAGE = { kind: 'reported', counts: { input: 500, output: 200 } } as const
@@ -125,10 +127,9 @@ async function callPairs(
   }: { readonly count: number; readonly callers: number; readonly accounts: readonly AccountRef[]; readonly version: number },
 ): Promise<void> {
   let left = count
-  const run = randomBytes(4).toString('hex')
   const call = async () => {
-    while (left > 0) {
-      const id = toCallId(`call_${run}_${left--}`)
+    while (left-- > 0) {
+      const id = ids.callId()
       const made = { id, admittedAt: AT, attributes: ATTRIBUTES, endpoint: 'bench', price: undefined }
       const outcome = await counters.reserve({ call: made, bound: BOUND, accounts, version, expiresAt: AT + 900_000 })
       if (outcome.kind !== 'held') throw new Error(`a call was not held: ${outcome.kind}`)
