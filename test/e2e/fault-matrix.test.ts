@@ -1,26 +1,31 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Redis } from 'ioredis'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { canMount } from '../services/small-disk.ts'
 import { findPostgres, findProgram, REDIS_SERVER } from '../services/programs.ts'
-import { type PostgresServer, startPostgres } from '../services/start-postgres.ts'
 import { startRedis } from '../services/start-redis.ts'
-import { type RedisCluster, startRedisCluster } from '../services/start-redis-cluster.ts'
-import { type RedisBehindSentinels, startRedisSentinels } from '../services/start-redis-sentinels.ts'
-import { canMount, mountSmallDisk, type SmallDisk } from '../services/small-disk.ts'
-import { startTcpProxy, type TcpProxy } from '../services/tcp-proxy.ts'
-import { remove, tempDir, until } from './bursar.ts'
+import { startTcpProxy } from '../services/tcp-proxy.ts'
+import { until } from './bursar.ts'
+import { factsOf, inWords, isRefused } from './fault-facts.ts'
+import {
+  behindSentinels,
+  CLOCK_THAT_JUMPS,
+  moveSlot,
+  onRedis,
+  own,
+  ownCluster,
+  ownDatabase,
+  primaryOfSlot,
+  smallDataDir,
+  smallRedisDir,
+  stopOwn,
+  type Undo,
+} from './fault-servers.ts'
 import { CAP, openStage, type Outcome, type Stage, type StageOptions, type Team, TEAMS } from './fault-stage.ts'
-import type { Asked } from './fleet.ts'
 
 /*
  * What each fault does to calls under a hard cap and to the others: two gateways, callers that ask all the time before, during and
  * after it, and then everything that must add up. The table of what was promised and what was seen is printed at the end.
  */
-
-type Undo = () => void | Promise<void>
 
 interface Fault {
   readonly name: string
@@ -41,8 +46,6 @@ interface Fault {
 }
 
 type Promised = 'answered' | 'refused, then answered' | 'broken off, then answered'
-
-const isRefused = ({ status, code }: Asked) => status === 503 && code === 'store_unavailable'
 
 const FAULTS: readonly Fault[] = [
   {
@@ -165,7 +168,7 @@ const FAULTS: readonly Fault[] = [
     soft: 'answered',
     options: behindSentinels,
     happen: async ({ more }) => {
-      const [primary] = sentinels?.nodes ?? []
+      const [primary] = own.sentinels?.nodes ?? []
       await primary?.kill9()
       await Promise.all([more(['hard'], isRefused), more(['soft'])])
       await more(TEAMS)
@@ -203,9 +206,9 @@ const FAULTS: readonly Fault[] = [
     hard: 'answered',
     soft: 'answered',
     happen: async ({ more }) => {
-      await postgres?.server.kill9()
+      await own.postgres?.server.kill9()
       await more(TEAMS)
-      await postgres?.server.restart()
+      await own.postgres?.server.restart()
     },
   },
   {
@@ -215,9 +218,9 @@ const FAULTS: readonly Fault[] = [
     hard: 'answered',
     soft: 'answered',
     happen: async ({ more }) => {
-      postgres?.way.hang()
+      own.postgres?.way.hang()
       await more(TEAMS, ({ status }) => status === 200, 20)
-      postgres?.way.heal()
+      own.postgres?.way.heal()
     },
   },
   {
@@ -227,7 +230,7 @@ const FAULTS: readonly Fault[] = [
     hard: 'answered',
     soft: 'answered',
     happen: async ({ more }) => {
-      const empty = disk?.fill()
+      const empty = own.disk?.fill()
       await more(TEAMS, ({ status }) => status === 200, 20)
       empty?.()
     },
@@ -239,7 +242,7 @@ const FAULTS: readonly Fault[] = [
     hard: 'refused, then answered',
     soft: 'answered',
     happen: async ({ redis, more }) => {
-      const empty = disk?.fill()
+      const empty = own.disk?.fill()
       await redis.kill9()
       await Promise.all([more(['hard'], isRefused), more(['soft'])])
       await redis.restart()
@@ -249,15 +252,11 @@ const FAULTS: readonly Fault[] = [
   {
     name: "Redis's disk is full",
     needs: 'mount',
-    options: async (onEnd) => {
-      disk = mountSmallDisk('4m')
-      onEnd(disk.unmount)
-      return { redisArgs: ['--dir', disk.dir] }
-    },
+    options: smallRedisDir,
     hard: 'refused, then answered',
     soft: 'answered',
     happen: async ({ more }) => {
-      const empty = disk?.fill()
+      const empty = own.disk?.fill()
       await Promise.all([more(['hard'], isRefused), more(['soft'])])
       empty?.()
     },
@@ -281,7 +280,7 @@ const FAULTS: readonly Fault[] = [
     soft: 'answered',
     happen: async ({ more }) => {
       const primary = await primaryOfSlot()
-      await cluster?.nodes[primary]?.kill9()
+      await own.cluster?.nodes[primary]?.kill9()
       await Promise.all([more(['hard'], isRefused), more(['soft'])])
     },
   },
@@ -299,124 +298,9 @@ const FAULTS: readonly Fault[] = [
   },
 ]
 
-/** A Postgres of this file's own, which is killed and cut off, and the way to it. */
-let postgres: { readonly server: PostgresServer; readonly way: TcpProxy } | undefined
-let databases = 0
-
-async function ownDatabase(): Promise<StageOptions> {
-  const server = postgres?.server ?? (await startPostgres())
-  postgres ??= { server, way: await startTcpProxy({ port: server.port }) }
-  const client = new pg.Client({ connectionString: server.url })
-  await client.connect()
-  const name = `matrix-${++databases}`
-  await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`)
-  await client.end()
-  return { database: `postgres://bursar@127.0.0.1:${postgres.way.port}/${name}` }
-}
-
-/** A Cluster of this file's own, which loses nodes; with keys as an installation before left them. */
-let cluster: RedisCluster | undefined
-
-async function ownCluster(): Promise<StageOptions> {
-  cluster ??= await startRedisCluster({ nodeTimeoutMs: 2000 })
-  const redis = JSON.stringify(cluster.urls)
-  const watched = cluster.nodes[await primaryOfSlot()]
-  await onRedis(watched?.url ?? '', 'FLUSHALL')
-  return { redis }
-}
-
-/** A primary of this file's own, which is killed, and its Sentinels. */
-let sentinels: RedisBehindSentinels | undefined
-
-async function behindSentinels(onEnd: (undo: Undo) => void): Promise<StageOptions> {
-  sentinels = await startRedisSentinels({ downAfterMs: 1000 })
-  onEnd(sentinels.stop)
-  return { redis: JSON.stringify(sentinels.address) }
-}
-
-afterAll(async () => {
-  await postgres?.way.close()
-  await postgres?.server.stop()
-  await cluster?.stop()
-})
-
-const SLOT = '{bursar}'
-
-/** Which of the nodes answers for the slot of all keys. */
-async function primaryOfSlot(): Promise<number> {
-  const nodes = cluster?.nodes ?? []
-  for (;;) {
-    for (const [at, { url }] of nodes.entries()) {
-      const size = await onRedis(url, 'EXISTS', SLOT).catch(() => undefined)
-      if (typeof size === 'number') return at
-    }
-    await delay(100)
-  }
-}
-
-/** Moves the slot of all keys to another primary, as an operator does: a few keys at a time. */
-async function moveSlot(): Promise<void> {
-  const nodes = cluster?.nodes ?? []
-  const from = nodes[await primaryOfSlot()]
-  if (from === undefined) throw new Error('no node has the slot')
-  const rows = String(await onRedis(from.url, 'CLUSTER', 'NODES'))
-    .trim()
-    .split('\n')
-    .map((row) => row.split(' '))
-  const primaries = rows.filter(([, , flags]) => flags?.includes('master') === true && !flags.includes('fail'))
-  const own = primaries.find(([, , flags]) => flags?.includes('myself'))?.[0] ?? ''
-  const other = primaries.find(([id]) => id !== own)
-  const to = nodes.find(({ port }) => other?.[1]?.includes(`:${port}@`) === true)
-  const slot = Number(await onRedis(from.url, 'CLUSTER', 'KEYSLOT', SLOT))
-  if (to === undefined || other === undefined) throw new Error('there is no other primary')
-  await onRedis(to.url, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', own)
-  await onRedis(from.url, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', other[0] ?? '')
-  for (;;) {
-    const keys = (await onRedis(from.url, 'CLUSTER', 'GETKEYSINSLOT', slot, 3)) as string[]
-    if (keys.length === 0) break
-    await onRedis(from.url, 'MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys)
-  }
-  for (const { url } of [to, from]) await onRedis(url, 'CLUSTER', 'SETSLOT', slot, 'NODE', other[0] ?? '')
-}
-
-/** One command, past Bursar. */
-async function onRedis(url: string, command: string, ...args: (string | number)[]): Promise<unknown> {
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0 })
-  redis.on('error', () => undefined)
-  try {
-    await redis.connect()
-    return await redis.call(command, ...args)
-  } finally {
-    redis.disconnect()
-  }
-}
-
-/** A `data_dir` with little room. */
-async function smallDataDir(onEnd: (undo: Undo) => void): Promise<StageOptions> {
-  const dir = tempDir()
-  mkdirSync(join(dir, 'data'))
-  disk = mountSmallDisk('8m', join(dir, 'data'))
-  const { unmount } = disk
-  onEnd(() => {
-    unmount()
-    remove(dir)
-  })
-  return { dir }
-}
-
-/** The disk that a fault fills. */
-let disk: SmallDisk | undefined
-
-/** Makes a process's clock jump whenever it gets SIGUSR2: an hour ahead of the true time, then an hour behind it. */
-const CLOCK_THAT_JUMPS = `data:text/javascript,${encodeURIComponent(`
-  const TrueDate = Date, now = Date.now, jumps = [3600e3, -3600e3]
-  let ahead = 0
-  Date.now = () => now() + ahead
-  globalThis.Date = class extends TrueDate { constructor(...parts) { parts.length === 0 ? super(TrueDate.now()) : super(...parts) } }
-  process.on('SIGUSR2', () => { ahead = jumps.shift() ?? 0 })
-`)}`
-
 const TABLE: { fault: string; cap: Team; promised: string; seen: string }[] = []
+
+afterAll(stopOwn)
 
 afterAll(() => {
   const width = Math.max(...TABLE.map(({ fault }) => fault.length))
@@ -464,39 +348,3 @@ describe.skipIf(findProgram(REDIS_SERVER) === undefined).each(FAULTS.filter(({ n
     })
   },
 )
-
-type Facts = ReturnType<typeof factsOf>
-
-/** What the callers, the provider and the ledger say of a team's calls, held against one another. */
-function factsOf({ asked, calls, produced }: Outcome, team: Team, mayEstimate: boolean) {
-  const own = asked.filter((call) => call.team === team)
-  const answered = own.filter(({ status }) => status === 200)
-  const ledger = new Map(calls.filter((call) => call.team === team && call.tokens > 0).map((call) => [call.id, call]))
-  const ids = new Set(answered.map(({ id }) => id))
-  const others = [...ledger.values()].filter(({ id }) => !ids.has(id))
-  const isAllowed = ({ status, code, retryAfter }: Asked) =>
-    status === undefined || status === 200 || (status === 429 && code === 'budget_exceeded') || (status === 503 && retryAfter !== null)
-  return {
-    answered: answered.length,
-    refused: own.filter(isRefused).length,
-    broken: own.filter(({ status }) => status === undefined).length,
-    /** Answered, and not in the ledger as it was answered. */
-    missing: answered.flatMap((call) => {
-      const counted = ledger.get(call.id)
-      const isThere = counted?.tokens === call.tokens || (mayEstimate && counted?.kind === 'estimated')
-      return isThere ? [] : [{ call, counted }]
-    }),
-    /** Of calls that the provider did not produce so. */
-    unexplained: answered.filter(({ name, tokens }) => produced.get(name) !== tokens),
-    otherwise: own.filter((call) => !isAllowed(call)),
-    estimated: others.filter(({ kind }) => kind === 'estimated').length,
-    unheard: others.filter(({ kind }) => kind !== 'estimated').length,
-    counted: [...ledger.values()].reduce((sum, { tokens }) => sum + tokens, 0),
-  }
-}
-
-function inWords({ answered, refused, broken, missing, estimated, unheard, counted }: Facts): string {
-  const parts = [`${answered} answered`, `${refused} refused`, `${broken} broken off`, `${missing.length} missing`]
-  const more = [`${estimated} estimated`, `${unheard} charged unheard`, `${counted} tokens counted`]
-  return [...parts, ...more].join(', ')
-}
