@@ -7,7 +7,7 @@ import type { Engine } from '../engine/engine.ts'
 import { Failure } from '../engine/failure.ts'
 import type { ExpectedOutput } from '../engine/expected-output.ts'
 import type { Clock } from '../engine/ports.ts'
-import type { Admitted } from '../engine/reserve.ts'
+import type { Admitted, Refused, Request } from '../engine/reserve.ts'
 import { BodyTooLarge, readBody } from '../http/body.ts'
 import { type Headers, headersToProvider } from '../http/header-names.ts'
 import {
@@ -84,8 +84,9 @@ export function createPipeline(deps: GatewayDeps): (request: IncomingMessage, re
       const { admission } = route.endpoint
       if (admission.kind === 'free') return await relayFree(deps, { request, response, route })
       if (admission.kind === 'batch') return await submitBatch(deps, callers, { request, response, route, key, batch: admission })
-      const asked = await read(deps, callers, { request, route, key, metered: admission })
-      const admitted = await reserve(deps, response, asked)
+      const body = await readBody(request, deps.bodyBytesMax)
+      const asked = read(deps, callers, { headers: request.headers, route, key, metered: admission, body })
+      const admitted = orRefusal(deps, await deps.engine.admit(requestOf(deps, response, asked)))
       await serve(deps, { request, response, asked, admitted })
     } catch (error) {
       answerError(deps, { request, response, error })
@@ -98,31 +99,32 @@ function shuttingDown(): GatewayError {
   return new GatewayError('shutting_down', 'this process is ending its open calls and takes no new ones: retry', { headers })
 }
 
-async function read(
+function read(
   deps: GatewayDeps,
   callers: CallerBook,
-  { request, route, key, metered }: Pick<Asked, 'route' | 'key' | 'metered'> & { readonly request: IncomingMessage },
-): Promise<Asked> {
-  const { headers } = request
-  const body = await readBody(request, deps.bodyBytesMax)
+  { headers, route, key, metered, body }: Pick<Asked, 'route' | 'key' | 'metered' | 'body'> & Pick<IncomingMessage, 'headers'>,
+): Asked {
   const { facts, json } = metered.readRequest(body, route.values, headers['content-type'] ?? '')
   const target = chooseTarget(deps.upstreams, route, facts.model)
   const caller = callers.find(key, headers, { provider: target.upstream.name, model: target.model })
   return { route, key, metered, body, json, facts, target, caller }
 }
 
-async function reserve(deps: GatewayDeps, response: ServerResponse, asked: Asked): Promise<Admitted> {
+function requestOf(deps: GatewayDeps, response: ServerResponse, asked: Asked): Request {
   const { target, caller, route } = asked
   const refine = refinedInput(deps, asked)
-  const admission = await deps.engine.admit({
+  return {
     attributes: caller.attributes,
     modelName: target.model,
     endpoint: route.endpoint.name,
     bound: boundOf(deps, asked),
     refineInput: refine === undefined ? undefined : () => refine() + continuedTokens(deps, asked.facts),
     isAbandoned: () => response.destroyed,
-  })
-  if (admission.kind === 'refused') throw refusalError(admission, deps.clock.now())
+  }
+}
+
+function orRefusal({ clock }: GatewayDeps, admission: Admitted | Refused): Admitted {
+  if (admission.kind === 'refused') throw refusalError(admission, clock.now())
   return admission
 }
 
