@@ -73,7 +73,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.relayed = new Promise((resolve) => {
       this.#resolve = resolve
     })
-    response.once('close', () => this.#clientGone())
+    response.on('close', () => this.#clientGone())
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -62,12 +62,13 @@ export function createUpstream(config: UpstreamConfig, shape: ApiShape): Upstrea
  * @throws GatewayError invalid_request where no provider speaks this API
  */
 export function chooseTarget(upstreams: readonly Upstream[], route: Route, model: string): Target {
-  const ofApi = upstreams.filter(({ shape }) => shape === route.shape)
-  const inPath = ofApi.find(({ name }) => name === route.provider)
+  const speaks = ({ shape }: Upstream) => shape === route.shape
+  const named = (name: string) => upstreams.find((upstream) => speaks(upstream) && upstream.name === name)
+  const inPath = route.provider === undefined ? undefined : named(route.provider)
   const slash = model.indexOf('/')
-  const inModel = slash > 0 ? ofApi.find(({ name }) => name === model.slice(0, slash)) : undefined
+  const inModel = slash > 0 ? named(model.slice(0, slash)) : undefined
   if (inModel !== undefined && (inPath === undefined || inPath === inModel)) return { upstream: inModel, model: model.slice(slash + 1) }
-  const upstream = inPath ?? ofApi.find(({ claims }) => claims(model)) ?? ofApi[0]
+  const upstream = inPath ?? upstreams.find((one) => speaks(one) && one.claims(model)) ?? upstreams.find(speaks)
   if (upstream === undefined) throw new GatewayError('invalid_request', `no provider of the config speaks the ${route.shape.api} API`)
   return { upstream, model }
 }

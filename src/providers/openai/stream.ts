@@ -19,12 +19,14 @@ export function readChatParts(): AnswerParts {
   const produce = (data: JsonObject) => {
     for (const choice of asList(data['choices'])) soFar.produce(producedBy(asObject(choice)))
   }
-  const closing = new ChatClosing()
+  // Nothing closes an answer that is whole.
+  let closing: ChatClosing | undefined
   return {
-    stoppable: { fresh: () => soFar.fresh(), closing: () => closing.text() },
+    stoppable: { fresh: () => soFar.fresh(), closing: () => (closing ??= new ChatClosing()).text() },
     event: (data) => {
       read(data)
       produce(data)
+      closing ??= new ChatClosing()
       closing.see(data)
     },
     // What a complete report covers need not be counted.

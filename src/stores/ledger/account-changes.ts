@@ -98,11 +98,11 @@ export class AccountChanges {
 
   charge(charges: readonly ChargeRow[]): void {
     for (const [id, used, overrun] of charges) {
-      const added = this.#added.get(id) ?? { used: 0, overrun: 0, calls: 0 }
+      let added = this.#added.get(id)
+      if (added === undefined) this.#added.set(id, (added = { used: 0, overrun: 0, calls: 0 }))
       added.used += used
       added.overrun += overrun
       added.calls++
-      this.#added.set(id, added)
     }
   }
 
