@@ -21,7 +21,7 @@ const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5)
 const PAIRS = Number(process.env['BENCH_PAIRS'] ?? 20_000)
 const PROCESSES = 4
 /** Calls in flight in each of them. */
-const IN_FLIGHT = [CALLERS, 4 * CALLERS]
+const IN_FLIGHT = [CALLERS, 4 * CALLERS, 15 * CALLERS]
 
 const BARE = `
 for i = 1, #KEYS do
