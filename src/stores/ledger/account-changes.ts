@@ -98,12 +98,17 @@ export class AccountChanges {
 
   charge(charges: readonly ChargeRow[]): void {
     for (const [id, used, overrun] of charges) {
-      let added = this.#added.get(id)
-      if (added === undefined) this.#added.set(id, (added = { used: 0, overrun: 0, calls: 0 }))
+      const added = this.#added.get(id) ?? this.#begin(id)
       added.used += used
       added.overrun += overrun
       added.calls++
     }
+  }
+
+  #begin(id: number): Added {
+    const added = { used: 0, overrun: 0, calls: 0 }
+    this.#added.set(id, added)
+    return added
   }
 
   cut(account: AccountKey, endsAt: EpochMs): void {
