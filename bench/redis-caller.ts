@@ -45,6 +45,8 @@ export interface Caller {
   readonly pairs: (count: number) => Promise<void>
   readonly tend: () => Promise<void>
   readonly used: () => Promise<readonly number[]>
+  /** Asks nothing of Redis any more. */
+  readonly close: () => Promise<void>
 }
 
 /** @param budgets put in force where they are not yet */
@@ -63,6 +65,7 @@ export async function startCaller(url: string, prefix: string, budgets: readonly
     pairs: (count) => callPairs(store.counters, { count, callers, accounts, version }),
     tend: () => store.counters.tend(),
     used: async () => (await store.counters.standings()).map(({ used }) => used),
+    close: store.close,
   }
 }
 

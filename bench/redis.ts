@@ -164,7 +164,8 @@ function newPrefix(): string {
   return `{bursar-bench-${randomBytes(6).toString('hex')}}`
 }
 
-async function removeAll({ client, names }: Caller): Promise<void> {
+async function removeAll({ client, names, close }: Caller): Promise<void> {
+  await close()
   const prefix = names.meta.slice(0, names.meta.indexOf('}') + 1)
   const keys = await client.call('KEYS', `${prefix}*`)
   if (Array.isArray(keys)) for (const key of keys) await client.call('UNLINK', String(key))
