@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,11 +15,6 @@ const KEY = 'bsr_bench_key_0123456789'
 /** One window of measurement: short and many, since a machine that is shared gets slower and faster within seconds. */
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 0.5)
 const WINDOWS = Number(process.env['BENCH_ROUNDS'] ?? 31)
-/**
- * Bursar is more code than the bare relay: on one core its compilers are busy for some fifteen seconds, and with the ledger's
- * thread, which works twice a second, for thirty.
- */
-const WARM_UP_SECONDS = { bare: 8, gateway: 32 } as const
 /** A month of a large company: 2,000 million, which a measurement does not use up. */
 const LIMIT = '2000M'
 /** The caches are another's when a window begins. */
@@ -47,28 +42,24 @@ function canRun(command: string, args: readonly string[]): boolean {
   }
 }
 
-function start(
-  cpu: string,
-  file: string,
-  args: readonly string[],
-): ChildProcess & { readonly stdout: NonNullable<ChildProcess['stdout']> } {
+type Child = ReturnType<typeof start>
+
+function start(cpu: string, file: string, args: readonly string[]) {
   const script = new URL(file, import.meta.url).pathname
-  const own = [script, ...args]
-  return hasTaskset
-    ? spawn('taskset', ['-c', cpu, process.execPath, ...own], { stdio: ['ignore', 'pipe', 'inherit'] })
-    : spawn(process.execPath, own, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const own = [process.execPath, script, ...args]
+  const [command = '', ...rest] = hasTaskset ? ['taskset', '-c', cpu, ...own] : own
+  const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
+  return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() }
 }
 
-/** The first line of a child that `find` makes something of. */
-function firstLine<T>(child: ReturnType<typeof start>, find: (line: string) => T | undefined): Promise<T> {
-  return new Promise((resolve, reject) => {
-    // Not `exit`: what it wrote last may be read after that.
-    child.once('close', (code) => reject(new Error(`a process of the benchmark ended with ${code}`)))
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const found = find(line)
-      if (found !== undefined) resolve(found)
-    })
-  })
+/** The next line that `find` makes something of. */
+async function nextLine<T>({ lines }: Child, find: (line: string) => T | undefined): Promise<T> {
+  for (;;) {
+    const { done, value } = await lines.next()
+    if (done === true) throw new Error('a process of the benchmark ended')
+    const found = find(value)
+    if (found !== undefined) return found
+  }
 }
 
 function portOf(line: string): number | undefined {
@@ -76,7 +67,7 @@ function portOf(line: string): number | undefined {
   return port
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+async function stop({ child }: Child): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGKILL')
@@ -86,62 +77,82 @@ async function stop(child: ChildProcess): Promise<void> {
 interface Case {
   readonly connections: number
   readonly answers: 'whole' | 'stream'
+  readonly warmUpSeconds: Readonly<Record<Name, number>>
 }
 
-type Name = 'bare' | 'gateway'
+const NAMES = ['bare', 'gateway'] as const
+type Name = (typeof NAMES)[number]
 
-/**
- * Both systems run side by side and take turns, so that a machine which gets slower or faster meanwhile does so for both: the
- * ratio is the median over pairs of neighbouring windows.
- */
-async function compare(tried: Case): Promise<Readonly<Record<Name, readonly Sample[]>>> {
+interface System {
+  readonly process: Child
+  readonly port: number
+}
+
+type Systems = Readonly<Record<Name, System>>
+
+/** Both systems, each warm for all cases that follow. */
+async function withSystems(work: (systems: Systems) => Promise<void>): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'bursar-bench-'))
-  const children: ReturnType<typeof start>[] = []
-  const own = (child: ReturnType<typeof start>) => {
+  const children: Child[] = []
+  const own = (child: Child) => {
     children.push(child)
     return child
   }
   try {
-    const upstreamUrl = `http://127.0.0.1:${await firstLine(own(start(LOAD_CPU, './upstream.ts', [])), portOf)}`
-    const system = async ({ child, portFrom }: ChildProcessWithPort) => ({ child: own(child), port: await firstLine(child, portFrom) })
-    const systems = { bare: await system(bare(upstreamUrl)), gateway: await system(gateway(upstreamUrl, dir)) }
-    for (const name of ['bare', 'gateway'] as const) await load(systems[name], tried, WARM_UP_SECONDS[name], 0.01)
-    const samples: Record<Name, Sample[]> = { bare: [], gateway: [] }
-    for (let window = 0; window < WINDOWS; window++) {
-      const order = window % 2 === 0 ? (['bare', 'gateway'] as const) : (['gateway', 'bare'] as const)
-      for (const name of order) samples[name].push(await load(systems[name], tried, SETTLE_SECONDS, SECONDS))
-    }
-    return samples
+    const upstreamUrl = `http://127.0.0.1:${await nextLine(own(start(LOAD_CPU, './upstream.ts', [])), portOf)}`
+    const bareRelay = own(start(SYSTEM_CPU, './bare-relay.ts', [upstreamUrl]))
+    const gateway = own(start(SYSTEM_CPU, '../src/main.ts', ['serve', '--config', writeConfig(dir, upstreamUrl)]))
+    await work({
+      bare: { process: bareRelay, port: await nextLine(bareRelay, portOf) },
+      gateway: { process: gateway, port: await nextLine(gateway, portInText) },
+    })
   } finally {
     for (const child of children.toReversed()) await stop(child)
     rmSync(dir, { recursive: true, force: true })
   }
 }
 
-async function load(
-  { child, port }: { readonly child: ChildProcess; readonly port: number },
-  { connections, answers }: Case,
-  warmUpSeconds: number,
-  seconds: number,
-): Promise<Sample> {
-  const process = start(LOAD_CPU, './load.ts', [port, connections, warmUpSeconds * 1000, seconds * 1000, KEY, answers].map(String))
+/**
+ * The systems take turns, so that a machine which gets slower or faster meanwhile does so for both: the ratio is the median over
+ * pairs of neighbouring windows.
+ */
+async function compare(systems: Systems, tried: Case): Promise<Readonly<Record<Name, readonly Sample[]>>> {
+  const loads = { bare: startLoad(systems.bare, tried), gateway: startLoad(systems.gateway, tried) }
+  const samples: Record<Name, Sample[]> = { bare: [], gateway: [] }
+  const sample = (name: Name, settleSeconds: number, seconds: number) => measure(systems[name], loads[name], { settleSeconds, seconds })
   try {
-    // From here on only: the warm-up's compiling is no cost of a request.
-    await firstLine(process, (line) => (line.includes('isWarm') ? true : undefined))
-    const before = cpuSeconds(child)
-    const result = await firstLine(process, (line): (Sample & { measured: number }) | undefined =>
-      line.includes('isWarm') ? undefined : JSON.parse(line),
-    )
-    return { ...result, cpuUs: Math.round(((cpuSeconds(child) - before) / result.measured) * 1e6) }
+    for (const name of NAMES) await sample(name, tried.warmUpSeconds[name], 0.01)
+    for (let window = 0; window < WINDOWS; window++) {
+      const order = window % 2 === 0 ? NAMES : NAMES.toReversed()
+      for (const name of order) samples[name].push(await sample(name, SETTLE_SECONDS, SECONDS))
+    }
+    return samples
   } finally {
-    await stop(process)
+    for (const name of NAMES) await stop(loads[name])
   }
+}
+
+function startLoad({ port }: System, { connections, answers }: Case): Child {
+  return start(LOAD_CPU, './load.ts', [String(port), String(connections), KEY, answers])
+}
+
+async function measure(
+  { process }: System,
+  load: Child,
+  { settleSeconds, seconds }: { readonly settleSeconds: number; readonly seconds: number },
+): Promise<Sample> {
+  load.child.stdin.write(`${JSON.stringify({ settleMs: settleSeconds * 1000, measureMs: seconds * 1000 })}\n`)
+  // From here on only: the warm-up's compiling is no cost of a request.
+  await nextLine(load, (line) => (line.includes('isSettled') ? true : undefined))
+  const before = cpuSeconds(process)
+  const result = await nextLine(load, (line): Sample & { measured: number } => JSON.parse(line))
+  return { ...result, cpuUs: Math.round(((cpuSeconds(process) - before) / result.measured) * 1e6) }
 }
 
 const TICKS_PER_SECOND = 100
 
 /** User and system time of a process with all its threads (proc(5), fields 14 and 15). */
-function cpuSeconds({ pid }: ChildProcess): number {
+function cpuSeconds({ child: { pid } }: Child): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
@@ -150,17 +161,8 @@ function cpuSeconds({ pid }: ChildProcess): number {
   }
 }
 
-interface ChildProcessWithPort {
-  readonly child: ReturnType<typeof start>
-  /** The port that a line of its output tells. */
-  readonly portFrom: (line: string) => number | undefined
-}
-
-function bare(upstreamUrl: string): ChildProcessWithPort {
-  return { child: start(SYSTEM_CPU, './bare-relay.ts', [upstreamUrl]), portFrom: portOf }
-}
-
-function gateway(upstreamUrl: string, dir: string): ChildProcessWithPort {
+/** @returns the path of the gateway's config */
+function writeConfig(dir: string, upstreamUrl: string): string {
   const path = join(dir, 'bursar.yaml')
   writeFileSync(
     path,
@@ -176,11 +178,12 @@ budgets:
   - { id: "key:bench", name: Key, limit: { requests: ${LIMIT} }, hard_cap: true }
 `,
   )
-  const portFrom = (line: string) => {
-    const found = /http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]
-    return found === undefined ? undefined : Number(found)
-  }
-  return { child: start(SYSTEM_CPU, '../src/main.ts', ['serve', '--config', path]), portFrom }
+  return path
+}
+
+function portInText(line: string): number | undefined {
+  const found = /http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]
+  return found === undefined ? undefined : Number(found)
 }
 
 function median(values: readonly number[]): number {
@@ -201,15 +204,22 @@ console.log(
     .map((load) => load.toFixed(2))
     .join(' ')}${hasTaskset ? '' : '; no taskset here: nothing is pinned to a core'}`,
 )
+/**
+ * Bursar is more code than the bare relay: on one core its compilers are busy for some fifteen seconds, and with the ledger's
+ * thread, which works twice a second, for a minute.
+ */
 const CASES: readonly Case[] = [
-  { connections: 32, answers: 'whole' },
-  { connections: 1, answers: 'whole' },
-  { connections: 32, answers: 'stream' },
+  { connections: 32, answers: 'whole', warmUpSeconds: { bare: 8, gateway: 60 } },
+  { connections: 1, answers: 'whole', warmUpSeconds: { bare: 4, gateway: 4 } },
+  { connections: 32, answers: 'stream', warmUpSeconds: { bare: 8, gateway: 30 } },
 ]
 
-for (const tried of CASES) {
-  const samples = await compare(tried)
-  for (const name of ['bare', 'gateway'] as const) {
+await withSystems(async (systems) => {
+  for (const tried of CASES) print(tried, await compare(systems, tried))
+})
+
+function print(tried: Case, samples: Readonly<Record<Name, readonly Sample[]>>): void {
+  for (const name of NAMES) {
     const failed = samples[name].reduce((sum, { failed: count }) => sum + count, 0)
     console.log(
       `${String(tried.connections).padStart(2)} connections, ${tried.answers.padEnd(6)} ${name.padEnd(8)} ${median(samples[name].map(({ perSecond }) => perSecond))} requests/s, p50 ${median(samples[name].map(({ p50Ms }) => p50Ms))} ms, p99 ${median(samples[name].map(({ p99Ms }) => p99Ms))} ms, ${cpuOf(samples[name])} us CPU a request, ${failed} failed; raw ${samples[name].map(({ perSecond }) => perSecond).join(' ')}`,

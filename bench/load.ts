@@ -1,15 +1,16 @@
 import { connect } from 'node:net'
+import { createInterface } from 'node:readline'
 
 /*
- * Closed-loop load: so many keep-alive connections, each with one request at a time, for a warm-up and then a measurement.
- * Hand-written over sockets, so that the load costs less than what is measured. Prints a line of JSON when it is warm, and one
- * with the result. A connection that is lost counts as failed, at any time, and is opened again: a system that drops calls must
- * not look fast.
+ * Closed-loop load: so many keep-alive connections, each with one request at a time. Hand-written over sockets, so that the load
+ * costs less than what is measured. Each line of its input is a window: it loads for a while to settle in, prints a line when
+ * that is over, measures, and prints a line with the result; then it rests, with its connections open. A connection that is lost
+ * in a window counts as failed, and is opened again at any time: a system that drops calls must not look fast.
  */
 
-const [port = 0, connections = 32, warmUpMs = 3000, measureMs = 5000] = process.argv.slice(2, 6).map(Number)
-const token = process.argv[6] ?? 'none'
-const isStream = process.argv[7] === 'stream'
+const [port = 0, connections = 32] = process.argv.slice(2, 4).map(Number)
+const token = process.argv[4] ?? 'none'
+const isStream = process.argv[5] === 'stream'
 
 const body = JSON.stringify({
   model: 'gpt-4o-mini',
@@ -25,38 +26,44 @@ const request = Buffer.from(
   `POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
 )
 
-const startedAt = performance.now()
-const latencies: number[] = []
+const RECONNECT_MS = 20
+const starts = new Set<() => void>()
+let isLoading = false
+let isMeasuring = false
+let latencies: number[] = []
 let done = 0
 let failed = 0
 
-function isMeasuring(at: number): boolean {
-  return at - startedAt >= warmUpMs
-}
-
-const RECONNECT_MS = 20
-
 function open(): void {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-  let sentAt = 0
+  let sentAt: number | undefined
   let pending = ''
   const send = () => {
     sentAt = performance.now()
     pending = ''
     socket.write(request)
   }
-  socket.on('connect', send)
+  const startSending = () => {
+    // What is left of the window before is answered first.
+    if (sentAt === undefined) send()
+  }
+  socket.on('connect', () => {
+    starts.add(startSending)
+    if (isLoading) send()
+  })
   socket.on('error', () => socket.destroy())
   socket.on('close', () => {
-    failed++
+    starts.delete(startSending)
+    if (isLoading || sentAt !== undefined) failed++
     setTimeout(open, RECONNECT_MS)
   })
   socket.on('data', (chunk: Buffer) => {
     pending += chunk.toString('latin1')
     const status = statusOfWhole(pending)
-    if (status === undefined) return
+    if (status === undefined || sentAt === undefined) return
     count(status, sentAt)
-    send()
+    sentAt = undefined
+    if (isLoading) send()
   })
 }
 
@@ -71,18 +78,28 @@ function statusOfWhole(text: string): number | undefined {
 }
 
 function count(status: number, sentAt: number): void {
-  const now = performance.now()
   if (status !== 200) failed++
-  if (!isMeasuring(now)) return
+  if (!isMeasuring) return
   if (status === 200) done++
-  latencies.push(now - sentAt)
+  latencies.push(performance.now() - sentAt)
 }
 
-for (let i = 0; i < connections; i++) open()
+interface Window {
+  readonly settleMs: number
+  readonly measureMs: number
+}
 
-setTimeout(() => console.log(JSON.stringify({ isWarm: true })), warmUpMs)
-
-setTimeout(() => {
+async function load({ settleMs, measureMs }: Window): Promise<void> {
+  isLoading = true
+  for (const start of starts) start()
+  await after(settleMs)
+  console.log(JSON.stringify({ isSettled: true }))
+  latencies = []
+  done = 0
+  isMeasuring = true
+  await after(measureMs)
+  isMeasuring = false
+  isLoading = false
   latencies.sort((a, b) => a - b)
   const at = (share: number) => Number((latencies[Math.floor(latencies.length * share)] ?? 0).toFixed(3))
   console.log(
@@ -94,5 +111,12 @@ setTimeout(() => {
       measured: latencies.length,
     }),
   )
-  process.exit(0)
-}, warmUpMs + measureMs)
+  failed = 0
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+for (let i = 0; i < connections; i++) open()
+createInterface({ input: process.stdin }).on('line', (line) => void load(JSON.parse(line)))
