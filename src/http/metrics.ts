@@ -21,7 +21,7 @@ export function createMetrics(
   const registry = new Registry()
   const registers = [registry]
   const refusals = new Counter({ name: 'bursar_refusals_total', help: 'Requests that Bursar refused.', labelNames: ['code'], registers })
-  const tallies = new Map<string, Tally>()
+  const tallies: Tally[] = []
   addCallCounters(registers, tallies)
   addGauges(registers, standings, state)
   return {
@@ -32,7 +32,7 @@ export function createMetrics(
   }
 }
 
-/** What calls with the same labels add up to. Plain sums: a counter of the library hashes its labels on every call. */
+/** What calls with the same labels add up to; there are few. Plain sums: a counter of the library hashes its labels on every call. */
 interface Tally {
   readonly provider: string
   readonly ending: string
@@ -46,14 +46,8 @@ interface Tally {
   notUnderstood: number
 }
 
-function count(tallies: Map<string, Tally>, { call, ending, usage, tokens, costNanoUsd, overrun }: EndedCall): void {
-  const { provider } = call.attributes
-  const id = `${provider} ${ending} ${usage.kind}`
-  let tally = tallies.get(id)
-  if (tally === undefined) {
-    tally = { provider, ending, usage: usage.kind, calls: 0, input: 0, output: 0, costUsd: 0, overruns: 0, unpriced: 0, notUnderstood: 0 }
-    tallies.set(id, tally)
-  }
+function count(tallies: Tally[], { call, ending, usage, tokens, costNanoUsd, overrun }: EndedCall): void {
+  const tally = tallyOf(tallies, call.attributes.provider, ending, usage.kind)
   tally.calls++
   tally.input += tokens.input
   tally.output += tokens.output
@@ -63,7 +57,14 @@ function count(tallies: Map<string, Tally>, { call, ending, usage, tokens, costN
   if (usage.kind === 'estimated' && usage.why === NOT_UNDERSTOOD) tally.notUnderstood++
 }
 
-function addCallCounters(registers: Registry[], tallies: ReadonlyMap<string, Tally>): void {
+function tallyOf(tallies: Tally[], provider: string, ending: Tally['ending'], usage: Tally['usage']): Tally {
+  for (const tally of tallies) if (tally.provider === provider && tally.ending === ending && tally.usage === usage) return tally
+  const tally = { provider, ending, usage, calls: 0, input: 0, output: 0, costUsd: 0, overruns: 0, unpriced: 0, notUnderstood: 0 }
+  tallies.push(tally)
+  return tally
+}
+
+function addCallCounters(registers: Registry[], tallies: readonly Tally[]): void {
   const counter = (name: string, help: string, labelNames: string[], add: (to: Counter, tally: Tally) => void) =>
     new Counter({
       name,
@@ -72,7 +73,7 @@ function addCallCounters(registers: Registry[], tallies: ReadonlyMap<string, Tal
       registers,
       collect() {
         this.reset()
-        for (const tally of tallies.values()) add(this, tally)
+        for (const tally of tallies) add(this, tally)
       },
     })
   counter('bursar_calls_total', 'Calls that ended.', ['provider', 'ending', 'usage'], (to, { provider, ending, usage, calls }) =>

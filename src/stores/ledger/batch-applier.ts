@@ -32,7 +32,8 @@ interface Changes {
 }
 
 /** A call that a batch ends, with what it charges. */
-interface ChargedEnd extends End {
+interface ChargedEnd {
+  readonly end: End
   readonly charges: readonly ChargeRow[]
   /** The id of what it has in common with others. */
   readonly caller: number
@@ -59,11 +60,11 @@ export class BatchApplier {
   *apply(records: readonly LedgerRecord[]): Steps<number> {
     yield* openAccounts(records.filter((record) => record.kind === 'opened'))
     const calls = yield* OpenCalls.follow(records)
-    const ends = endsIn(records, calls)
+    const ends = calls.ends.filter((end) => end !== undefined)
     yield* this.#ids.learn(accountsOf(records, ends))
     yield* this.#callers.learn(ends.map(({ hold }) => hold.call))
-    const charged = new Map(ends.map((end) => [end.settlement, this.#charged(end)]))
-    const added = yield* this.#addCalls([...charged.values()])
+    const charged = calls.ends.map((end) => (end === undefined ? undefined : this.#charged(end)))
+    const added = yield* this.#addCalls(charged.filter((end) => end !== undefined))
     const closes = records.flatMap((record) => (record.kind === 'closed' ? [record.close] : []))
     const changes: Changes = {
       accounts: yield* AccountChanges.begin(this.#ids, closes),
@@ -73,8 +74,8 @@ export class BatchApplier {
       keys: new Map(),
       audit: [],
     }
-    for (const record of records) {
-      if (record.kind === 'ended') applyEnd(record, charged.get(record.settlement), { added, changes })
+    for (const [nr, record] of records.entries()) {
+      if (record.kind === 'ended') applyEnd(record, charged[nr], { added, changes })
       else if (!isInFlight(record)) applySeldom(record, changes)
     }
     yield* calls.write()
@@ -89,20 +90,20 @@ export class BatchApplier {
   }
 
   #charged(end: End): ChargedEnd {
-    const { amounts } = end.settlement
-    const charges = end.hold.charges.map(({ account, amount: held }, i): ChargeRow => {
-      const amount = amounts[i] ?? 0
+    const { hold, settlement } = end
+    const charges = hold.charges.map(({ account, amount: held }, i): ChargeRow => {
+      const amount = settlement.amounts[i] ?? 0
       return [this.#ids.of(account), amount, Math.max(0, amount - held)]
     })
-    return { ...end, charges, caller: this.#callers.idOf(end.hold.call) }
+    return { end, charges, caller: this.#callers.idOf(hold.call) }
   }
 
   /** @returns those that were not there already */
   *#addCalls(ends: readonly ChargedEnd[]): Steps<Set<string>> {
-    yield* this.#dialect.makeRoom(ends.map(({ hold }) => hold.call.admittedAt))
+    yield* this.#dialect.makeRoom(ends.map(({ end }) => end.hold.call.admittedAt))
     const rows = yield* bulk(
       ADD_CALLS,
-      ends.map((end) => toCallRow(end, end.caller, end.charges)),
+      ends.map(({ end, caller, charges }) => toCallRow(end, caller, charges)),
     )
     return new Set(rows.map((row) => text(row, 'id')))
   }
@@ -120,16 +121,6 @@ export class BatchApplier {
   }
 }
 
-/** In the order in which they ended. */
-function endsIn(records: readonly LedgerRecord[], calls: OpenCalls): readonly End[] {
-  const ends: End[] = []
-  for (const record of records) {
-    const end = record.kind === 'ended' ? calls.endOf(record.settlement) : undefined
-    if (end !== undefined) ends.push(end)
-  }
-  return ends
-}
-
 function accountsOf(records: readonly LedgerRecord[], ends: readonly End[]): readonly AccountKey[] {
   const keys: AccountKey[] = []
   for (const { hold } of ends) for (const { account } of hold.charges) keys.push(account)
@@ -140,16 +131,16 @@ function accountsOf(records: readonly LedgerRecord[], ends: readonly End[]): rea
   return keys
 }
 
-/** @param end undefined where the call ended before, as it is where another record of its end was applied */
+/** @param charged undefined where the call ended before, as it is where another record of its end was applied */
 function applyEnd(
   { settlement, alerts }: Extract<LedgerRecord, { kind: 'ended' }>,
-  end: ChargedEnd | undefined,
+  charged: ChargedEnd | undefined,
   { added, changes }: { readonly added: Set<string>; readonly changes: Changes },
 ): void {
   const call: CallId = settlement.call
-  if (end === undefined || !added.delete(call)) return
-  changes.accounts.charge(end.charges)
-  changes.live.add(end.caller, end.ended)
+  if (charged === undefined || !added.delete(call)) return
+  changes.accounts.charge(charged.charges)
+  changes.live.add(charged.caller, charged.end)
   changes.alerts.add(alerts)
 }
 

@@ -34,12 +34,12 @@ export type ChargeRow = readonly [account: number, amount: Amount, beyond: Amoun
  * The values for {@link ADD_CALLS}.
  * @param caller the id of what it has in common with others
  */
-export function toCallRow({ hold, ended }: End, caller: number, charges: readonly ChargeRow[]): readonly Value[] {
-  const { call, usage, tokens } = ended
-  const row: Value[] = [call.id, caller, call.admittedAt, ended.endedAt, ended.ending, ended.status ?? null]
+export function toCallRow({ hold, settlement, tokens }: End, caller: number, charges: readonly ChargeRow[]): readonly Value[] {
+  const { endedAt, ending, status, usage, costNanoUsd, overrun } = settlement
+  const row: Value[] = [hold.call.id, caller, hold.call.admittedAt, endedAt, ending, status ?? null]
   row.push(usage.kind, usage.kind === 'estimated' ? usage.why : '')
-  row.push(tokens.input, tokens.cachedInput, tokens.cacheWrite, tokens.output, tokens.reasoning, ended.costNanoUsd)
-  row.push(jsonOf(charges), ended.overrun, hold.input, hold.output, hold.isSpared ? 1 : 0)
+  row.push(tokens.input, tokens.cachedInput, tokens.cacheWrite, tokens.output, tokens.reasoning, costNanoUsd)
+  row.push(jsonOf(charges), overrun, hold.input, hold.output, hold.isSpared ? 1 : 0)
   return row
 }
 

@@ -1,6 +1,6 @@
-import type { EndedCall } from '../../domain/call.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import { addCall, adding, MEASURE_COLUMNS, MEASURES } from './measures.ts'
+import type { End } from './open-calls.ts'
 import { bulk, insert, type Steps } from './statement.ts'
 import { HOUR } from './utc-grain.ts'
 
@@ -18,8 +18,8 @@ export class LiveSums {
   newestHour: EpochMs = 0
 
   /** @param caller the id of what it has in common with others */
-  add(caller: number, ended: EndedCall): void {
-    const hour = HOUR.floor(ended.endedAt)
+  add(caller: number, end: End): void {
+    const hour = HOUR.floor(end.settlement.endedAt)
     if (hour > this.newestHour) this.newestHour = hour
     const ofCaller = this.#rows.get(caller)
     let row = ofCaller?.find(([known]) => known === hour)
@@ -28,7 +28,7 @@ export class LiveSums {
       if (ofCaller === undefined) this.#rows.set(caller, [row])
       else ofCaller.push(row)
     }
-    addCall(row, 2, ended)
+    addCall(row, 2, end)
   }
 
   /** Adds them to the ledger's. @returns how many rows that were */

@@ -1,4 +1,4 @@
-import type { EndedCall } from '../../domain/call.ts'
+import type { End } from './open-calls.ts'
 import type { Columns } from './statement.ts'
 
 /** What is summed, in the order of the rollups' columns. */
@@ -25,15 +25,15 @@ export const CALL_SUMS = [
 ].join(', ')
 
 /** Adds what one call comes to, from that place of the row on, in the order of {@link MEASURES}. */
-export function addCall(row: number[], at: number, { usage, tokens, costNanoUsd }: EndedCall): void {
+export function addCall(row: number[], at: number, { settlement, tokens }: End): void {
   add(row, at, 1)
-  if (usage.kind === 'estimated') add(row, at + 1, 1)
+  if (settlement.usage.kind === 'estimated') add(row, at + 1, 1)
   add(row, at + 2, tokens.input)
   add(row, at + 3, tokens.cachedInput)
   add(row, at + 4, tokens.cacheWrite)
   add(row, at + 5, tokens.output)
   add(row, at + 6, tokens.reasoning)
-  add(row, at + 7, costNanoUsd)
+  add(row, at + 7, settlement.costNanoUsd)
 }
 
 function add(row: number[], at: number, amount: number): void {

@@ -1,7 +1,8 @@
-import { type EndedCall, endedCall, type Hold, oldestFirst, type OpenHold, type Settlement } from '../../domain/call.ts'
+import { type Hold, oldestFirst, type OpenHold, type Settlement } from '../../domain/call.ts'
 import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
+import { type ChargedTokens, chargedTokens } from '../../domain/usage.ts'
 import { fromJson, hasFields, integer, type Row, text } from './row.ts'
 import { type Bulk, bulk, insert, type Steps } from './statement.ts'
 
@@ -37,8 +38,11 @@ export function toHold(row: Row): OpenHold {
 export interface End {
   readonly hold: Hold
   readonly settlement: Settlement
-  readonly ended: EndedCall
+  readonly tokens: ChargedTokens
 }
+
+/** A record with its place in the batch. */
+type Numbered = readonly [nr: number, record: LedgerRecord]
 
 /** What becomes of the calls in flight in one batch. A hold that begins and ends in it never reaches the table. */
 export class OpenCalls {
@@ -46,39 +50,39 @@ export class OpenCalls {
   /** Taken out of the table, since this batch ends or changes them. */
   readonly #taken = new Map<CallId, OpenHold>()
   readonly #renewed = new Map<CallId, EpochMs>()
-  readonly #ends = new Map<Settlement, End>();
+  /** By record, the call that it ends; undefined where it ends none, or one that ended before this batch: then there is nothing left to do. */
+  readonly ends: (End | undefined)[]
+
+  private constructor(records: readonly LedgerRecord[]) {
+    this.ends = records.map(() => undefined)
+  }
 
   /** Follows the records from first to last. */
   static *follow(records: readonly LedgerRecord[]): Steps<OpenCalls> {
-    const calls = new OpenCalls()
+    const calls = new OpenCalls(records)
     const ofEarlier = calls.#followOwn(records)
-    const taken = [...ofEarlier].filter(([, ofCall]) => ofCall.some(isOfHold))
+    const taken = [...ofEarlier].filter(([, ofCall]) => ofCall.some(([, record]) => isOfHold(record)))
     const rows = yield* bulk(
       TAKE_HOLDS,
       taken.map(([call]) => [call]),
     )
     for (const hold of rows.map(toHold)) calls.#taken.set(hold.call.id, hold)
-    for (const ofCall of ofEarlier.values()) for (const record of ofCall) calls.#apply(record)
+    for (const ofCall of ofEarlier.values()) for (const [nr, record] of ofCall) calls.#apply(record, nr)
     return calls
   }
 
   /** Follows the calls that begin in this batch. @returns by call, what is about those that began before: the table has their holds */
-  #followOwn(records: readonly LedgerRecord[]): ReadonlyMap<CallId, readonly LedgerRecord[]> {
-    const ofEarlier = new Map<CallId, LedgerRecord[]>()
-    for (const record of records) {
+  #followOwn(records: readonly LedgerRecord[]): ReadonlyMap<CallId, readonly Numbered[]> {
+    const ofEarlier = new Map<CallId, Numbered[]>()
+    for (const [nr, record] of records.entries()) {
       const call = calledIn(record)
       if (call === undefined) continue
       const before = ofEarlier.size === 0 ? undefined : ofEarlier.get(call)
-      if (before !== undefined) before.push(record)
-      else if (record.kind === 'held' || this.#holds.has(call)) this.#apply(record)
-      else ofEarlier.set(call, [record])
+      if (before !== undefined) before.push([nr, record])
+      else if (record.kind === 'held' || this.#holds.has(call)) this.#apply(record, nr)
+      else ofEarlier.set(call, [[nr, record]])
     }
     return ofEarlier
-  }
-
-  /** The call that ends so; undefined where it ended before this batch: then there is nothing left to do. */
-  endOf(settlement: Settlement): End | undefined {
-    return this.#ends.get(settlement)
   }
 
   *write(): Steps<void> {
@@ -87,17 +91,17 @@ export class OpenCalls {
     yield* bulk(ADD_HOLDS, rows)
   }
 
-  #apply(record: LedgerRecord): void {
+  #apply(record: LedgerRecord, nr: number): void {
     if (record.kind === 'held') this.#holds.set(record.hold.call.id, record.hold)
-    else if (record.kind === 'ended') this.#end(record.settlement)
+    else if (record.kind === 'ended') this.ends[nr] = this.#end(record.settlement)
     else if (record.kind === 'renewed') this.#renew(record.call, record.expiresAt)
     else if (record.kind === 'deferred') this.#change(record.call, { job: record.job, expiresAt: record.expiresAt })
     else if (record.kind === 'raised') this.#raise(record)
   }
 
-  #end(settlement: Settlement): void {
+  #end(settlement: Settlement): End | undefined {
     const hold = this.#take(settlement.call)
-    if (hold !== undefined) this.#ends.set(settlement, { hold, settlement, ended: endedCall(hold, settlement) })
+    return hold === undefined ? undefined : { hold, settlement, tokens: chargedTokens(settlement.usage) }
   }
 
   #renew(call: CallId, expiresAt: EpochMs): void {
