@@ -46,8 +46,6 @@ class Standings {
   }
 }
 
-const CALLS_MAX = 50
-
 /** Reserves in the store what calls may use. */
 export class Reservations {
   readonly #deps: ReservationsDeps
@@ -55,7 +53,7 @@ export class Reservations {
 
   constructor(deps: ReservationsDeps) {
     this.#deps = deps
-    this.#batch = new TurnBatch({ send: (asks) => this.#send(asks), atTurnEnd: deps.atTurnEnd, countMax: CALLS_MAX })
+    this.#batch = new TurnBatch({ send: (asks) => this.#send(asks), atTurnEnd: deps.atTurnEnd })
   }
 
   /** @throws Failure store_unavailable: whether something is held is unknown */

@@ -35,8 +35,6 @@ export interface Ending {
  */
 export type Ended = { readonly kind: 'ended'; readonly id: string } | { readonly kind: 'unknown' | 'changed' | 'unopened' }
 
-const CALLS_MAX = 50
-
 /** Ends calls in the store, each once, and sees to the alerts of what they crossed. */
 export class Settlements {
   readonly #deps: SettlementsDeps
@@ -44,7 +42,7 @@ export class Settlements {
 
   constructor(deps: SettlementsDeps) {
     this.#deps = deps
-    this.#batch = new TurnBatch({ send: (endings) => this.#settle(endings), atTurnEnd: deps.atTurnEnd, countMax: CALLS_MAX })
+    this.#batch = new TurnBatch({ send: (endings) => this.#settle(endings), atTurnEnd: deps.atTurnEnd })
   }
 
   /** @throws Failure store_unavailable: whether it was done is unknown */
