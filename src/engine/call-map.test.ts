@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { createCallIds } from './call-ids.ts'
 import { CallMap } from './call-map.ts'
 import { type CallId, toCallId } from '../domain/ids.ts'
 
@@ -41,4 +42,16 @@ test('what is taken out while it is gone through does not come any more', () => 
     for (const id of ['AaAa', 'BBBB', 'AaBB', 'C']) if (`call_${id}` !== call) map.take(toCallId(`call_${id}`))
   }
   expect(seen).toHaveLength(1)
+})
+
+test('it grows with the calls in flight, and keeps them', () => {
+  const map = new CallMap<number>()
+  const ids = createCallIds(() => 0)
+  const calls = Array.from({ length: 3000 }, () => ids.callId())
+  for (const [value, call] of calls.entries()) map.set(call, value)
+  for (const call of calls.filter((_, i) => i % 3 === 0)) map.take(call)
+  const left = calls.map((call, value) => [call, value] as const).filter(([, value]) => value % 3 !== 0)
+  expect(map.size).toBe(2000)
+  expect([...map].toSorted(([, a], [, b]) => a - b)).toEqual(left)
+  for (const [call, value] of left) expect(map.get(call)).toBe(value)
 })

@@ -2,19 +2,21 @@ import type { CallId } from '../domain/ids.ts'
 
 interface Entry<Value> {
   readonly call: CallId
+  readonly hash: number
   value: Value | undefined
   next: Entry<Value> | undefined
 }
 
+/** A power of two. */
+const BUCKETS_MIN = 64
+
 /**
- * A map by call, in no order. A Map interns each string that it is asked for, which costs an id that comes and goes 0.6 us
- * (measured), most of what the map does; so this one asks a Map for numbers that it makes of the ids.
- *
- * V8 keeps the entries of a Map's outgrown tables until the next full collection, and a map of calls that come and go outgrows
- * one after the other: emptied when its call is taken out, an entry leaves little behind.
+ * A map by call, in no order: a hash table with chains. A Map interns each string that it is asked for, which costs an id that comes
+ * and goes 0.6 us (measured), most of what the map does; and one of calls that come and go is built anew all the time. This one
+ * only grows: by 8 bytes for each call that was ever in flight at once.
  */
 export class CallMap<Value> {
-  readonly #entries = new Map<number, Entry<Value>>()
+  #buckets: (Entry<Value> | undefined)[] = emptyBuckets(BUCKETS_MIN)
   #size = 0
 
   get size(): number {
@@ -22,62 +24,75 @@ export class CallMap<Value> {
   }
 
   has(call: CallId): boolean {
-    return this.#entryOf(call) !== undefined
+    return this.#find(call, hashOf(call)) !== undefined
   }
 
   get(call: CallId): Value | undefined {
-    return this.#entryOf(call)?.value
+    return this.#find(call, hashOf(call))?.value
   }
 
   set(call: CallId, value: Value): void {
     const hash = hashOf(call)
-    const first = this.#entries.get(hash)
-    const entry = find(first, call)
-    if (entry === undefined) {
-      this.#entries.set(hash, { call, value, next: first })
-      this.#size++
-    } else entry.value = value
+    const entry = this.#find(call, hash)
+    if (entry !== undefined) {
+      entry.value = value
+      return
+    }
+    if (this.#size === this.#buckets.length) this.#grow()
+    this.#add({ call, hash, value, next: undefined })
+    this.#size++
   }
 
   /** Takes it out. */
   take(call: CallId): Value | undefined {
-    const hash = hashOf(call)
-    const first = this.#entries.get(hash)
-    const entry = find(first, call)
-    if (first === undefined || entry === undefined) return undefined
+    const place = hashOf(call) & (this.#buckets.length - 1)
+    let before: Entry<Value> | undefined
+    let entry = this.#buckets[place]
+    while (entry !== undefined && entry.call !== call) {
+      before = entry
+      entry = entry.next
+    }
+    if (entry === undefined) return undefined
+    if (before === undefined) this.#buckets[place] = entry.next
+    else before.next = entry.next
     this.#size--
-    if (entry !== first) before(first, entry).next = entry.next
-    else if (entry.next === undefined) this.#entries.delete(hash)
-    else this.#entries.set(hash, entry.next)
     const { value } = entry
     entry.value = undefined
     return value
   }
 
-  /** Those that are taken out meanwhile do not come any more. */
+  /** Those that are taken out meanwhile do not come any more, and those that are added meanwhile do not come. */
   *[Symbol.iterator](): IterableIterator<readonly [CallId, Value]> {
-    for (const first of this.#entries.values()) {
-      for (let entry: Entry<Value> | undefined = first; entry !== undefined; entry = entry.next) {
-        if (entry.value !== undefined) yield [entry.call, entry.value]
-      }
-    }
+    for (const { call, value } of this.#entries()) if (value !== undefined) yield [call, value]
   }
 
-  #entryOf(call: CallId): Entry<Value> | undefined {
-    return find(this.#entries.get(hashOf(call)), call)
+  #entries(): readonly Entry<Value>[] {
+    const entries: Entry<Value>[] = []
+    for (let entry of this.#buckets) for (; entry !== undefined; entry = entry.next) entries.push(entry)
+    return entries
+  }
+
+  #find(call: CallId, hash: number): Entry<Value> | undefined {
+    let entry = this.#buckets[hash & (this.#buckets.length - 1)]
+    while (entry !== undefined && entry.call !== call) entry = entry.next
+    return entry
+  }
+
+  #grow(): void {
+    const entries = this.#entries()
+    this.#buckets = emptyBuckets(this.#buckets.length * 2)
+    for (const entry of entries) this.#add(entry)
+  }
+
+  #add(entry: Entry<Value>): void {
+    const place = entry.hash & (this.#buckets.length - 1)
+    entry.next = this.#buckets[place]
+    this.#buckets[place] = entry
   }
 }
 
-function find<Value>(first: Entry<Value> | undefined, call: CallId): Entry<Value> | undefined {
-  let entry = first
-  while (entry !== undefined && entry.call !== call) entry = entry.next
-  return entry
-}
-
-function before<Value>(first: Entry<Value>, entry: Entry<Value>): Entry<Value> {
-  let it = first
-  while (it.next !== undefined && it.next !== entry) it = it.next
-  return it
+function emptyBuckets<Value>(count: number): (Entry<Value> | undefined)[] {
+  return Array.from({ length: count }, () => undefined)
 }
 
 /** Behind them all ids of a process are the same (see call-ids.ts); before them is the part of the time that hardly changes. */

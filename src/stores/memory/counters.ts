@@ -5,7 +5,7 @@ import type { Amount } from '../../domain/amount.ts'
 import { assert } from '../../domain/defect.ts'
 import { amountFor, type CallBound, demandIn } from '../../domain/bound.ts'
 import type { Budget } from '../../domain/budget.ts'
-import { type Call, type Charge, type EndedCall, endedCall, type Hold, type OpenHold } from '../../domain/call.ts'
+import { type Call, type Charge, type EndedCall, endedCall, type Hold, oldestFirst, type OpenHold } from '../../domain/call.ts'
 import type { Close } from '../../domain/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
@@ -325,7 +325,7 @@ class MemoryCounters implements Counters, Catalog {
   #openHolds(): readonly OpenHold[] {
     const holds: OpenHold[] = []
     for (const [, flight] of this.#flights) holds.push(flight.hold)
-    return holds
+    return oldestFirst(holds)
   }
 
   #restoreHold(hold: OpenHold): void {
