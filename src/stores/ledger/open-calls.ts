@@ -50,11 +50,10 @@ export class OpenCalls {
   /** Taken out of the table, since this batch ends or changes them. */
   readonly #taken = new Map<CallId, OpenHold>()
   readonly #renewed = new Map<CallId, EpochMs>()
-  /** By record, the call that it ends; undefined where it ends none, or one that ended before this batch: then there is nothing left to do. */
-  readonly ends: (End | undefined)[]
+  readonly #ends: (End | undefined)[]
 
   private constructor(records: readonly LedgerRecord[]) {
-    this.ends = records.map(() => undefined)
+    this.#ends = records.map(() => undefined)
   }
 
   /** Follows the records from first to last. */
@@ -85,6 +84,11 @@ export class OpenCalls {
     return ofEarlier
   }
 
+  /** By record, the call that it ends; undefined where it ends none, or one that ended before this batch: then there is nothing left to do. */
+  get ends(): readonly (End | undefined)[] {
+    return this.#ends
+  }
+
   *write(): Steps<void> {
     yield* bulk(RENEW_HOLDS, [...this.#renewed])
     const rows = oldestFirst([...this.#holds.values()]).map((hold) => [hold.call.id, hold.expiresAt, JSON.stringify(hold)])
@@ -93,7 +97,7 @@ export class OpenCalls {
 
   #apply(record: LedgerRecord, nr: number): void {
     if (record.kind === 'held') this.#holds.set(record.hold.call.id, record.hold)
-    else if (record.kind === 'ended') this.ends[nr] = this.#end(record.settlement)
+    else if (record.kind === 'ended') this.#ends[nr] = this.#end(record.settlement)
     else if (record.kind === 'renewed') this.#renew(record.call, record.expiresAt)
     else if (record.kind === 'deferred') this.#change(record.call, { job: record.job, expiresAt: record.expiresAt })
     else if (record.kind === 'raised') this.#raise(record)
