@@ -44,7 +44,7 @@ export async function ownDatabase(): Promise<StageOptions> {
   const name = `matrix-${++databases}`
   await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`)
   await client.end()
-  return { database: `postgres://bursar@127.0.0.1:${own.postgres.way.port}/${name}` }
+  return { database: `postgres://tester@127.0.0.1:${own.postgres.way.port}/${name}` }
 }
 
 export async function ownCluster(): Promise<StageOptions> {

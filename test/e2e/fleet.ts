@@ -124,7 +124,7 @@ export interface Counted {
   readonly tokens: number
 }
 
-const CALLS = 'SELECT id, team, ending, usage_kind AS kind, input + output AS tokens FROM calls'
+const CALLS = 'SELECT id, team, ending, usage_kind AS kind, input + output AS tokens FROM'
 
 /** All calls of the ledger, read past Bursar. @param place a Postgres URL, or the directory of a `data_dir` */
 export async function callsOf(place: string): Promise<readonly Counted[]> {
@@ -132,7 +132,7 @@ export async function callsOf(place: string): Promise<readonly Counted[]> {
   const client = new pg.Client({ connectionString: place })
   await client.connect()
   try {
-    const { rows } = await client.query<Omit<Counted, 'tokens'> & { tokens: string }>(CALLS)
+    const { rows } = await client.query<Omit<Counted, 'tokens'> & { tokens: string }>(`${CALLS} bursar.calls`)
     return rows.map((row) => ({ ...row, tokens: Number(row.tokens) }))
   } finally {
     await client.end()
@@ -144,7 +144,7 @@ function callsInFile(path: string): readonly Counted[] {
   const db = new DatabaseSync(path, { readOnly: true })
   try {
     return db
-      .prepare(CALLS)
+      .prepare(`${CALLS} calls`)
       .all()
       .map(({ id, team, ending, kind, tokens }) => ({
         id: String(id),

@@ -39,7 +39,7 @@ export async function createDatabase(url: string, name: string): Promise<{ reado
   return { url: own.href, drop: () => ask(`DROP DATABASE ${name} WITH (FORCE)`) }
 }
 
-const CALLS = 'SELECT id, usage_kind, charges FROM calls'
+const CALLS = 'SELECT id, usage_kind, charges FROM'
 
 interface CallRow {
   readonly id: string
@@ -51,14 +51,14 @@ interface CallRow {
 export async function readCalls({ database, dataDir }: Place): Promise<readonly LedgerCall[]> {
   if (database === undefined) {
     const ledger = new DatabaseSync(join(dataDir, 'ledger.db'), { readOnly: true })
-    const rows = ledger.prepare(CALLS).all()
+    const rows = ledger.prepare(`${CALLS} calls`).all()
     ledger.close()
     return rows.map((row) => toCall({ id: String(row['id']), usage_kind: String(row['usage_kind']), charges: String(row['charges']) }))
   }
   const client = new pg.Client({ connectionString: database })
   await client.connect()
   try {
-    return (await client.query<CallRow>(CALLS)).rows.map(toCall)
+    return (await client.query<CallRow>(`${CALLS} bursar.calls`)).rows.map(toCall)
   } finally {
     await client.end()
   }

@@ -36,7 +36,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   try {
     const user = process.getuid?.() === 0 ? await userOf('postgres') : undefined
     if (user !== undefined) chownSync(dir, user.uid, user.gid)
-    const init = ['-D', dir, '-U', 'bursar', '-A', 'trust', '-E', 'UTF8', '--locale', 'C', '--no-sync', '--no-instructions']
+    // Not the name of Bursar's schema: PostgreSQL would look there first, and hide who forgets to say so.
+    const init = ['-D', dir, '-U', 'tester', '-A', 'trust', '-E', 'UTF8', '--locale', 'C', '--no-sync', '--no-instructions']
     await run(join(folder, 'initdb'), init, { cwd: dir, ...user })
     const port = await freePort()
     const start = () =>
@@ -50,7 +51,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       })
     let server = await start()
     return {
-      url: `postgres://bursar@127.0.0.1:${port}/postgres`,
+      url: `postgres://tester@127.0.0.1:${port}/postgres`,
       port,
       stop: async () => {
         // Immediate: what is left behind is thrown away.
