@@ -119,4 +119,7 @@ function after(ms: number): Promise<void> {
 }
 
 for (let i = 0; i < connections; i++) open()
-createInterface({ input: process.stdin }).on('line', (line) => void load(JSON.parse(line)))
+createInterface({ input: process.stdin })
+  .on('line', (line) => void load(JSON.parse(line)))
+  // Nobody is left to ask for a window.
+  .on('close', () => process.exit(0))

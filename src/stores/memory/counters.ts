@@ -166,13 +166,12 @@ class MemoryCounters implements Counters, Catalog {
   }
 
   async holds(): Promise<readonly OpenHold[]> {
-    return this.#openHolds()
+    return oldestFirst(this.#openHolds())
   }
 
   async expired(at: EpochMs): Promise<readonly CallId[]> {
-    return this.#openHolds()
-      .filter(({ expiresAt }) => expiresAt <= at)
-      .map(({ call }) => call.id)
+    const expired = this.#openHolds().filter(({ expiresAt }) => expiresAt <= at)
+    return oldestFirst(expired).map(({ call }) => call.id)
   }
 
   async standings(): Promise<readonly Standing[]> {
@@ -325,7 +324,7 @@ class MemoryCounters implements Counters, Catalog {
   #openHolds(): readonly OpenHold[] {
     const holds: OpenHold[] = []
     for (const [, flight] of this.#flights) holds.push(flight.hold)
-    return oldestFirst(holds)
+    return holds
   }
 
   #restoreHold(hold: OpenHold): void {
