@@ -124,7 +124,7 @@ async function forward(
     'x-bursar-call': admitted.map(({ call }) => call.id).join(', '),
     ...ratelimitHeaders(standings, deps.clock.now()),
   }))
-  const headers = { ...headersToProvider(request.headers), 'content-length': String(body.length), 'accept-encoding': 'identity' }
+  const headers = headersToProvider(request.headers, { 'content-length': String(body.length), 'accept-encoding': 'identity' })
   dispatch({ target, route, relay, headers, body })
   const relayed = await relay.relayed
   return { relayed, id }

@@ -23,10 +23,16 @@ function secretOf(headers: IncomingHttpHeaders): string | undefined {
     const value = headers[name]
     if (typeof value !== 'string' || value === '') continue
     // What is no bearer token may be a signature that an AWS SDK made; the key is then in another header.
-    const secret = name === 'authorization' ? /^Bearer +(\S+) *$/i.exec(value)?.[1] : value
+    const secret = name === 'authorization' ? bearerToken(value) : value
     if (secret !== undefined) return secret
   }
   return undefined
+}
+
+/** As nearly all write it, without a regular expression: it would cost as much as finding the key. */
+function bearerToken(value: string): string | undefined {
+  const isPlain = value.startsWith('Bearer ') && value.length > 'Bearer '.length && !value.includes(' ', 'Bearer '.length)
+  return isPlain ? value.slice('Bearer '.length) : /^Bearer +(\S+) *$/i.exec(value)?.[1]
 }
 
 /** Who calls a model, and the names under which is learnt what such calls use. */
@@ -38,37 +44,55 @@ export interface Caller {
   readonly outputName: string
 }
 
+/** Those with one key and one provider: by the model, and behind it what the headers say. */
+type Callers = Map<string, Caller>
+
 /** Remembers recent callers, so that the same caller gets the same attributes (and its accounts stay resolved). */
 export class CallerBook {
-  readonly #known = new Map<string, Caller>()
+  /** By the key's id and the provider. Both are the same texts for all calls; one made of all parts would be made for each. */
+  readonly #known = new Map<string, Map<string, Callers>>()
+  #size = 0
 
   /**
    * Who calls: what the key fixes, and what the headers say where the key allows it.
    * @throws GatewayError attribute_not_allowed, model_not_allowed
    */
   find(key: Key, headers: IncomingHttpHeaders, target: { readonly provider: string; readonly model: string }): Caller {
-    const id = `${key.row.id}\n${target.provider}\n${target.model}\n${givenIn(headers)}`
-    const known = this.#known.get(id)
+    const given = givenIn(headers)
+    const name = given === '' ? target.model : `${target.model}\n${given}`
+    const known = this.#known.get(key.row.id)?.get(target.provider)?.get(name)
     if (known !== undefined) return known
     const attributes = resolveAttributes(key, headers, target)
     const inputName = `${target.provider}/${attributes.model}`
     const caller = { attributes, inputName, outputName: `${key.row.id}\n${target.model}` }
-    if (id.length > CALLER_LENGTH_MAX) return caller
-    if (this.#known.size >= CALLERS_MAX) this.#known.clear()
-    this.#known.set(id, caller)
+    if (name.length <= CALLER_LENGTH_MAX) this.#callersOf(key, target.provider).set(name, caller)
     return caller
+  }
+
+  /** With room for one more. */
+  #callersOf(key: Key, provider: string): Callers {
+    if (this.#size >= CALLERS_MAX) {
+      this.#known.clear()
+      this.#size = 0
+    }
+    this.#size++
+    const ofKey = this.#known.get(key.row.id) ?? new Map<string, Callers>()
+    const callers = ofKey.get(provider) ?? new Map()
+    this.#known.set(key.row.id, ofKey.set(provider, callers))
+    return callers
   }
 }
 
+/** '' where they say nothing. */
 function givenIn(headers: IncomingHttpHeaders): string {
-  const isAny = ATTRIBUTE_HEADERS.some((name) => headers[name] !== undefined)
-  return isAny ? ATTRIBUTE_HEADERS.map((name) => headers[name] ?? '').join('\n') : ''
+  const { 'x-bursar-team': team, 'x-bursar-project': project, 'x-bursar-user': user, 'x-bursar-tags': tags } = headers
+  const isNone = team === undefined && project === undefined && user === undefined && tags === undefined
+  return isNone ? '' : [team, project, user, tags].map((value) => value ?? '').join('\n')
 }
 
 const CALLERS_MAX = 50_000
 /** Headers may have 16 KB, which is too much to keep for so many. */
 const CALLER_LENGTH_MAX = 2000
-const ATTRIBUTE_HEADERS = ['x-bursar-team', 'x-bursar-project', 'x-bursar-user', 'x-bursar-tags'] as const
 const FIXED_BY_KEY = ['team', 'project', 'user'] as const
 
 function resolveAttributes(key: Key, headers: IncomingHttpHeaders, target: { provider: string; model: string }): Attributes {

@@ -1,4 +1,4 @@
-import type { Headers } from '../http/header-names.ts'
+import type { HeaderList, Headers } from '../http/header-names.ts'
 import type { CallEnd } from './ending.ts'
 import { GatewayError } from './gateway-error.ts'
 import type { Relay } from './relay.ts'
@@ -9,7 +9,7 @@ interface Dispatched {
   readonly target: Target
   readonly route: Route
   readonly relay: Relay
-  readonly headers: Headers
+  readonly headers: HeaderList
   readonly body: Buffer | null
 }
 
@@ -18,8 +18,11 @@ export function dispatch({ target, route, relay, headers, body }: Dispatched): v
   const { upstream, model } = target
   const { method } = route.endpoint
   const path = upstream.basePath + route.upstreamPath(model === '' ? undefined : model)
-  const send = (credentials: Readonly<Record<string, string>>) =>
-    void upstream.pool.dispatch({ path, method, headers: { ...headers, ...credentials }, body }, relay)
+  const send = (credentials: Readonly<Record<string, string>>) => {
+    // The client's own are not among the headers.
+    for (const name in credentials) headers.push(name, credentials[name] ?? '')
+    upstream.pool.dispatch({ path, method, headers, body }, relay)
+  }
   const credentials = upstream.authorize({ method, url: () => new URL(path, upstream.origin), headers, body })
   if (credentials instanceof Promise) credentials.then(send, (error: unknown) => relay.fail(error))
   else send(credentials)

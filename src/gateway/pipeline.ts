@@ -210,10 +210,10 @@ function forward(deps: GatewayDeps, { request, response, asked, admitted }: Serv
   const limit = limitOf(deps, asked, admitted)
   const outgoing = prepare(asked, limit)
   const relay = new Relay(response, readerOf(asked, outgoing, limit), () => answerHeaders(deps, admitted, limit))
-  const headers = headersToProvider(request.headers)
-  headers['content-length'] = String(outgoing.body.length)
+  const own: Headers = { 'content-length': String(outgoing.body.length) }
   // An encoded stream would have to be decoded for the client before a chunk of it could be left out.
-  if (outgoing.hidesUsageChunk || limit.guard !== undefined) headers['accept-encoding'] = 'identity'
+  if (outgoing.hidesUsageChunk || limit.guard !== undefined) own['accept-encoding'] = 'identity'
+  const headers = headersToProvider(request.headers, own)
   dispatch({ target: asked.target, route: asked.route, relay, headers, body: outgoing.body })
   return relay.relayed
 }

@@ -28,7 +28,12 @@ export async function askProvider(upstream: Upstream, file: ProviderFile): Retur
 async function get(upstream: Upstream, { path, headers: wanted = {} }: ProviderFile): ReturnType<Upstream['pool']['request']> {
   const whole = upstream.basePath + path
   const headers = { ...wanted, 'accept-encoding': 'identity' }
-  const credentials = await upstream.authorize({ method: 'GET', url: () => new URL(whole, upstream.origin), headers, body: null })
+  const credentials = await upstream.authorize({
+    method: 'GET',
+    url: () => new URL(whole, upstream.origin),
+    headers: Object.entries(headers).flat(),
+    body: null,
+  })
   return await upstream.pool.request({ path: whole, method: 'GET', headers: { ...headers, ...credentials } })
 }
 

@@ -126,15 +126,13 @@ export class Relay implements Dispatcher.DispatchHandler {
   #startStream(): void {
     this.#stream = this.#reader.stream(this.#headers)
     const encoding = encodingOf(this.#headers)
-    const headers = Object.assign(headersToClient(this.#headers), this.#extraHeaders())
     this.#decoder = createDecoder(encoding)
     this.#decoder?.on('data', (chunk: Buffer) => this.#relayDecoded(chunk))
     // A broken encoding can't be read further; the client still gets the provider's bytes where none are hidden.
     this.#decoder?.on('error', () => undefined)
-    if (this.#reader.hidesUsageChunk) {
-      delete headers['content-length']
-      if (this.#decoder !== undefined) delete headers['content-encoding']
-    }
+    const isDecoded = this.#decoder !== undefined
+    const isUntrue = (name: string) => name === 'content-length' || (name === 'content-encoding' && isDecoded)
+    const headers = headersToClient(this.#headers, this.#extraHeaders(), this.#reader.hidesUsageChunk ? isUntrue : undefined)
     this.#response.writeHead(this.#status, headers)
     // The first bytes mostly come in the same turn and take the head with them; else it goes alone.
     setImmediate(() => {
@@ -221,9 +219,9 @@ export class Relay implements Dispatcher.DispatchHandler {
     const body = this.#wholeBody()
     const reading = this.#reader.whole(this.#status, decodeWhole(body, encodingOf(this.#headers)), this.#headers)
     this.#over({ kind: 'answered', status: this.#status, reading }, () => {
-      const headers = Object.assign(headersToClient(this.#headers), this.#extraHeaders())
-      if (this.#status !== 204 && this.#status !== 304) headers['content-length'] = String(body.length)
-      this.#response.writeHead(this.#status, headers)
+      const own = this.#extraHeaders()
+      if (this.#status !== 204 && this.#status !== 304) own['content-length'] = String(body.length)
+      this.#response.writeHead(this.#status, headersToClient(this.#headers, own))
       if (body.length <= ONE_WRITE_BYTES_MAX) this.#response.end(body.toString('latin1'), 'latin1')
       else this.#response.end(body)
     })

@@ -15,9 +15,15 @@ export interface Route {
   readonly provider?: string
 }
 
+interface RoutedRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+}
+
 export interface Router {
   /** @throws GatewayError unsupported_path for every path that can't be counted */
-  readonly route: (request: { method: string; url: string; headers: IncomingHttpHeaders }) => Route
+  readonly route: (request: RoutedRequest) => Route
   /** The shape in which to answer a caller whose path is unknown. */
   readonly shapeOf: (url: string, headers: IncomingHttpHeaders) => ApiShape
 }
@@ -63,27 +69,46 @@ export function createRouter(shapes: readonly ApiShape[], providerApis: Readonly
     const callable = all.filter(({ shape }) => configured.has(shape.api))
     return callable.length > 0 ? callable : all
   }
-  const exactReachable = new Map([...exact].map(([key, found]) => [key, reachable(found)]))
-  const ofHeaders = (method: string, path: string, headers: IncomingHttpHeaders): Match | undefined => {
-    const found = exactReachable.get(keyOf(method, path)) ?? reachable(candidates(method, path))
+  const ofHeaders = (found: readonly Match[], headers: IncomingHttpHeaders): Match | undefined => {
     if (found.length < 2) return found[0]
     const { api } = shapeByHeaders(shapes, headers)
     return found.find(({ shape }) => shape.api === api) ?? found[0]
   }
-  return {
-    shapeOf,
-    route: ({ method, url, headers }) => {
-      const { path, query } = splitUrl(url)
-      const provider = firstSegment(path)
-      const named = providerApis.has(provider) ? ofProvider(method, path, provider) : undefined
-      // A provider may have the name that another API's paths begin with: Azure's with /openai.
-      const chosen = named ?? ofHeaders(method, path, headers)
-      if (chosen === undefined || headers.upgrade !== undefined) throw unsupported(method, path, headers)
-      if (query === '' && named === undefined) return chosen
-      const upstreamPath = query === '' ? chosen.upstreamPath : (model?: string) => chosen.upstreamPath(model) + query
-      return { ...chosen, upstreamPath, ...(named === undefined ? {} : { provider }) }
-    },
+  const plain = plainUrls([...exact.values()].map(reachable), providerApis)
+  const ofPlainUrl = ({ method, url, headers }: RoutedRequest): Route | undefined => {
+    const found = headers.upgrade === undefined ? plain.get(url)?.get(method) : undefined
+    return found === undefined ? undefined : ofHeaders(found, headers)
   }
+  const ofParts = ({ method, url, headers }: RoutedRequest): Route => {
+    const { path, query } = splitUrl(url)
+    const provider = firstSegment(path)
+    const named = providerApis.has(provider) ? ofProvider(method, path, provider) : undefined
+    const chosen = named ?? ofHeaders(reachable(candidates(method, path)), headers)
+    if (chosen === undefined || headers.upgrade !== undefined) throw unsupported(method, path, headers)
+    if (query === '' && named === undefined) return chosen
+    const upstreamPath = query === '' ? chosen.upstreamPath : (model?: string) => chosen.upstreamPath(model) + query
+    return { ...chosen, upstreamPath, ...(named === undefined ? {} : { provider }) }
+  }
+  return { shapeOf, route: (request) => ofPlainUrl(request) ?? ofParts(request) }
+}
+
+/**
+ * What most calls are to: by the URL, then by the method, without taking the URL apart. Not where its path begins with a provider's
+ * name: a provider may have the one that another API's paths begin with, Azure's with /openai.
+ * @param matches of one method and path each
+ */
+function plainUrls(
+  matches: readonly (readonly Match[])[],
+  providerApis: ReadonlyMap<string, string>,
+): ReadonlyMap<string, ReadonlyMap<string, readonly Match[]>> {
+  const urls = new Map<string, Map<string, readonly Match[]>>()
+  for (const found of matches) {
+    const [first] = found
+    if (first === undefined || providerApis.has(firstSegment(first.endpoint.path))) continue
+    const { path, method } = first.endpoint
+    urls.set(path, (urls.get(path) ?? new Map<string, readonly Match[]>()).set(method, found))
+  }
+  return urls
 }
 
 function keyOf(method: string, path: string): string {

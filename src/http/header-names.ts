@@ -21,33 +21,51 @@ const NOT_TO_CLIENT: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'ratelimit', 
 
 export type Headers = Record<string, string | string[]>
 
-/** Of a request that an AWS SDK signed; the provider gets Bursar's own signature. `x-amzn-…` are options of the call. */
-const AWS_SIGNING = /^(?:x-amz-|amz-sdk-)/
+/**
+ * Names and values in turn, as node:http and undici take them. An object would be given a shape of its own name by name, and be
+ * taken apart again: of all that a call's headers cost, that is the most (measured).
+ */
+export type HeaderList = string[]
 
-/** The client's headers that go to the provider: without its key, the connection's own and Bursar's. */
-export function headersToProvider(headers: IncomingHttpHeaders): Headers {
-  return pass(headers, isForProvider)
+/** Of a request that an AWS SDK signed; the provider gets Bursar's own signature. `x-amzn-…` are options of the call. */
+const AWS_SIGNING = ['x-amz-', 'amz-sdk-'] as const
+
+/**
+ * The client's headers that go to the provider: without its key, the connection's own and Bursar's.
+ * @param own stand in the place of the client's
+ */
+export function headersToProvider(headers: IncomingHttpHeaders, own: Headers): HeaderList {
+  return pass(headers, own, isForProvider)
 }
 
-/** The provider's headers that go to the client. */
-export function headersToClient(headers: IncomingHttpHeaders): Headers {
-  return pass(headers, isForClient)
+/**
+ * The provider's headers that go to the client.
+ * @param own stand in the place of the provider's
+ * @param isLeftOut of the provider's; absent: none is
+ */
+export function headersToClient(headers: IncomingHttpHeaders, own: Headers, isLeftOut?: (name: string) => boolean): HeaderList {
+  return pass(headers, own, isLeftOut === undefined ? isForClient : (name) => isForClient(name) && !isLeftOut(name))
 }
 
 function isForProvider(name: string): boolean {
-  return !NOT_TO_PROVIDER.has(name) && !name.startsWith('x-bursar-') && !AWS_SIGNING.test(name)
+  return !NOT_TO_PROVIDER.has(name) && !name.startsWith('x-bursar-') && !AWS_SIGNING.some((start) => name.startsWith(start))
 }
 
 function isForClient(name: string): boolean {
   return !NOT_TO_CLIENT.has(name)
 }
 
-/** @returns an object of the caller's own, to add to */
-function pass(headers: IncomingHttpHeaders, isPassed: (name: string) => boolean): Headers {
-  const passed: Headers = {}
+function pass(headers: IncomingHttpHeaders, own: Headers, isPassed: (name: string) => boolean): HeaderList {
+  const passed: HeaderList = []
   for (const name in headers) {
     const value = headers[name]
-    if (value !== undefined && isPassed(name)) passed[name] = value
+    if (value !== undefined && own[name] === undefined && isPassed(name)) add(passed, name, value)
   }
+  for (const name in own) add(passed, name, own[name] ?? '')
   return passed
+}
+
+function add(list: HeaderList, name: string, value: string | readonly string[]): void {
+  if (typeof value === 'string') list.push(name, value)
+  else for (const one of value) list.push(name, one)
 }

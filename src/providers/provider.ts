@@ -228,7 +228,8 @@ export interface OutgoingRequest {
   readonly method: string
   /** Made only where it is asked for. */
   readonly url: () => URL
-  readonly headers: Readonly<Record<string, string | string[]>>
+  /** Names in lower case and values, in turn. */
+  readonly headers: readonly string[]
   /** Null: none. */
   readonly body: Buffer | null
 }

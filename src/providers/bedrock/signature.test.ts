@@ -11,12 +11,12 @@ const ACCESS_KEY = {
 }
 const NOW = () => new Date('2015-08-30T12:36:00Z')
 
-function request(headers: OutgoingRequest['headers'] = {}): OutgoingRequest {
+function request(headers: OutgoingRequest['headers'] = []): OutgoingRequest {
   const path = '/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/converse'
   return {
     method: 'POST',
     url: () => new URL(path, 'https://bedrock-runtime.us-east-1.amazonaws.com'),
-    headers: { 'content-type': 'application/json', 'content-length': '15', 'user-agent': 'test', ...headers },
+    headers: ['content-type', 'application/json', 'content-length', '15', 'user-agent', 'test', ...headers],
     body: Buffer.from('{"messages":[]}'),
   }
 }
@@ -36,7 +36,7 @@ test('the signature is the one that the published steps give, with the path enco
 })
 
 test('options of the call are signed, since AWS wants all x-amz headers signed; they are not sent twice', async () => {
-  const headers = await bedrockAuthorizer(ACCESS_KEY, NOW)(request({ 'x-amzn-bedrock-trace': 'ENABLED' }))
+  const headers = await bedrockAuthorizer(ACCESS_KEY, NOW)(request(['x-amzn-bedrock-trace', 'ENABLED']))
   expect(headers['authorization']).toContain(';x-amzn-bedrock-trace,')
   expect(Object.keys(headers)).not.toContain('x-amzn-bedrock-trace')
 })

@@ -62,8 +62,11 @@ function sha256(body: Buffer | null): string {
 /** What must be signed where it is sent; a proxy may change others on their way. */
 function headersToSign({ headers }: OutgoingRequest): Record<string, string> {
   const signed: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (name === 'content-type' || name.startsWith('x-amz')) signed[name] = Array.isArray(value) ? value.join(',') : value
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] ?? ''
+    const before = signed[name]
+    const value = headers[i + 1] ?? ''
+    if (name === 'content-type' || name.startsWith('x-amz')) signed[name] = before === undefined ? value : `${before},${value}`
   }
   return signed
 }

@@ -19,7 +19,9 @@ const KNOWN_MAX = 10_000
 export class PriceBook {
   readonly #own = new Map<string, Price>()
   readonly #lists = new Map<string, string | undefined>()
-  readonly #known = new Map<string, Price | undefined>()
+  /** By the provider, then by the model. */
+  readonly #known = new Map<string, Map<string, Price | 'none'>>()
+  #knownCount = 0
   #knownUntil: EpochMs = 0
 
   constructor(own: readonly OwnPrice[], providers: readonly { readonly name: string; readonly api: string; readonly baseUrl: string }[]) {
@@ -30,16 +32,19 @@ export class PriceBook {
   /** @param model as it is named towards the provider */
   priceOf(provider: string, model: string, at: EpochMs): Price | undefined {
     const isStale = at >= this.#knownUntil || at < this.#knownUntil - GOOD_FOR_MS
-    if (isStale || this.#known.size >= KNOWN_MAX) this.#startAnew(at)
-    const name = `${provider}/${model}`
-    if (this.#known.has(name)) return this.#known.get(name)
+    if (isStale || this.#knownCount >= KNOWN_MAX) this.#startAnew(at)
+    const known = this.#known.get(provider)?.get(model)
+    if (known !== undefined) return known === 'none' ? undefined : known
     const price = this.#ownPrice(provider, model) ?? this.#listPrice(provider, model, at)
-    this.#known.set(name, price)
+    const ofProvider = this.#known.get(provider) ?? new Map<string, Price | 'none'>()
+    this.#known.set(provider, ofProvider.set(model, price ?? 'none'))
+    this.#knownCount++
     return price
   }
 
   #startAnew(at: EpochMs): void {
     this.#known.clear()
+    this.#knownCount = 0
     this.#knownUntil = at - (at % GOOD_FOR_MS) + GOOD_FOR_MS
   }
 

@@ -17,7 +17,7 @@ writeFileSync(
     private_key: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }),
   }),
 )
-const request: OutgoingRequest = { method: 'POST', url: () => new URL('http://127.0.0.1/'), headers: {}, body: null }
+const request: OutgoingRequest = { method: 'POST', url: () => new URL('http://127.0.0.1/'), headers: [], body: null }
 
 afterAll(() => rmSync(dir, { recursive: true }))
 

@@ -39,6 +39,8 @@ interface ChargedEnd {
   readonly caller: number
 }
 
+type IsAdded = (call: CallId) => boolean
+
 /**
  * Applies records to the ledger's tables, within a transaction of the caller's. Each batch is read, worked out in memory from its
  * first record to its last, and written with a statement for each table: so what a call costs does not depend on the distance
@@ -64,7 +66,7 @@ export class BatchApplier {
     yield* this.#ids.learn(accountsOf(records, ends))
     yield* this.#callers.learn(ends.map(({ hold }) => hold.call))
     const charged = calls.ends.map((end) => (end === undefined ? undefined : this.#charged(end)))
-    const added = yield* this.#addCalls(charged.filter((end) => end !== undefined))
+    const isAdded = yield* this.#addCalls(charged.filter((end) => end !== undefined))
     const closes = records.flatMap((record) => (record.kind === 'closed' ? [record.close] : []))
     const changes: Changes = {
       accounts: yield* AccountChanges.begin(this.#ids, closes),
@@ -75,7 +77,7 @@ export class BatchApplier {
       audit: [],
     }
     for (const [nr, record] of records.entries()) {
-      if (record.kind === 'ended') applyEnd(record, charged[nr], { added, changes })
+      if (record.kind === 'ended') applyEnd(record, charged[nr], { isAdded, changes })
       else if (!isInFlight(record)) applySeldom(record, changes)
     }
     yield* calls.write()
@@ -98,14 +100,16 @@ export class BatchApplier {
     return { end, charges, caller: this.#callers.idOf(hold.call) }
   }
 
-  /** @returns those that were not there already */
-  *#addCalls(ends: readonly ChargedEnd[]): Steps<Set<string>> {
+  /** @returns what is true, once, of each that was not there already */
+  *#addCalls(ends: readonly ChargedEnd[]): Steps<IsAdded> {
     yield* this.#dialect.makeRoom(ends.map(({ end }) => end.hold.call.admittedAt))
     const rows = yield* bulk(
       ADD_CALLS,
       ends.map(({ end, caller, charges }) => toCallRow(end, caller, charges)),
     )
-    return new Set(rows.map((row) => text(row, 'id')))
+    if (rows.length === ends.length) return () => true
+    const added = new Set(rows.map((row) => text(row, 'id')))
+    return (call) => added.delete(call)
   }
 
   *#write({ accounts, alerts, live, budgets, keys, audit }: Changes): Steps<number> {
@@ -135,10 +139,9 @@ function accountsOf(records: readonly LedgerRecord[], ends: readonly End[]): rea
 function applyEnd(
   { settlement, alerts }: Extract<LedgerRecord, { kind: 'ended' }>,
   charged: ChargedEnd | undefined,
-  { added, changes }: { readonly added: Set<string>; readonly changes: Changes },
+  { isAdded, changes }: { readonly isAdded: IsAdded; readonly changes: Changes },
 ): void {
-  const call: CallId = settlement.call
-  if (charged === undefined || !added.delete(call)) return
+  if (charged === undefined || !isAdded(settlement.call)) return
   changes.accounts.charge(charged.charges)
   changes.live.add(charged.caller, charged.end)
   changes.alerts.add(alerts)

@@ -3,6 +3,7 @@ import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { type ChargedTokens, chargedTokens } from '../../domain/usage.ts'
+import { CallMap } from '../../engine/call-map.ts'
 import { fromJson, hasFields, integer, type Row, text } from './row.ts'
 import { type Bulk, bulk, insert, type Steps } from './statement.ts'
 
@@ -46,9 +47,9 @@ type Numbered = readonly [nr: number, record: LedgerRecord]
 
 /** What becomes of the calls in flight in one batch. A hold that begins and ends in it never reaches the table. */
 export class OpenCalls {
-  readonly #holds = new Map<CallId, OpenHold>()
+  readonly #holds = new CallMap<OpenHold>()
   /** Taken out of the table, since this batch ends or changes them. */
-  readonly #taken = new Map<CallId, OpenHold>()
+  readonly #taken = new CallMap<OpenHold>()
   readonly #renewed = new Map<CallId, EpochMs>()
   readonly #ends: (End | undefined)[]
 
@@ -91,7 +92,7 @@ export class OpenCalls {
 
   *write(): Steps<void> {
     yield* bulk(RENEW_HOLDS, [...this.#renewed])
-    const rows = oldestFirst([...this.#holds.values()]).map((hold) => [hold.call.id, hold.expiresAt, JSON.stringify(hold)])
+    const rows = oldestFirst([...this.#holds].map(([, hold]) => hold)).map((hold) => [hold.call.id, hold.expiresAt, JSON.stringify(hold)])
     yield* bulk(ADD_HOLDS, rows)
   }
 
@@ -130,9 +131,7 @@ export class OpenCalls {
   }
 
   #take(call: CallId): OpenHold | undefined {
-    const hold = this.#holds.get(call) ?? this.#taken.get(call)
-    if (!this.#holds.delete(call)) this.#taken.delete(call)
-    return hold
+    return this.#holds.take(call) ?? this.#taken.take(call)
   }
 }
 
