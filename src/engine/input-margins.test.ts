@@ -5,8 +5,11 @@ function learn(margins: InputMargins, share: (index: number) => number, count = 
   for (let index = 0; index < count; index++) margins.observe('claude', 1000, Math.round(1000 * share(index)))
 }
 
-function wantedOf(margins: InputMargins, calls: number): number {
-  return Array.from({ length: calls }, () => margins.wants('claude', false)).filter(Boolean).length
+const AT = Date.UTC(2026, 10, 15)
+
+/** How many of so many calls, one after another in that time, are looked at. */
+function wantedOf(margins: InputMargins, calls: number, { withinMs = 0 } = {}): number {
+  return Array.from({ length: calls }, (_, call) => margins.wants('claude', false, AT + (withinMs * call) / calls)).filter(Boolean).length
 }
 
 test('nothing is bounded by a margin before enough calls were seen', () => {
@@ -39,14 +42,15 @@ test('models that are known are looked at now and then', () => {
   const margins = new InputMargins()
   learn(margins, () => 1)
   expect(wantedOf(margins, 160)).toBe(10)
-  expect(margins.wants('new', false)).toBe(true)
+  expect(margins.wants('new', false, AT)).toBe(true)
 })
 
 test('models that are well known are looked at seldom, but a call that passed its hold always', () => {
   const margins = new InputMargins()
   learn(margins, () => 1, 256)
-  expect(wantedOf(margins, 1024)).toBe(4)
-  expect([1, 2, 3].map(() => margins.wants('claude', true))).toEqual([true, true, true])
+  expect(wantedOf(margins, 1024, { withinMs: 8000 })).toBe(4)
+  expect(wantedOf(margins, 1024 * 256, { withinMs: 8000 })).toBe(8)
+  expect([1, 2, 3].map(() => margins.wants('claude', true, AT))).toEqual([true, true, true])
 })
 
 test('the memory is bounded, whatever models callers name', () => {

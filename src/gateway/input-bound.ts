@@ -41,9 +41,9 @@ function boundByMargin(deps: InputBoundDeps, model: string, { body, json, facts 
 }
 
 /** Learns from a call that ended, once what is urgent is done: counting takes some milliseconds. */
-export function observeInput(deps: InputBoundDeps, { body, json, facts, caller }: Counted, { tokens, overrun }: EndedCall): void {
+export function observeInput(deps: InputBoundDeps, { body, json, facts, caller }: Counted, { tokens, overrun, endedAt }: EndedCall): void {
   const model = caller.inputName
-  if (facts.continues !== undefined || !deps.inputMargins.wants(model, overrun > 0)) return
+  if (facts.continues !== undefined || !deps.inputMargins.wants(model, overrun > 0, endedAt)) return
   setImmediate(() => {
     const hidden = facts.inputBound - body.length
     const text = deps.countableText(json, hidden)
