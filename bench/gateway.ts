@@ -105,7 +105,7 @@ async function withSystems(work: (systems: Systems) => Promise<void>): Promise<v
   try {
     const upstreamUrl = `http://127.0.0.1:${await nextLine(own(start(LOAD_CPU, './upstream.ts', [])), portOf)}`
     const bareRelay = own(start(SYSTEM_CPU, './bare-relay.ts', [upstreamUrl]))
-    const gateway = own(start(SYSTEM_CPU, '../src/main.ts', ['serve', '--config', writeConfig(dir, upstreamUrl)]))
+    const gateway = own(start(SYSTEM_CPU, '../bin/bursar.js', ['serve', '--config', writeConfig(dir, upstreamUrl)]))
     await work({
       bare: { process: bareRelay, port: await nextLine(bareRelay, portOf) },
       gateway: { process: gateway, port: await nextLine(gateway, portInText) },

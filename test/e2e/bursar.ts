@@ -86,8 +86,8 @@ export interface Process {
 export async function startProcess(setup: Setup): Promise<Process> {
   const path = join(setup.dir, 'bursar.yaml')
   writeFileSync(path, configText(setup))
-  const main = new URL('../../src/main.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, [...(setup.nodeOptions ?? []), main, 'serve', '--config', path], {
+  const bin = new URL('../../bin/bursar.js', import.meta.url).pathname
+  const child = spawn(process.execPath, [...(setup.nodeOptions ?? []), bin, 'serve', '--config', path], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: setup.dir,
   })
