@@ -43,6 +43,8 @@ export interface Caller {
   readonly accounts: readonly AccountRef[]
   /** Reserves and settles so many calls, as many at once as there are callers. */
   readonly pairs: (count: number) => Promise<void>
+  /** Likewise, as long as that is true. @returns how many */
+  readonly pairsWhile: (isGoingOn: () => boolean) => Promise<number>
   readonly tend: () => Promise<void>
   readonly used: () => Promise<readonly number[]>
   /** Asks nothing of Redis any more. */
@@ -62,7 +64,11 @@ export async function startCaller(url: string, prefix: string, budgets: readonly
     client,
     names,
     accounts,
-    pairs: (count) => callPairs(store.counters, { count, callers, accounts, version }),
+    pairs: async (count) => {
+      let left = count
+      await callPairs(store.counters, { isGoingOn: () => left-- > 0, callers, accounts, version })
+    },
+    pairsWhile: (isGoingOn) => callPairs(store.counters, { isGoingOn, callers, accounts, version }),
     tend: () => store.counters.tend(),
     used: async () => (await store.counters.standings()).map(({ used }) => used),
     close: store.close,
@@ -123,23 +129,30 @@ async function putOnce({ catalog }: RedisStore, budgets: readonly Budget[]): Pro
 async function callPairs(
   counters: Counters,
   {
-    count,
+    isGoingOn,
     callers,
     accounts,
     version,
-  }: { readonly count: number; readonly callers: number; readonly accounts: readonly AccountRef[]; readonly version: number },
-): Promise<void> {
-  let left = count
+  }: {
+    readonly isGoingOn: () => boolean
+    readonly callers: number
+    readonly accounts: readonly AccountRef[]
+    readonly version: number
+  },
+): Promise<number> {
+  let count = 0
   const call = async () => {
-    while (left-- > 0) {
+    while (isGoingOn()) {
       const id = ids.callId()
       const made = { id, admittedAt: AT, attributes: ATTRIBUTES, endpoint: 'bench', price: undefined }
       const outcome = await counters.reserve({ call: made, bound: BOUND, accounts, version, expiresAt: AT + 900_000 })
       if (outcome.kind !== 'held') throw new Error(`a call was not held: ${outcome.kind}`)
       await counters.settle({ call: id, endedAt: AT, ending: 'done', status: 200, usage: USAGE })
+      count++
     }
   }
   await Promise.all(Array.from({ length: callers }, call))
+  return count
 }
 
 /** What a process did, and the CPU time that it took. */
@@ -157,9 +170,9 @@ function cpuUs(): number {
  * A process that lives for days spends next to nothing on compiling itself. Measured, a leased call took two to three times as much
  * right after the start; of exact ones, which mostly take longer, no difference stood out. So a run without it says less of leases.
  */
-async function warmUp(caller: Caller, chunk: number): Promise<void> {
+async function warmUp(caller: Caller): Promise<void> {
   const until = cpuUs() + WARM_UP_US
-  while (cpuUs() < until) await caller.pairs(chunk)
+  await caller.pairsWhile(() => cpuUs() < until)
   await caller.tend()
 }
 
@@ -168,16 +181,14 @@ const WARM_UP_US = Number(process.env['BENCH_WARM_UP_SECONDS'] ?? 3) * 1_000_000
 /** As a process of its own: `redis-caller.ts URL PREFIX exact|leased CALLERS`; calls when it is told to, and says what it did. */
 async function main([url = '', prefix = '', enforcement = '', callers = '']: readonly string[]): Promise<void> {
   const caller = await startCaller(url, prefix, [budgetOf('global', enforcement === 'leased' ? 'leased' : 'exact')], Number(callers))
-  const chunk = enforcement === 'leased' ? 5000 : 500
-  await warmUp(caller, chunk)
+  await warmUp(caller)
   const nothing: Called = { count: 0, cpuUs: 0 }
   process.send?.(nothing)
   await new Promise((resolve) => process.once('message', resolve))
   const until = performance.now() + Number(process.env['BENCH_SECONDS'] ?? 2) * 1000
   const tending = setInterval(() => void caller.tend(), 500)
   const before = cpuUs()
-  let count = 0
-  for (; performance.now() < until; count += chunk) await caller.pairs(chunk)
+  const count = await caller.pairsWhile(() => performance.now() < until)
   clearInterval(tending)
   const called: Called = { count, cpuUs: cpuUs() - before }
   process.send?.(called, () => process.exit(0))

@@ -20,6 +20,8 @@ import { budgetOf, type Called, type Caller, CALLERS, startCaller } from './redi
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5)
 const PAIRS = Number(process.env['BENCH_PAIRS'] ?? 20_000)
 const PROCESSES = 4
+/** As a server is started (bin/bursar.js). */
+const execArgv = ['--min-semi-space-size=32', '--max-semi-space-size=32']
 /** Calls in flight in each of them. */
 const IN_FLIGHT = [CALLERS, 4 * CALLERS, 15 * CALLERS]
 
@@ -135,7 +137,7 @@ async function sampleCalls(
   const prefix = newPrefix()
   const caller = await startCaller(url, prefix, [budgetOf('global', kind)])
   const path = new URL('./redis-caller.ts', import.meta.url)
-  const children = Array.from({ length: PROCESSES }, () => fork(path, [url, prefix, kind, String(callers)]))
+  const children = Array.from({ length: PROCESSES }, () => fork(path, [url, prefix, kind, String(callers)], { execArgv }))
   await Promise.all(children.map(message))
   const serverBefore = await serverCpuUs(caller)
   const start = performance.now()
