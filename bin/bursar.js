@@ -8,9 +8,8 @@ const own = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.u
 const main = new URL('../src/main.ts', import.meta.url)
 
 /**
- * Room for what young objects a server makes in some hundred calls. By V8's default it shrinks whenever calls pause, and the calls in
- * flight are then copied from one place to the next: that took an eighth of the time of a call (bench/gateway.ts, with the process's
- * memory under load as before).
+ * Room for the young objects of some thousand calls. By V8's default it shrinks whenever calls pause, and the calls in flight are then
+ * copied from one place to the next (docs/operations.md has what that costs).
  */
 const SERVER_OPTIONS = ['--min-semi-space-size=32', '--max-semi-space-size=32']
 

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -405,6 +405,33 @@ test('a watched status ends with SIGINT', async () => {
   child.kill('SIGINT')
   await once(child, 'exit')
   expect(child.signalCode ?? child.exitCode).toBe('SIGINT')
+})
+
+describe.skipIf(!existsSync('/proc/self/cmdline'))('the Node of a server', () => {
+  async function commandOf(nodeOptions: string): Promise<string> {
+    const config = join(dir, 'options.yaml')
+    writeFileSync(config, `server: { port: 0, admin_token: ${ADMIN_TOKEN} }\nstore: { data_dir: ${join(dir, 'options')} }\n`)
+    const env = { ...process.env, NODE_OPTIONS: nodeOptions }
+    const child = spawn(process.execPath, ['--no-deprecation', BIN, 'serve', '--config', config], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env,
+    })
+    let said = ''
+    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    while (!said.includes('http://')) await once(child.stdout, 'data')
+    const command = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').split('\0').join(' ')
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    return command
+  }
+
+  test('has room for young objects, in the process that was started, and the options that were given', async () => {
+    expect(await commandOf('')).toMatch(/ --no-deprecation --min-semi-space-size=32 --max-semi-space-size=32 \S+bursar\.js serve /)
+  })
+
+  test('has what NODE_OPTIONS says of it', async () => {
+    expect(await commandOf('--max-semi-space-size=8')).not.toContain('semi-space-size')
+  })
 })
 
 /** A Node older than the one that Bursar needs, where this machine has one. */

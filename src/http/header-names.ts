@@ -59,7 +59,7 @@ function pass(headers: IncomingHttpHeaders, own: Headers, isPassed: (name: strin
   const passed: HeaderList = []
   for (const name in headers) {
     const value = headers[name]
-    if (value !== undefined && own[name] === undefined && isPassed(name)) add(passed, name, value)
+    if (value !== undefined && !Object.hasOwn(own, name) && isPassed(name)) add(passed, name, value)
   }
   for (const name in own) add(passed, name, own[name] ?? '')
   return passed
