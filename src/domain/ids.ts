@@ -27,6 +27,11 @@ export function toCallId(text: string): CallId {
   return checked(text) as CallId
 }
 
+/** @param parts what makes it the only one; in letters and digits */
+export function makeCallId(parts: string): CallId {
+  return `call_${parts}` as CallId
+}
+
 /** The separator can't stand in an id, so two different accounts never share a key. */
 export function toAccountKey(budget: BudgetId, each: string | null, startsAt: number): AccountKey {
   return `${budget}\n${each ?? ''}\n${startsAt}` as AccountKey

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type CallId, toCallId } from '../domain/ids.ts'
+import { type CallId, makeCallId } from '../domain/ids.ts'
 import type { Ids } from './ports.ts'
 
 /**
@@ -18,7 +18,7 @@ export function createCallIds(now: () => number): Ids {
       const instant = now()
       if (instant !== at) time = inBase36(instant, 9)
       at = instant
-      return toCallId(`call_${time}${PAIRS[Math.floor(count / PAIRS.length)]}${PAIRS[count % PAIRS.length]}${process}`)
+      return makeCallId(`${time}${PAIRS[Math.floor(count / PAIRS.length)]}${PAIRS[count % PAIRS.length]}${process}`)
     },
   }
 }

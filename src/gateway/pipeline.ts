@@ -156,23 +156,12 @@ function continuedTokens({ conversations }: GatewayDeps, { continues }: RequestF
 async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
   const { admitted, asked } = exchange
   let isSettled = false
-  const settle = async (end: CallEnd, usage: Usage | 'held') => {
-    const status = 'status' in end ? end.status : undefined
-    const ended = await deps.engine.settle({ call: admitted.call.id, endedAt: deps.clock.now(), ending: endingOf(end), status, usage })
+  const settled = (end: CallEnd, ended: EndedCall | undefined) => {
     isSettled = true
-    if (ended === undefined) return
-    const { id } = readingOf(end) ?? {}
-    const tokens = totalTokens(ended.tokens)
-    if (id !== undefined) deps.conversations.remember(id, tokens)
-    if (asked.facts.continues?.isGrowing === true) deps.conversations.remember(asked.facts.continues.id, tokens)
-    if (ended.usage.kind === 'reported') {
-      deps.expectedOutput.observe(asked.caller.outputName, ended.tokens.output / asked.facts.choices)
-      observeInput(deps, asked, ended)
-    }
-    deps.events.ended(ended)
+    if (ended !== undefined) learn(deps, asked, end, ended)
   }
   try {
-    if (exchange.response.destroyed) return await settle({ kind: 'client_gone' }, { kind: 'none' })
+    if (exchange.response.destroyed) return settled(GONE, await settle(deps, admitted, GONE, { kind: 'none' }))
     const { end, finish } = await forward(deps, exchange)
     const job = jobOf(end, asked.facts)
     if (job !== undefined) {
@@ -180,13 +169,36 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
       await deps.engine.defer(admitted.call.id, job)
       return finish()
     }
-    await settle(end, usageOf(end, estimatesOf(deps, asked)))
+    settled(end, await settle(deps, admitted, end, usageOf(end, estimatesOf(deps, asked))))
     if (end.kind === 'no_answer') throw noAnswerError(end, asked.target.upstream, answerHeaders(deps, admitted, {}))
     finish()
   } catch (error) {
-    if (!isSettled) await settle({ kind: 'no_answer', isTimeout: false, reason: 'defect' }, 'held')
+    if (!isSettled) settled(DEFECT, await settle(deps, admitted, DEFECT, 'held'))
     throw error
   }
+}
+
+/** The caller hung up before anything was forwarded. */
+const GONE: CallEnd = { kind: 'client_gone' }
+const DEFECT: CallEnd = { kind: 'no_answer', isTimeout: false, reason: 'defect' }
+
+function settle(deps: GatewayDeps, { call }: Admitted, end: CallEnd, usage: Usage | 'held'): Promise<EndedCall | undefined> {
+  const status = 'status' in end ? end.status : undefined
+  return deps.engine.settle({ call: call.id, endedAt: deps.clock.now(), ending: endingOf(end), status, usage })
+}
+
+/** What a call that ended says about the calls to come. */
+function learn(deps: GatewayDeps, asked: Asked, end: CallEnd, ended: EndedCall): void {
+  const { facts, caller } = asked
+  const { id } = readingOf(end) ?? {}
+  const tokens = totalTokens(ended.tokens)
+  if (id !== undefined) deps.conversations.remember(id, tokens)
+  if (facts.continues?.isGrowing === true) deps.conversations.remember(facts.continues.id, tokens)
+  if (ended.usage.kind === 'reported') {
+    deps.expectedOutput.observe(caller.outputName, ended.tokens.output / facts.choices)
+    observeInput(deps, asked, ended)
+  }
+  deps.events.ended(ended)
 }
 
 function readingOf(end: CallEnd): AnswerReading | undefined {

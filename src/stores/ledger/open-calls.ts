@@ -67,13 +67,13 @@ export class OpenCalls {
       taken.map(([call]) => [call]),
     )
     for (const hold of rows.map(toHold)) calls.#taken.set(hold.call.id, hold)
-    for (const ofCall of ofEarlier.values()) for (const [nr, record] of ofCall) calls.#apply(record, nr)
+    for (const [, ofCall] of ofEarlier) for (const [nr, record] of ofCall) calls.#apply(record, nr)
     return calls
   }
 
   /** Follows the calls that begin in this batch. @returns by call, what is about those that began before: the table has their holds */
-  #followOwn(records: readonly LedgerRecord[]): ReadonlyMap<CallId, readonly Numbered[]> {
-    const ofEarlier = new Map<CallId, Numbered[]>()
+  #followOwn(records: readonly LedgerRecord[]): CallMap<Numbered[]> {
+    const ofEarlier = new CallMap<Numbered[]>()
     for (const [nr, record] of records.entries()) {
       const call = calledIn(record)
       if (call === undefined) continue
