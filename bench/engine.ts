@@ -1,5 +1,5 @@
 import { toBudgetId, toCallId } from '../src/domain/ids.ts'
-import type { BudgetDefinition } from '../src/domain/budget.ts'
+import type { BudgetDefinition } from '../src/domain/budgets/budget.ts'
 import { BudgetBook } from '../src/engine/budget-book.ts'
 import type { Journal } from '../src/engine/ports.ts'
 import { createMemoryCounters } from '../src/stores/memory/counters.ts'

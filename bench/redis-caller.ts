@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Budget } from '../src/domain/budget.ts'
+import type { Budget } from '../src/domain/budgets/budget.ts'
 import { toBudgetId } from '../src/domain/ids.ts'
 import { BudgetBook } from '../src/engine/budget-book.ts'
 import { createCallIds } from '../src/engine/call-ids.ts'

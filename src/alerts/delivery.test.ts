@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Alert } from '../domain/alert.ts'
+import type { Alert } from '../domain/accounts/alert.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import type { DeliveryAttempt } from '../domain/record.ts'
 import type { Channel, Clock, DeliveryStatus, DueDelivery, Journal } from '../engine/ports.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { periodAt } from '../domain/period.ts'
+import { periodAt } from '../domain/budgets/period.ts'
 import { type Message, messageOf } from './message.ts'
 import { sampleAlert } from './sample-alert.ts'
 

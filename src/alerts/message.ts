@@ -1,7 +1,7 @@
-import type { Alert } from '../domain/alert.ts'
+import type { Alert } from '../domain/accounts/alert.ts'
 import type { Amount, Unit } from '../domain/amount.ts'
 import type { EpochMs } from '../domain/instant.ts'
-import { EXHAUSTED } from '../domain/threshold.ts'
+import { EXHAUSTED } from '../domain/accounts/threshold.ts'
 import { plainLine } from './plain-line.ts'
 
 const NANO_PER_USD = 1e9

@@ -1,6 +1,6 @@
-import type { Alert } from '../domain/alert.ts'
+import type { Alert } from '../domain/accounts/alert.ts'
 import { toAccountKey, toBudgetId } from '../domain/ids.ts'
-import { periodAt } from '../domain/period.ts'
+import { periodAt } from '../domain/budgets/period.ts'
 
 /** An alert for tests: an advisory month budget of 5,000,000 tokens at 83.2 %, on 2026-11-22 at 10:00 UTC. */
 export function sampleAlert(changes: Partial<Alert> = {}): Alert {

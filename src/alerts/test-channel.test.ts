@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Alert } from '../domain/alert.ts'
+import type { Alert } from '../domain/accounts/alert.ts'
 import type { Channel } from '../engine/ports.ts'
 import { ChannelError } from './channels/channel-error.ts'
 import { messageOf } from './message.ts'

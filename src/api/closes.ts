@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import type { Close } from '../domain/close.ts'
+import type { Close } from '../domain/accounts/close.ts'
 import { displayAmount } from '../http/amounts.ts'
 import type { ApiDeps } from './deps.ts'
 import { PROBLEM } from './problem.ts'

@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { capOf } from '../domain/account.ts'
-import { forecastOf } from '../domain/forecast.ts'
+import { capOf } from '../domain/accounts/account.ts'
+import { forecastOf } from '../domain/foresight/forecast.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import type { Standing } from '../engine/ports.ts'
 import { displayAmount, isoOrNull } from '../http/amounts.ts'

@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { isTimezone } from '../domain/period.ts'
+import { isTimezone } from '../domain/budgets/period.ts'
 import type { Clock, UsageRow } from '../engine/ports.ts'
 import { displayAmount } from '../http/amounts.ts'
 import type { ApiDeps } from './deps.ts'

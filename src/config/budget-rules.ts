@@ -1,4 +1,4 @@
-import { scopeOfId } from '../domain/scope.ts'
+import { scopeOfId } from '../domain/budgets/scope.ts'
 import type { Rule } from './field.ts'
 import { suggestion } from './nearest.ts'
 import { isMapping, type Mapping, Scalar, shown, textIn } from './tree.ts'

@@ -1,5 +1,5 @@
-import type { BudgetDefinition } from '../domain/budget.ts'
-import type { Price } from '../domain/price.ts'
+import type { BudgetDefinition } from '../domain/budgets/budget.ts'
+import type { Price } from '../domain/usage/price.ts'
 
 /** What a config file says, in domain values: amounts in their unit's integers (nano-USD for money), times in milliseconds. */
 export interface Config {

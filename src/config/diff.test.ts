@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { BudgetDefinition } from '../domain/budget.ts'
+import type { BudgetDefinition } from '../domain/budgets/budget.ts'
 import { toBudgetId } from '../domain/ids.ts'
 import { diffBudgets, formatBudgetDiff } from './diff.ts'
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { BudgetDefinition } from '../domain/budget.ts'
+import type { BudgetDefinition } from '../domain/budgets/budget.ts'
 
 /** What becomes of the budgets when one list takes the place of another. */
 export interface BudgetDiff {

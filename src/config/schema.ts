@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isId } from '../domain/ids.ts'
-import { isTimezone, PERIOD_KINDS } from '../domain/period.ts'
-import { isAttribute } from '../domain/scope.ts'
+import { isTimezone, PERIOD_KINDS } from '../domain/budgets/period.ts'
+import { isAttribute } from '../domain/budgets/scope.ts'
 import {
   ATTRIBUTES,
   conflict,

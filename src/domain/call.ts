@@ -1,11 +1,11 @@
 import type { Amount } from './amount.ts'
-import type { Measure } from './bound.ts'
+import type { Measure } from './usage/bound.ts'
 import type { AccountKey, CallId } from './ids.ts'
 import type { EpochMs } from './instant.ts'
-import { costNanoUsd, type Price } from './price.ts'
-import type { Attributes } from './scope.ts'
-import { type ChargedTokens, chargedTokens, totalTokens, type Usage } from './usage.ts'
-import { weightedTokens } from './weights.ts'
+import { costNanoUsd, type Price } from './usage/price.ts'
+import type { Attributes } from './budgets/scope.ts'
+import { type ChargedTokens, chargedTokens, totalTokens, type Usage } from './usage/usage.ts'
+import { weightedTokens } from './usage/weights.ts'
 
 /** One request to an AI provider. */
 export interface Call {

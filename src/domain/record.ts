@@ -1,11 +1,11 @@
-import type { Alert } from './alert.ts'
+import type { Alert } from './accounts/alert.ts'
 import type { Amount, Unit } from './amount.ts'
-import type { Budget } from './budget.ts'
+import type { Budget } from './budgets/budget.ts'
 import type { Hold, Settlement } from './call.ts'
-import type { Close } from './close.ts'
+import type { Close } from './accounts/close.ts'
 import type { AccountKey, BudgetId, CallId } from './ids.ts'
 import type { EpochMs } from './instant.ts'
-import type { Period } from './period.ts'
+import type { Period } from './budgets/period.ts'
 
 /**
  * One entry of the ledger, in the order in which it happened. The ledger is the one truth: applying its records from the

@@ -1,8 +1,8 @@
-import { type Budget, type BudgetDefinition, accountPeriod, restart, revise } from '../domain/budget.ts'
-import { type BudgetIndex, indexBudgets } from '../domain/budget-index.ts'
+import { type Budget, type BudgetDefinition, accountPeriod, restart, revise } from '../domain/budgets/budget.ts'
+import { type BudgetIndex, indexBudgets } from '../domain/budgets/budget-index.ts'
 import { type BudgetId, toAccountKey } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
-import type { Attributes } from '../domain/scope.ts'
+import type { Attributes } from '../domain/budgets/scope.ts'
 import type { AccountRef, CatalogState } from './ports.ts'
 
 /** The accounts of a caller, good for as long as no period ends and no budget changes. */

@@ -1,4 +1,4 @@
-import type { Close } from '../domain/close.ts'
+import type { Close } from '../domain/accounts/close.ts'
 import type { AccountKey } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import { accountRef, type BudgetBook } from './budget-book.ts'

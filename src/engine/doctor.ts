@@ -1,4 +1,4 @@
-import { roomOf } from '../domain/account.ts'
+import { roomOf } from '../domain/accounts/account.ts'
 import type { Amount } from '../domain/amount.ts'
 import type { AccountKey } from '../domain/ids.ts'
 import type { Clock, Counters, Journal, Ledger, LedgerDifference, Standing, UnpricedModel } from './ports.ts'

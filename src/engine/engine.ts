@@ -1,5 +1,5 @@
-import { openAccount } from '../domain/account.ts'
-import { accountPeriod, type Budget, type BudgetDefinition } from '../domain/budget.ts'
+import { openAccount } from '../domain/accounts/account.ts'
+import { accountPeriod, type Budget, type BudgetDefinition } from '../domain/budgets/budget.ts'
 import type { EndedCall, OpenHold } from '../domain/call.ts'
 import type { AccountKey, CallId } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'

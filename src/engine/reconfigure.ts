@@ -1,4 +1,4 @@
-import type { Budget, BudgetDefinition } from '../domain/budget.ts'
+import type { Budget, BudgetDefinition } from '../domain/budgets/budget.ts'
 import type { BudgetId } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import type { AuditEntry } from '../domain/record.ts'

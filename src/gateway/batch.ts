@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { CallBound } from '../domain/bound.ts'
+import type { CallBound } from '../domain/usage/bound.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Key } from '../engine/key-book.ts'
 import type { Clock } from '../engine/ports.ts'

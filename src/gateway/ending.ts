@@ -1,5 +1,5 @@
 import type { Ending } from '../domain/call.ts'
-import { NOT_UNDERSTOOD, type TokenCounts, type Usage } from '../domain/usage.ts'
+import { NOT_UNDERSTOOD, type TokenCounts, type Usage } from '../domain/usage/usage.ts'
 import type { AnswerReading } from '../providers/provider.ts'
 
 /** Every way in which a call can end, once it was admitted. All of them meet in the pipeline, which settles in one place. */

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../domain/instant.ts'
-import { capOf, roomOf } from '../domain/account.ts'
+import { capOf, roomOf } from '../domain/accounts/account.ts'
 import type { Standing } from '../engine/ports.ts'
 import type { Headers } from '../http/header-names.ts'
 

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../domain/instant.ts'
-import { capOf } from '../domain/account.ts'
+import { capOf } from '../domain/accounts/account.ts'
 import type { Standing } from '../engine/ports.ts'
 import type { Refused } from '../engine/reserve.ts'
 import { displayAmount, formatAmount, isoOrNull } from '../http/amounts.ts'

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client'
-import { capOf } from '../domain/account.ts'
+import { capOf } from '../domain/accounts/account.ts'
 import type { EndedCall } from '../domain/call.ts'
-import { NOT_UNDERSTOOD } from '../domain/usage.ts'
+import { NOT_UNDERSTOOD } from '../domain/usage/usage.ts'
 import type { Standing } from '../engine/ports.ts'
 import { displayAmount } from './amounts.ts'
 

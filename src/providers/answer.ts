@@ -1,4 +1,4 @@
-import type { Billing, TokenCounts } from '../domain/usage.ts'
+import type { Billing, TokenCounts } from '../domain/usage/usage.ts'
 import { SseFramer } from './framing/sse.ts'
 import type { AnswerReading, AnswerStream, JsonObject, Stoppable } from './provider.ts'
 

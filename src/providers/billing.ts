@@ -1,5 +1,5 @@
-import type { ServiceTier } from '../domain/price.ts'
-import type { Billing } from '../domain/usage.ts'
+import type { ServiceTier } from '../domain/usage/price.ts'
+import type { Billing } from '../domain/usage/usage.ts'
 import { asObject } from './answer.ts'
 import type { JsonObject } from './provider.ts'
 

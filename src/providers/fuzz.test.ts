@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { bytesOf, hasRecordings, readRecordings, type Recording } from '../../test/e2e/recordings.ts'
-import { chargedTokens, totalTokens } from '../domain/usage.ts'
+import { chargedTokens, totalTokens } from '../domain/usage/usage.ts'
 import type { AnswerReading, Metered } from './provider.ts'
 import { apiShapes } from './registry.ts'
 

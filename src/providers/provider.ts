@@ -1,5 +1,5 @@
-import type { ServiceTier } from '../domain/price.ts'
-import type { Billing, TokenCounts } from '../domain/usage.ts'
+import type { ServiceTier } from '../domain/usage/price.ts'
+import type { Billing, TokenCounts } from '../domain/usage/usage.ts'
 
 /** A JSON object as `JSON.parse` gives it. */
 export type JsonObject = Readonly<Record<string, unknown>>

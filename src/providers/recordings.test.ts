@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
 import { bytesOf, type Expected, hasRecordings, readRecordings, type Recording } from '../../test/e2e/recordings.ts'
-import { chargedTokens } from '../domain/usage.ts'
+import { chargedTokens } from '../domain/usage/usage.ts'
 import type { AnswerReading, Metered } from './provider.ts'
 import { apiShapes } from './registry.ts'
 

@@ -1,4 +1,4 @@
-import { PARTS, type TokenCounts } from '../domain/usage.ts'
+import { PARTS, type TokenCounts } from '../domain/usage/usage.ts'
 
 /** Without the counts that are not there: absent is not zero. */
 export function tokenCounts(all: { readonly [Name in keyof TokenCounts]?: number | undefined }): TokenCounts {

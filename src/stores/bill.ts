@@ -1,7 +1,7 @@
 import type { Amount } from '../domain/amount.ts'
-import type { Measure } from '../domain/bound.ts'
+import type { Measure } from '../domain/usage/bound.ts'
 import { chargeIn, costOf, type Hold, type Settlement } from '../domain/call.ts'
-import { type ChargedTokens, chargedTokens, type Usage } from '../domain/usage.ts'
+import { type ChargedTokens, chargedTokens, type Usage } from '../domain/usage/usage.ts'
 import type { SettleRequest } from '../engine/ports.ts'
 
 /** What a call is charged: its usage, the cost, and the amount in each of its accounts. */

@@ -1,4 +1,4 @@
-import type { Budget } from '../../src/domain/budget.ts'
+import type { Budget } from '../../src/domain/budgets/budget.ts'
 import { toCallId } from '../../src/domain/ids.ts'
 import type { LedgerRecord } from '../../src/domain/record.ts'
 import { startEngine } from '../../src/engine/engine.ts'

@@ -1,4 +1,4 @@
-import type { Budget } from '../../src/domain/budget.ts'
+import type { Budget } from '../../src/domain/budgets/budget.ts'
 import type { OpenHold } from '../../src/domain/call.ts'
 import type { KeyRow, LedgerRecord } from '../../src/domain/record.ts'
 import { Failure } from '../../src/engine/failure.ts'

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import type { Budget } from '../../src/domain/budget.ts'
+import type { Budget } from '../../src/domain/budgets/budget.ts'
 import { accountRef } from '../../src/engine/budget-book.ts'
 import { Failure } from '../../src/engine/failure.ts'
 import { budget } from '../../src/stores/contract/sample-records.ts'

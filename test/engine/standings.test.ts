@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Budget } from '../../src/domain/budget.ts'
+import type { Budget } from '../../src/domain/budgets/budget.ts'
 import { budget } from '../../src/stores/contract/sample-records.ts'
 import { startMemoryEngine } from './memory-engine.ts'
 

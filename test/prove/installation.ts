@@ -1,5 +1,5 @@
 import { readRedis } from '../../src/config/redis-address.ts'
-import type { BudgetDefinition } from '../../src/domain/budget.ts'
+import type { BudgetDefinition } from '../../src/domain/budgets/budget.ts'
 import { toBudgetId } from '../../src/domain/ids.ts'
 import { createCallIds } from '../../src/engine/call-ids.ts'
 import { diagnose, type Diagnosis } from '../../src/engine/doctor.ts'

@@ -1,4 +1,4 @@
-import type { BudgetDefinition } from '../../src/domain/budget.ts'
+import type { BudgetDefinition } from '../../src/domain/budgets/budget.ts'
 
 /** What a provider produced for a call, in tokens. */
 export interface Produced {

@@ -1,4 +1,4 @@
-import type { BudgetDefinition } from '../../src/domain/budget.ts'
+import type { BudgetDefinition } from '../../src/domain/budgets/budget.ts'
 import { type CallId, toCallId } from '../../src/domain/ids.ts'
 import { type Engine, startEngine } from '../../src/engine/engine.ts'
 import { Failure } from '../../src/engine/failure.ts'

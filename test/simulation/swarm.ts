@@ -1,4 +1,4 @@
-import type { BudgetDefinition } from '../../src/domain/budget.ts'
+import type { BudgetDefinition } from '../../src/domain/budgets/budget.ts'
 import { toBudgetId } from '../../src/domain/ids.ts'
 import type { Random } from './random.ts'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createTransport } from 'nodemailer'
 import { z } from 'zod'
-import type { Alert } from '../../domain/alert.ts'
+import type { Alert } from '../../domain/accounts/alert.ts'
 import type { Channel } from '../../engine/ports.ts'
 import { messageOf } from '../message.ts'
 import { plainLine } from '../plain-line.ts'

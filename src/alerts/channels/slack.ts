@@ -1,4 +1,4 @@
-import type { Alert } from '../../domain/alert.ts'
+import type { Alert } from '../../domain/accounts/alert.ts'
 import type { Channel } from '../../engine/ports.ts'
 import { type Message, messageOf } from '../message.ts'
 import { createPost } from './http-post.ts'

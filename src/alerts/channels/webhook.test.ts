@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, describe, expect, test } from 'vitest'
-import { periodAt } from '../../domain/period.ts'
+import { periodAt } from '../../domain/budgets/period.ts'
 import { sampleAlert } from '../sample-alert.ts'
 import { type Answer, channelContract } from './channel.contract.ts'
 import { type HttpReceiver, startHttpReceiver } from './http-receiver.ts'

@@ -1,5 +1,5 @@
 import { Webhook } from 'standardwebhooks'
-import type { Alert } from '../../domain/alert.ts'
+import type { Alert } from '../../domain/accounts/alert.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { Channel } from '../../engine/ports.ts'
 import { amountIn, isExhausted, messageOf, percentOf, resetsAt } from '../message.ts'

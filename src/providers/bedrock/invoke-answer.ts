@@ -1,4 +1,4 @@
-import type { TokenCounts } from '../../domain/usage.ts'
+import type { TokenCounts } from '../../domain/usage/usage.ts'
 import { asObject, asObjects, parseObject, ReadingSoFar } from '../answer.ts'
 import { readMessageParts } from '../anthropic/stream.ts'
 import { readBilling } from '../billing.ts'

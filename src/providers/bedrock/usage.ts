@@ -1,4 +1,4 @@
-import { type TokenCounts, toCount } from '../../domain/usage.ts'
+import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { asObject, asObjects } from '../answer.ts'
 import { AnthropicUsage } from '../anthropic/usage.ts'
 import { readChatUsage } from '../openai/usage.ts'

@@ -1,4 +1,4 @@
-import { type TokenCounts, toCount } from '../../domain/usage.ts'
+import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { type AnswerParts, asObject, ReadingSoFar, textOf } from '../answer.ts'
 import type { JsonObject } from '../provider.ts'
 import { tokenCounts } from '../token-counts.ts'

@@ -1,7 +1,7 @@
 import { type AnswerParts, asList, asObject, asObjects, ReadingSoFar } from '../answer.ts'
 import { readBilling } from '../billing.ts'
 import type { JsonObject } from '../provider.ts'
-import { toCount } from '../../domain/usage.ts'
+import { toCount } from '../../domain/usage/usage.ts'
 import { isEmptyUsage, isWithoutOutput, readGeminiUsage } from './usage.ts'
 
 /** generateContent, whole or in chunks: of several reports the last counts, since they begin anew after a tool. */

@@ -1,5 +1,5 @@
 import { isId } from '../../domain/ids.ts'
-import { type TokenCounts, toCount } from '../../domain/usage.ts'
+import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { type AnswerParts, asObject, asObjects, createSseAnswer, readWhole, ReadingSoFar, stringIn, textOf } from '../answer.ts'
 import { backgroundJob } from '../background-job.ts'
 import { readBilling } from '../billing.ts'

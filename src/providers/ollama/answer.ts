@@ -1,4 +1,4 @@
-import { toCount } from '../../domain/usage.ts'
+import { toCount } from '../../domain/usage/usage.ts'
 import { type AnswerParts, ReadingSoFar, textOf } from '../answer.ts'
 import type { JsonObject } from '../provider.ts'
 import { tokenCounts } from '../token-counts.ts'

@@ -1,4 +1,4 @@
-import type { TokenCounts } from '../../domain/usage.ts'
+import type { TokenCounts } from '../../domain/usage/usage.ts'
 import { asList, asObject, asObjects, type AnswerParts, ReadingSoFar, stringIn, textOf } from '../answer.ts'
 import { readBilling } from '../billing.ts'
 import type { JsonObject } from '../provider.ts'

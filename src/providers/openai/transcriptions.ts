@@ -1,4 +1,4 @@
-import { toCount } from '../../domain/usage.ts'
+import { toCount } from '../../domain/usage/usage.ts'
 import { type AnswerParts, asObject, createSseAnswer, parseObject, readWhole, ReadingSoFar, stringIn } from '../answer.ts'
 import { readBilling } from '../billing.ts'
 import type { JsonObject, Metered, PathValues, RequestFacts } from '../provider.ts'

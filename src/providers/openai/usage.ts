@@ -1,4 +1,4 @@
-import { type TokenCounts, toCount } from '../../domain/usage.ts'
+import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { asObject } from '../answer.ts'
 import type { JsonObject } from '../provider.ts'
 import { tokenCounts } from '../token-counts.ts'

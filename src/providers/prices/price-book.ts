@@ -1,6 +1,6 @@
 import type { EpochMs } from '../../domain/instant.ts'
-import { modelId } from '../../domain/model-id.ts'
-import type { Price } from '../../domain/price.ts'
+import { modelId } from '../../domain/usage/model-id.ts'
+import type { Price } from '../../domain/usage/price.ts'
 import { listPrice, priceListOf } from './price-list.ts'
 
 /** A price of the config's own: an override, or that of a private model. */

@@ -1,8 +1,8 @@
 import { findProvider } from '@pydantic/genai-prices'
 import { describe, expect, test } from 'vitest'
-import { modelId } from '../../domain/model-id.ts'
-import { costNanoUsd, type ServiceTier } from '../../domain/price.ts'
-import { chargedTokens, type TokenCounts } from '../../domain/usage.ts'
+import { modelId } from '../../domain/usage/model-id.ts'
+import { costNanoUsd, type ServiceTier } from '../../domain/usage/price.ts'
+import { chargedTokens, type TokenCounts } from '../../domain/usage/usage.ts'
 import { listPrice, priceListOf } from './price-list.ts'
 
 /** Figures of the providers' price pages; the sums below are written out as those pages have them, in USD per million tokens. */

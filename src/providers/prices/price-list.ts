@@ -1,6 +1,6 @@
 import { calcPrice, findProvider, type ModelPrice } from '@pydantic/genai-prices'
 import type { EpochMs } from '../../domain/instant.ts'
-import type { Price, Rates } from '../../domain/price.ts'
+import type { Price, Rates } from '../../domain/usage/price.ts'
 import { serviceTiers } from './service-tiers.ts'
 
 /** A provider's USD for a million tokens as pico-USD per token; six decimals are exact. */

@@ -1,4 +1,4 @@
-import type { Fraction, Price } from '../../domain/price.ts'
+import type { Fraction, Price } from '../../domain/usage/price.ts'
 
 const HALF: Fraction = [1, 2]
 const DOUBLE: Fraction = [2, 1]

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Budget } from '../../domain/budget.ts'
+import type { Budget } from '../../domain/budgets/budget.ts'
 import { reported } from './counting-process.ts'
 import type { Bench } from './counters.contract.ts'
 import { AT, audited, budget, delivery, alert, key } from './sample-records.ts'

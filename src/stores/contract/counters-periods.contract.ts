@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { restart as restartBudget } from '../../domain/budget.ts'
+import { restart as restartBudget } from '../../domain/budgets/budget.ts'
 import { toCallId } from '../../domain/ids.ts'
 import { reported } from './counting-process.ts'
 import type { Bench } from './counters.contract.ts'

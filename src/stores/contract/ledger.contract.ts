@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Usage } from '../../domain/usage.ts'
+import type { Usage } from '../../domain/usage/usage.ts'
 import type { Journal, Ledger } from '../../engine/ports.ts'
 import { callWishes, DAY_MS, naiveUsage, usageQueries } from './naive-usage.contract.ts'
 import {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import { periodAt } from '../../domain/period.ts'
-import { attributeValue, isAttribute } from '../../domain/scope.ts'
-import { chargedTokens, type Usage } from '../../domain/usage.ts'
+import { periodAt } from '../../domain/budgets/period.ts'
+import { attributeValue, isAttribute } from '../../domain/budgets/scope.ts'
+import { chargedTokens, type Usage } from '../../domain/usage/usage.ts'
 import type { UsageQuery, UsageRow } from '../../engine/ports.ts'
 import { AT } from './sample-records.ts'
 

@@ -1,13 +1,13 @@
-import type { Alert } from '../../domain/alert.ts'
-import type { Budget } from '../../domain/budget.ts'
+import type { Alert } from '../../domain/accounts/alert.ts'
+import type { Budget } from '../../domain/budgets/budget.ts'
 import type { Call, Hold, Settlement } from '../../domain/call.ts'
-import type { Close } from '../../domain/close.ts'
+import type { Close } from '../../domain/accounts/close.ts'
 import { type AccountKey, toAccountKey, toBudgetId, toCallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
-import { type Period, periodAt } from '../../domain/period.ts'
+import { type Period, periodAt } from '../../domain/budgets/period.ts'
 import type { AuditEntry, DeliveryAttempt, KeyRow, LedgerRecord } from '../../domain/record.ts'
-import type { Attributes } from '../../domain/scope.ts'
-import type { Usage } from '../../domain/usage.ts'
+import type { Attributes } from '../../domain/budgets/scope.ts'
+import type { Usage } from '../../domain/usage/usage.ts'
 
 /** 2026-10-24T22:30:00Z: half an hour into Sunday in Berlin, the night on which its clocks go back. */
 export const AT: EpochMs = Date.UTC(2026, 9, 24, 22, 30)

@@ -1,5 +1,5 @@
 import type { Amount } from '../../domain/amount.ts'
-import type { Close } from '../../domain/close.ts'
+import type { Close } from '../../domain/accounts/close.ts'
 import { assert } from '../../domain/defect.ts'
 import type { AccountKey } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'

@@ -1,4 +1,4 @@
-import type { Alert } from '../../domain/alert.ts'
+import type { Alert } from '../../domain/accounts/alert.ts'
 import type { DeliveryAttempt } from '../../domain/record.ts'
 import { text } from './row.ts'
 import { type Bulk, bulk, insert, type Steps } from './statement.ts'

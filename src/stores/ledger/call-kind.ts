@@ -1,7 +1,7 @@
 import type { Hold } from '../../domain/call.ts'
 import type { AccountKey } from '../../domain/ids.ts'
-import type { Price } from '../../domain/price.ts'
-import type { Attributes } from '../../domain/scope.ts'
+import type { Price } from '../../domain/usage/price.ts'
+import type { Attributes } from '../../domain/budgets/scope.ts'
 import { hasFields } from './row.ts'
 
 /** What calls have in common. */

@@ -2,7 +2,7 @@ import { type Hold, oldestFirst, type OpenHold, type Settlement } from '../../do
 import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
-import { type ChargedTokens, chargedTokens } from '../../domain/usage.ts'
+import { type ChargedTokens, chargedTokens } from '../../domain/usage/usage.ts'
 import { CallMap } from '../../engine/call-map.ts'
 import { fromJson, hasFields, integer, type Row, text } from './row.ts'
 import { type Bulk, bulk, insert, type Steps } from './statement.ts'

@@ -1,10 +1,10 @@
-import type { Alert } from '../../domain/alert.ts'
+import type { Alert } from '../../domain/accounts/alert.ts'
 import type { Amount } from '../../domain/amount.ts'
 import type { Charge, Ending } from '../../domain/call.ts'
 import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
-import type { Usage } from '../../domain/usage.ts'
+import type { Usage } from '../../domain/usage/usage.ts'
 import type { CallKind } from './call-kind.ts'
 
 /*

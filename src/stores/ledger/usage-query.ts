@@ -1,4 +1,4 @@
-import { periodAt } from '../../domain/period.ts'
+import { periodAt } from '../../domain/budgets/period.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { UsageQuery, UsageRow } from '../../engine/ports.ts'

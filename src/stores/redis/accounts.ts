@@ -1,5 +1,5 @@
 import { assert } from '../../domain/defect.ts'
-import type { Close } from '../../domain/close.ts'
+import type { Close } from '../../domain/accounts/close.ts'
 import { type AccountKey, parseAccountKey } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { AccountRef, Standing } from '../../engine/ports.ts'

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type AccountKey, toAccountKey, toBudgetId, toCallId } from '../../domain/ids.ts'
-import type { Price } from '../../domain/price.ts'
-import type { Attributes } from '../../domain/scope.ts'
-import type { Usage } from '../../domain/usage.ts'
+import type { Price } from '../../domain/usage/price.ts'
+import type { Attributes } from '../../domain/budgets/scope.ts'
+import type { Usage } from '../../domain/usage/usage.ts'
 import { AT } from '../contract/sample-records.ts'
 import { type EndedHold, fromCallsText, toCallsText } from './calls-text.ts'
 

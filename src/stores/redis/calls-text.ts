@@ -3,7 +3,7 @@ import type { Charge, Ending, Hold, Settlement } from '../../domain/call.ts'
 import { assert } from '../../domain/defect.ts'
 import { type CallId, toCallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
-import type { TokenCounts, Usage } from '../../domain/usage.ts'
+import type { TokenCounts, Usage } from '../../domain/usage/usage.ts'
 import { type CallKind, CallKinds, DIVIDER, toCallKinds } from '../ledger/call-kind.ts'
 
 /*

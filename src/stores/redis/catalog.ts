@@ -1,4 +1,4 @@
-import type { Budget } from '../../domain/budget.ts'
+import type { Budget } from '../../domain/budgets/budget.ts'
 import type { BudgetId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { KeyRow, LedgerRecord } from '../../domain/record.ts'

@@ -1,5 +1,5 @@
 import type { Amount } from '../../domain/amount.ts'
-import type { Budget } from '../../domain/budget.ts'
+import type { Budget } from '../../domain/budgets/budget.ts'
 import { Failure } from '../../engine/failure.ts'
 import { leastAlerting, sharesOf } from './account-row.ts'
 import { type EndedHold, toCallsText } from './calls-text.ts'

@@ -1,5 +1,5 @@
-import { type Alert, alertOf } from '../../domain/alert.ts'
-import type { Budget } from '../../domain/budget.ts'
+import { type Alert, alertOf } from '../../domain/accounts/alert.ts'
+import type { Budget } from '../../domain/budgets/budget.ts'
 import { type BudgetId, toAccountKey } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import { fromFace, toAccount } from './account-row.ts'

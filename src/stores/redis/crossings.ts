@@ -1,5 +1,5 @@
 import { type AccountKey, toBudgetId } from '../../domain/ids.ts'
-import { EXHAUSTED } from '../../domain/threshold.ts'
+import { EXHAUSTED } from '../../domain/accounts/threshold.ts'
 import type { Clock } from '../../engine/ports.ts'
 import { partsOf, sharesOf } from './account-row.ts'
 import type { RedisAccounts } from './accounts.ts'

@@ -1,4 +1,4 @@
-import type { Budget } from '../../domain/budget.ts'
+import type { Budget } from '../../domain/budgets/budget.ts'
 import type { BudgetId, CallId } from '../../domain/ids.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { Failure } from '../../engine/failure.ts'

@@ -1,6 +1,6 @@
 import type { Amount } from '../../domain/amount.ts'
-import { amountFor, type CallBound, demandIn } from '../../domain/bound.ts'
-import type { Budget } from '../../domain/budget.ts'
+import { amountFor, type CallBound, demandIn } from '../../domain/usage/bound.ts'
+import type { Budget } from '../../domain/budgets/budget.ts'
 import type { Call, Hold } from '../../domain/call.ts'
 import type { AccountKey } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'

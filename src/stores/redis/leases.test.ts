@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import type { Budget } from '../../domain/budget.ts'
+import type { Budget } from '../../domain/budgets/budget.ts'
 import { toCallId } from '../../domain/ids.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { Failure } from '../../engine/failure.ts'

@@ -1,5 +1,5 @@
 import type { OpenHold } from '../../domain/call.ts'
-import type { Budget } from '../../domain/budget.ts'
+import type { Budget } from '../../domain/budgets/budget.ts'
 import type { AccountKey, BudgetId } from '../../domain/ids.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { Clock, OpenState } from '../../engine/ports.ts'

@@ -1,4 +1,4 @@
-import { accountPeriod, type Budget } from '../../domain/budget.ts'
+import { accountPeriod, type Budget } from '../../domain/budgets/budget.ts'
 import type { Charge, Hold, Settlement } from '../../domain/call.ts'
 import { assert } from '../../domain/defect.ts'
 import { type AccountKey, type CallId, toAccountKey, toBudgetId } from '../../domain/ids.ts'

@@ -1,4 +1,4 @@
-import { demandIn } from '../../domain/bound.ts'
+import { demandIn } from '../../domain/usage/bound.ts'
 import type { AccountRef, ReserveRequest, Standing } from '../../engine/ports.ts'
 import { toAccount } from './account-row.ts'
 import type { KeyNames } from './key-names.ts'

@@ -1,4 +1,4 @@
-import type { Budget } from '../../domain/budget.ts'
+import type { Budget } from '../../domain/budgets/budget.ts'
 import type { Hold, Settlement } from '../../domain/call.ts'
 import { endedText } from '../ledger/record-text.ts'
 import { leastAlerting, sharesOf } from './account-row.ts'

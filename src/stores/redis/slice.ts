@@ -1,6 +1,6 @@
-import { type Account, openAccount } from '../../domain/account.ts'
+import { type Account, openAccount } from '../../domain/accounts/account.ts'
 import type { Amount } from '../../domain/amount.ts'
-import type { Budget } from '../../domain/budget.ts'
+import type { Budget } from '../../domain/budgets/budget.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { AccountRef, Standing } from '../../engine/ports.ts'
 import { toAccount } from './account-row.ts'

@@ -1,7 +1,7 @@
-import type { Amount } from './amount.ts'
-import type { Budget } from './budget.ts'
-import { type AccountKey, toAccountKey } from './ids.ts'
-import type { Period } from './period.ts'
+import type { Amount } from '../amount.ts'
+import type { Budget } from '../budgets/budget.ts'
+import { type AccountKey, toAccountKey } from '../ids.ts'
+import type { Period } from '../budgets/period.ts'
 import { alertAmount } from './threshold.ts'
 
 /**

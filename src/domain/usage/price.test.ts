@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { amountFor, type CallBound, demandIn, outputThatFits } from './bound.ts'
-import { AMOUNT_MAX } from './amount.ts'
-import { Defect } from './defect.ts'
+import { AMOUNT_MAX } from '../amount.ts'
+import { Defect } from '../defect.ts'
 import { costNanoUsd, dearestInputPico, dearestOutputPico, type Price, type Rates, ratesAt, type ServiceTier } from './price.ts'
 import { type ChargedTokens, chargedTokens, NO_TOKENS } from './usage.ts'
 

@@ -1,7 +1,7 @@
-import type { Amount, Unit } from './amount.ts'
-import type { AccountKey, BudgetId } from './ids.ts'
-import type { EpochMs } from './instant.ts'
-import type { Period } from './period.ts'
+import type { Amount, Unit } from '../amount.ts'
+import type { AccountKey, BudgetId } from '../ids.ts'
+import type { EpochMs } from '../instant.ts'
+import type { Period } from '../budgets/period.ts'
 
 /** The immutable record of an account when its period has ended and the last call that began in it was settled. */
 export interface Close {

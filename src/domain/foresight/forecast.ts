@@ -1,6 +1,6 @@
-import type { Account } from './account.ts'
-import { capOf } from './account.ts'
-import type { EpochMs } from './instant.ts'
+import type { Account } from '../accounts/account.ts'
+import { capOf } from '../accounts/account.ts'
+import type { EpochMs } from '../instant.ts'
 
 /** Where an account will stand when its period ends, in its own unit. */
 export interface Forecast {

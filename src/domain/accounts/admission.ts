@@ -1,7 +1,7 @@
 import { type Account, capOf, roomOf } from './account.ts'
-import { type Amount, minus, plus } from './amount.ts'
-import { assert } from './defect.ts'
-import { amountFor, type CallBound, type Demand, outputThatFits } from './bound.ts'
+import { type Amount, minus, plus } from '../amount.ts'
+import { assert } from '../defect.ts'
+import { amountFor, type CallBound, type Demand, outputThatFits } from '../usage/bound.ts'
 
 /** An account that applies to a call, and what the call may add to it. */
 export interface Claim {

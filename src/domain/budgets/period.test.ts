@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { END_OF_TIME } from './instant.ts'
+import { END_OF_TIME } from '../instant.ts'
 import { isTimezone, PERIOD_KINDS, type Period, periodAt, type PeriodRule } from './period.ts'
 
 const at = (iso: string): number => Temporal.Instant.from(iso).epochMilliseconds

@@ -1,4 +1,4 @@
-import { modelId } from './model-id.ts'
+import { modelId } from '../usage/model-id.ts'
 
 /** The attributes of a call by which budgets choose it. */
 export type Attribute = 'team' | 'project' | 'user' | 'key' | 'provider' | 'model' | `tag.${string}`

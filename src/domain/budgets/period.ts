@@ -1,5 +1,5 @@
-import { assert } from './defect.ts'
-import { END_OF_TIME, type EpochMs } from './instant.ts'
+import { assert } from '../defect.ts'
+import { END_OF_TIME, type EpochMs } from '../instant.ts'
 
 /** How often a budget's amount begins anew. Weeks begin on Monday; `total` never ends. */
 export type PeriodKind = 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year' | 'total'

@@ -1,7 +1,7 @@
 import type { Account } from './account.ts'
-import type { Amount } from './amount.ts'
-import { AMOUNT_MAX } from './amount.ts'
-import type { AccountKey } from './ids.ts'
+import type { Amount } from '../amount.ts'
+import { AMOUNT_MAX } from '../amount.ts'
+import type { AccountKey } from '../ids.ts'
 
 /** The share at which a budget is exhausted; an alert fires there whether or not `alertAt` names it. */
 export const EXHAUSTED = 1

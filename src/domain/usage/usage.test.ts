@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chargeIn } from './call.ts'
+import { chargeIn } from '../call.ts'
 import { chargedTokens, NO_TOKENS, toCount, type TokenCounts, totalTokens } from './usage.ts'
 
 const count = fc.oneof(fc.nat(10_000), fc.nat(100_000_000))

@@ -1,9 +1,9 @@
-import type { Amount, Unit } from './amount.ts'
-import type { BudgetId } from './ids.ts'
-import type { EpochMs } from './instant.ts'
+import type { Amount, Unit } from '../amount.ts'
+import type { BudgetId } from '../ids.ts'
+import type { EpochMs } from '../instant.ts'
 import { type Period, type PeriodRule, periodAt } from './period.ts'
 import type { Attribute, Scope } from './scope.ts'
-import type { Weights } from './weights.ts'
+import type { Weights } from '../usage/weights.ts'
 
 /** A budget as its owner defines it. */
 export interface BudgetDefinition {

@@ -1,4 +1,4 @@
-import { type Amount, isAmount } from './amount.ts'
+import { type Amount, isAmount } from '../amount.ts'
 import type { ServiceTier } from './price.ts'
 
 /**

@@ -1,8 +1,8 @@
 import type { Account } from './account.ts'
-import type { Amount, Unit } from './amount.ts'
-import type { AccountKey, BudgetId } from './ids.ts'
-import type { EpochMs } from './instant.ts'
-import type { Period } from './period.ts'
+import type { Amount, Unit } from '../amount.ts'
+import type { AccountKey, BudgetId } from '../ids.ts'
+import type { EpochMs } from '../instant.ts'
+import type { Period } from '../budgets/period.ts'
 import type { Crossing } from './threshold.ts'
 
 /** The fact that a budget's owner should hear of, with all that a message about it says; frozen when it happened. */

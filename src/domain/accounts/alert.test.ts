@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Account, openAccount } from './account.ts'
 import { alertOf } from './alert.ts'
-import type { Budget } from './budget.ts'
-import { isId, toBudgetId } from './ids.ts'
+import type { Budget } from '../budgets/budget.ts'
+import { isId, toBudgetId } from '../ids.ts'
 import { crossThreshold } from './threshold.ts'
 
 const PERIOD = { kind: 'month', startsAt: 1_793_491_200_000, endsAt: 1_796_083_200_000, name: '2026-11' } as const

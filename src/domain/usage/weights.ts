@@ -1,4 +1,4 @@
-import type { Amount } from './amount.ts'
+import type { Amount } from '../amount.ts'
 import type { ChargedTokens } from './usage.ts'
 
 /** The weight of a token that counts as one: weights are thousandths. */

@@ -1,6 +1,6 @@
-import { type Amount, AMOUNT_MAX, isAmount } from './amount.ts'
-import { assert } from './defect.ts'
-import type { BudgetDefinition } from './budget.ts'
+import { type Amount, AMOUNT_MAX, isAmount } from '../amount.ts'
+import { assert } from '../defect.ts'
+import type { BudgetDefinition } from '../budgets/budget.ts'
 import { dearestInputPico, dearestOutputPico, PICO_PER_NANO, type Price, type ServiceTier } from './price.ts'
 import { dearestInputMilli, dearestOutputMilli, WEIGHT_ONE } from './weights.ts'
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Account, adoptBudget, openAccount, restoreAccount } from './account.ts'
-import { AMOUNT_MAX } from './amount.ts'
-import type { Budget } from './budget.ts'
-import { toBudgetId } from './ids.ts'
+import { AMOUNT_MAX } from '../amount.ts'
+import type { Budget } from '../budgets/budget.ts'
+import { toBudgetId } from '../ids.ts'
 import { crossByRefusal, crossThreshold } from './threshold.ts'
 
 const PERIOD = { kind: 'month', startsAt: 0, endsAt: 1000, name: '1970-01' } as const

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Budget } from './budget.ts'
 import { indexBudgets, NO_VALUE } from './budget-index.ts'
-import { toBudgetId } from './ids.ts'
+import { toBudgetId } from '../ids.ts'
 import type { Attribute, Attributes, Scope } from './scope.ts'
 
 function budget(id: string, more: Partial<Budget> = {}): Budget {

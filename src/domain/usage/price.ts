@@ -1,5 +1,5 @@
-import type { Amount } from './amount.ts'
-import { assert } from './defect.ts'
+import type { Amount } from '../amount.ts'
+import { assert } from '../defect.ts'
 import type { ChargedTokens } from './usage.ts'
 
 /**

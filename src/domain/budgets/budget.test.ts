@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { openAccount } from './account.ts'
+import { openAccount } from '../accounts/account.ts'
 import { accountPeriod, type Budget, type BudgetDefinition, restart, revise } from './budget.ts'
-import { toBudgetId } from './ids.ts'
+import { toBudgetId } from '../ids.ts'
 import { type PeriodKind, periodAt } from './period.ts'
 
 const at = (iso: string): number => Temporal.Instant.from(iso.includes('T') ? iso : `${iso}T00:00Z`).epochMilliseconds
