@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { bytesOf, hasRecordings, readRecordings, type Recording } from '../../test/e2e/recordings.ts'
+import { writtenAnswers } from '../../test/support/written-answers.ts'
 import { chargedTokens, totalTokens } from '../domain/usage/usage.ts'
 import type { AnswerReading, Metered } from './provider.ts'
 import { apiShapes } from './registry.ts'
 
 /*
- * Recorded streams, cut and damaged at random. Whatever comes, reading neither fails nor takes long, and where the events that
+ * Streams, written ones and where the machine has them recorded ones, cut and damaged at random. Whatever comes, reading neither fails nor takes long, and where the events that
  * report usage came through whole, nothing less is charged than they say.
  */
 
@@ -79,9 +80,8 @@ function chargeOf({ reported }: AnswerReading): number {
   return reported === undefined ? 0 : totalTokens(chargedTokens({ kind: 'reported', counts: reported }))
 }
 
-describe.skipIf(!hasRecordings)(`${RUNS} damaged streams`, () => {
-  const names = new Set(endpoints.keys())
-  const streams = readRecordings(names)
+describe(`${RUNS} damaged streams`, () => {
+  const streams = [...writtenAnswers, ...(hasRecordings ? readRecordings(new Set(endpoints.keys())) : [])]
     .filter(({ stream, family, response }) => stream && response.body.length < 12_000 && meteredOf(family) !== undefined)
     .map((recording) => ({ ...recording, bytes: bytesOf(recording) }))
     .map((recording) => ({

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
 import { bytesOf, type Expected, hasRecordings, readRecordings, type Recording } from '../../test/e2e/recordings.ts'
+import { writtenAnswers } from '../../test/support/written-answers.ts'
 import { chargedTokens } from '../domain/usage/usage.ts'
 import type { AnswerReading, Metered } from './provider.ts'
 import { apiShapes } from './registry.ts'
@@ -76,6 +77,10 @@ const names = new Set([
   ...apiShapes.flatMap(({ endpoints }) => endpoints.filter(({ admission }) => admission.kind === 'metered').map(({ name }) => name)),
   'rerank',
 ])
+
+test('the usage of an answer of each API, as its reference writes it, is exactly what it reports', () => {
+  expect(writtenAnswers.map(mistakeIn).filter((mistake) => mistake !== undefined)).toEqual([])
+})
 
 describe.skipIf(!hasRecordings)('recorded answers', () => {
   test('the usage is exactly what the provider reported', () => {
