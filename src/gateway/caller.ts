@@ -1,32 +1,41 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { EpochMs } from '../domain/instant.ts'
-import { isId } from '../domain/ids.ts'
+import { ID_EXPECTED, type Name, toName } from '../domain/ids.ts'
 import { modelId } from '../domain/usage/model-id.ts'
 import type { Attributes } from '../domain/budgets/scope.ts'
 import { KEY_HEADERS } from '../http/header-names.ts'
+import { headerText } from '../http/header-text.ts'
 import { GatewayError } from './gateway-error.ts'
 import type { Key, KeyBook } from '../engine/key-book.ts'
 
-/** @throws GatewayError invalid_api_key */
-export function authenticate(keys: KeyBook, headers: IncomingHttpHeaders, now: EpochMs): Key {
-  const secret = secretOf(headers)
-  if (secret === undefined)
-    throw new GatewayError('invalid_api_key', 'no API key: send your Bursar key as "Authorization: Bearer bsr_…" or x-api-key')
-  const key = keys.find(secret, now)
-  if (key === undefined)
-    throw new GatewayError('invalid_api_key', 'this API key is unknown, revoked or expired: ask whoever runs Bursar for a new one')
-  return key
+/**
+ * The key that calls. Clients may have a place for it of their own, and something else in another: an AWS SDK its signature, a proxy
+ * its own token. So the one that is a good Bursar key counts, of several the first of {@link KEY_HEADERS}.
+ * @param keysInQuery where the API's clients may put it into the URL
+ * @throws GatewayError invalid_api_key
+ */
+export function authenticate(keys: KeyBook, headers: IncomingHttpHeaders, now: EpochMs, keysInQuery: readonly string[] = []): Key {
+  const secrets = secretsOf(headers, keysInQuery)
+  for (const secret of secrets) {
+    const key = keys.find(secret, now)
+    if (key !== undefined) return key
+  }
+  const message =
+    secrets.length === 0
+      ? 'no API key: send your Bursar key as "Authorization: Bearer bsr_…" or x-api-key'
+      : 'this API key is unknown, revoked or expired: ask whoever runs Bursar for a new one'
+  throw new GatewayError('invalid_api_key', message)
 }
 
-function secretOf(headers: IncomingHttpHeaders): string | undefined {
+function secretsOf(headers: IncomingHttpHeaders, keysInQuery: readonly string[]): readonly string[] {
+  const secrets: string[] = []
   for (const name of KEY_HEADERS) {
     const value = headers[name]
     if (typeof value !== 'string' || value === '') continue
-    // What is no bearer token may be a signature that an AWS SDK made; the key is then in another header.
     const secret = name === 'authorization' ? bearerToken(value) : value
-    if (secret !== undefined) return secret
+    if (secret !== undefined) secrets.push(secret)
   }
-  return undefined
+  return keysInQuery.length === 0 ? secrets : [...secrets, ...keysInQuery]
 }
 
 /** As nearly all write it, without a regular expression: it would cost as much as finding the key. */
@@ -101,20 +110,37 @@ function resolveAttributes(key: Key, headers: IncomingHttpHeaders, target: { pro
     throw new GatewayError('model_not_allowed', `the key "${row.name}" may not use the model ${target.model}`)
   const named: Partial<Record<(typeof FIXED_BY_KEY)[number], string>> = { ...row.attributes }
   for (const name of FIXED_BY_KEY) {
-    const value = headers[`x-bursar-${name}`]
-    if (typeof value === 'string' && value !== '') named[name] = allowed(key, name, value)
+    const header = `x-bursar-${name}`
+    const text = textOf(headers, header)
+    if (text !== '') named[name] = allowed(key, name, nameIn(header, text))
   }
   const tags: Record<string, string> = {}
-  for (const [name, value] of parseTags(headers['x-bursar-tags'])) tags[name] = allowed(key, `tag.${name}`, value)
+  for (const [name, value] of parseTags(textOf(headers, TAGS_HEADER))) tags[name] = allowed(key, `tag.${name}`, value)
   return { ...named, key: row.name, provider: target.provider, model: modelId(target.model), tags }
 }
 
-function allowed(key: Key, name: string, value: string): string {
+const TAGS_HEADER = 'x-bursar-tags'
+
+/** @throws GatewayError invalid_request where the header's bytes are no UTF-8 */
+function textOf(headers: IncomingHttpHeaders, header: string): string {
+  const value = headers[header]
+  const text = headerText(typeof value === 'string' ? value : (value ?? []).join(','))
+  if (text === undefined) throw new GatewayError('invalid_request', `the header ${header} must be UTF-8`)
+  return text
+}
+
+/** @throws GatewayError invalid_request where it can't be a name */
+function nameIn(header: string, text: string): Name {
+  const name = toName(text)
+  if (name === undefined) throw new GatewayError('invalid_request', `a name in the header ${header} must have ${ID_EXPECTED}`)
+  return name
+}
+
+function allowed(key: Key, name: string, value: Name): Name {
   const fixed = name === 'team' || name === 'project' || name === 'user' ? key.row.attributes[name] : undefined
   if (fixed === value) return value
   if (fixed !== undefined) throw notAllowed(key, name, `the key fixes it to "${fixed}"`)
   if (!key.allowsAttribute(name)) throw notAllowed(key, name, 'the key does not allow callers to set it')
-  if (!isId(value)) throw notAllowed(key, name, 'its value has 1 to 200 characters without control characters')
   return value
 }
 
@@ -123,16 +149,14 @@ function notAllowed(key: Key, name: string, why: string): GatewayError {
 }
 
 /** `k=v, k2=v2` */
-function parseTags(header: string | string[] | undefined): readonly (readonly [string, string])[] {
-  const text = Array.isArray(header) ? header.join(',') : (header ?? '')
+function parseTags(text: string): readonly (readonly [Name, Name])[] {
   return text
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
     .map((part) => {
       const mark = part.indexOf('=')
-      const name = part.slice(0, mark).trim()
-      if (mark < 1 || !isId(name)) throw new GatewayError('attribute_not_allowed', 'x-bursar-tags is written as "name=value, name2=value2"')
-      return [name, part.slice(mark + 1).trim()] as const
+      if (mark < 1) throw new GatewayError('invalid_request', `${TAGS_HEADER} is written as "name=value, name2=value2"`)
+      return [nameIn(TAGS_HEADER, part.slice(0, mark).trim()), nameIn(TAGS_HEADER, part.slice(mark + 1).trim())] as const
     })
 }
