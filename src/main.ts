@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import pino from 'pino'
+import { resetAdminToken } from './api/admin-token.ts'
 import { createProgram } from './cli/program.ts'
 import { writeFirstConfig } from './config/first-config.ts'
 import { ConfigInvalid, loadConfig } from './config/load.ts'
@@ -59,6 +60,7 @@ async function main(): Promise<number> {
       demo: () => playDemo(),
       init: ({ path = DEFAULT_CONFIG, force }) => initConfig(path, force),
       check: (path) => checkConfig(path),
+      resetToken: (path) => resetToken(path),
     },
   )
   await program.parseAsync(process.argv)
@@ -91,6 +93,11 @@ function checkConfig(path: string): { readonly ok: boolean; readonly text: strin
     if (error instanceof ConfigInvalid) return { ok: false, text: error.message }
     throw error
   }
+}
+
+function resetToken(configPath: string): string {
+  const { store, server } = loadConfig(configPath, process.env)
+  return resetAdminToken(store.dataDir, server.adminToken)
 }
 
 // `bursar status | head`: nobody reads on, which is no error.

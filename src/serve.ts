@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { openAdminAccess } from './api/admin-token.ts'
 import { type App, startApp } from './compose.ts'
 import { writeFirstConfig } from './config/first-config.ts'
@@ -15,22 +15,32 @@ export interface ServeOptions {
 }
 
 /**
- * Starts Bursar and says where it is. The first start writes a config and shows what can be seen only once.
+ * Starts Bursar and says where it is. The first start writes a config, and shows what can be seen only once when it serves; where
+ * it fails, it leaves no config behind, so that the next one is the first again.
  * @throws Failure invalid_config, store_unavailable
  */
 export async function serve(options: ServeOptions): Promise<App> {
   keepTickShape()
-  const { configPath, env, print } = options
+  const { configPath } = options
   const first = existsSync(configPath) ? undefined : writeFirstConfig(configPath)
+  try {
+    return await start(options, first)
+  } catch (error) {
+    if (first !== undefined) rmSync(configPath)
+    throw error
+  }
+}
+
+async function start({ configPath, env, print, log }: ServeOptions, first: string | undefined): Promise<App> {
   const config = loadConfig(configPath, env)
   for (const warning of config.warnings) print(`note: ${warning}`)
   const access = openAdminAccess(config.store.dataDir, config.server.adminToken)
-  const app = await startApp(config, { log: options.log, isAdminToken: access.isAdminToken }).catch((error: unknown) => {
+  const app = await startApp(config, { log, isAdminToken: access.isAdminToken }).catch((error: unknown) => {
     throw explainStart(error, config.server)
   })
   access.announce(app.url)
   print(`Bursar counts at ${app.url} (config ${configPath}, ${config.budgets.length} budgets, ledger in ${config.store.dataDir})`)
-  if (access.generated !== undefined) print(`admin token, shown this once: ${access.generated}`)
+  if (access.generated !== undefined) print(`admin token, shown this once: ${access.generated} (lost: "npx bursar token reset")`)
   if (first !== undefined) print(firstSteps(app.url, configPath, first))
   return app
 }

@@ -9,9 +9,11 @@ export interface Actions {
   /** Writes a first config; returns what to say. */
   readonly init: (options: { readonly path?: string; readonly force: boolean }) => string
   readonly check: (path: string) => { readonly ok: boolean; readonly text: string }
+  /** Replaces the admin token of the server that a config describes; returns the new one. */
+  readonly resetToken: (configPath: string) => string
 }
 
-/** `bursar serve`, `init`, `check` and `demo`. */
+/** `bursar serve`, `init`, `check`, `demo` and `token`. */
 export function addLocal(program: Command, io: Io, actions: Actions): void {
   program
     .command('serve')
@@ -51,5 +53,17 @@ export function addLocal(program: Command, io: Io, actions: Actions): void {
       if (options.json === true) print(io, options, { ok, messages: text.split('\n') }, () => text)
       else if (ok) print(io, options, undefined, () => text)
       if (!ok) throw new Failure('invalid_config', options.json === true ? `${path} is not valid` : text)
+    })
+  program
+    .command('token')
+    .description('the admin token of the server of this machine')
+    .command('reset')
+    .description('make a new admin token and print it; the one before is no longer good')
+    .option('--config <file>', "the server's config", 'bursar.yaml')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  $ bursar token reset --config /etc/bursar.yaml')
+    .action((options: { config: string; json?: boolean }) => {
+      const token = actions.resetToken(options.config)
+      print(io, options, { token }, () => `admin token, shown this once: ${token}`)
     })
 }

@@ -67,6 +67,7 @@ async function run(args: readonly string[], io: Partial<Io> = {}, actions: Parti
       demo: () => Promise.resolve(),
       init: ({ path }) => `wrote ${path}`,
       check: (path) => ({ ok: path !== 'bad.yaml', text: `${path}: looked at` }),
+      resetToken: (path) => `token of ${path}`,
       ...actions,
     },
   )

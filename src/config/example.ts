@@ -10,7 +10,7 @@ const TEMPLATE = `# Bursar: who may use how much AI. Every key is explained in d
 
 server:
   host: 127.0.0.1          # this machine only; 0.0.0.0 for all
-  port: 4000
+  port: \${PORT:-4000}
   # admin_token: \${BURSAR_ADMIN_TOKEN}   # where absent, one is made on the first start and printed once
 
 store:
