@@ -4,7 +4,9 @@ import pino from 'pino'
 import { resetAdminToken } from './api/admin-token.ts'
 import { createProgram } from './cli/program.ts'
 import { writeFirstConfig } from './config/first-config.ts'
+import type { Config } from './config/config.ts'
 import { ConfigInvalid, loadConfig } from './config/load.ts'
+import { unmatchedNames } from './config/unmatched-names.ts'
 import { Failure } from './engine/failure.ts'
 
 /** Exit codes: done, failed, called wrongly. */
@@ -23,10 +25,10 @@ function log(message: string, error?: unknown): void {
 /** Runs until a signal comes; a second signal ends it at once. */
 async function runServer(configPath: string): Promise<void> {
   // Commands that only ask a server load none of it.
-  const { serve } = await import('./serve.ts')
+  const [{ serve }, notesOf] = await Promise.all([import('./serve.ts'), loadNotesOf()])
   // Listened for before the start: whoever reads the address may end the server in the same instant.
   const stopped = stopSignal()
-  const app = await serve({ configPath, env: process.env, print: (text) => process.stdout.write(`${text}\n`), log })
+  const app = await serve({ configPath, env: process.env, notesOf, print: (text) => process.stdout.write(`${text}\n`), log })
   const signal = await stopped
   process.stdout.write(`${signal}: no new calls; waiting for ${app.engine.callsInFlight()} in flight (again to stop at once)\n`)
   await app.close()
@@ -84,15 +86,22 @@ function initConfig(path: string, force: boolean): string {
   return `wrote ${path}: four budgets and two example keys; the first is ${key}`
 }
 
-function checkConfig(path: string): { readonly ok: boolean; readonly text: string } {
+async function checkConfig(path: string): Promise<{ readonly ok: boolean; readonly text: string }> {
   try {
     const config = loadConfig(path, process.env)
+    const notesOf = await loadNotesOf()
     const summary = `${path} is valid: ${config.budgets.length} budgets, ${config.keys.length} keys, ${config.providers.length} providers`
-    return { ok: true, text: [summary, ...config.warnings.map((warning) => `note: ${warning}`)].join('\n') }
+    return { ok: true, text: [summary, ...notesOf(config).map((note) => `note: ${note}`)].join('\n') }
   } catch (error) {
     if (error instanceof ConfigInvalid) return { ok: false, text: error.message }
     throw error
   }
+}
+
+/** What finds all that is allowed in a config and probably not meant. Commands that read no config load no price list. */
+async function loadNotesOf(): Promise<(config: Config) => readonly string[]> {
+  const { knownModels } = await import('./providers/prices/known-models.ts')
+  return (config) => [...config.warnings, ...unmatchedNames(config, knownModels())]
 }
 
 function resetToken(configPath: string): string {

@@ -1,15 +1,19 @@
 import { existsSync, rmSync } from 'node:fs'
 import { openAdminAccess } from './api/admin-token.ts'
 import { type App, startApp } from './compose.ts'
+import type { Config } from './config/config.ts'
 import { writeFirstConfig } from './config/first-config.ts'
 import { loadConfig } from './config/load.ts'
 import { Failure } from './engine/failure.ts'
+import { isOwnAddress } from './gateway/own-address.ts'
 import { keepTickShape } from './tick-shape.ts'
 
 export interface ServeOptions {
   /** Path of the config; where there is none, a first one is written. */
   readonly configPath: string
   readonly env: NodeJS.ProcessEnv
+  /** What is allowed in a config and probably not meant, a line each. */
+  readonly notesOf: (config: Config) => readonly string[]
   readonly print: (text: string) => void
   readonly log: (message: string, error?: unknown) => void
 }
@@ -31,9 +35,10 @@ export async function serve(options: ServeOptions): Promise<App> {
   }
 }
 
-async function start({ configPath, env, print, log }: ServeOptions, first: string | undefined): Promise<App> {
+async function start({ configPath, env, notesOf, print, log }: ServeOptions, first: string | undefined): Promise<App> {
   const config = loadConfig(configPath, env)
-  for (const warning of config.warnings) print(`note: ${warning}`)
+  refuseOwnUpstream(config)
+  for (const note of notesOf(config)) print(`note: ${note}`)
   const access = openAdminAccess(config.store.dataDir, config.server.adminToken)
   const app = await startApp(config, { log, isAdminToken: access.isAdminToken }).catch((error: unknown) => {
     throw explainStart(error, config.server)
@@ -43,6 +48,17 @@ async function start({ configPath, env, print, log }: ServeOptions, first: strin
   if (access.generated !== undefined) print(`admin token, shown this once: ${access.generated} (lost: "npx bursar token reset")`)
   if (first !== undefined) print(firstSteps(app.url, configPath, first))
   return app
+}
+
+/** Calls to a provider that is this server would come in again, refused there or counted twice. */
+function refuseOwnUpstream({ providers, server }: Config): void {
+  const own = providers.find(({ baseUrl }) => isOwnAddress(baseUrl, server))
+  if (own === undefined) return
+  throw new Failure(
+    'invalid_config',
+    `providers.${own.name}.base_url (${own.baseUrl}) is this Bursar itself: set the provider's own address there. ` +
+      'Is OPENAI_BASE_URL or ANTHROPIC_BASE_URL meant for your clients set where Bursar starts?',
+  )
 }
 
 function firstSteps(url: string, configPath: string, key: string): string {

@@ -8,7 +8,7 @@ export interface Actions {
   readonly demo: () => Promise<void>
   /** Writes a first config; returns what to say. */
   readonly init: (options: { readonly path?: string; readonly force: boolean }) => string
-  readonly check: (path: string) => { readonly ok: boolean; readonly text: string }
+  readonly check: (path: string) => Promise<{ readonly ok: boolean; readonly text: string }>
   /** Replaces the admin token of the server that a config describes; returns the new one. */
   readonly resetToken: (configPath: string) => string
 }
@@ -48,8 +48,8 @@ export function addLocal(program: Command, io: Io, actions: Actions): void {
     .argument('[file]', 'the config', 'bursar.yaml')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ bursar check bursar.yaml')
-    .action((path: string, options: { json?: boolean }) => {
-      const { ok, text } = actions.check(path)
+    .action(async (path: string, options: { json?: boolean }) => {
+      const { ok, text } = await actions.check(path)
       if (options.json === true) print(io, options, { ok, messages: text.split('\n') }, () => text)
       else if (ok) print(io, options, undefined, () => text)
       if (!ok) throw new Failure('invalid_config', options.json === true ? `${path} is not valid` : text)

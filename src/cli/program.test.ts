@@ -66,7 +66,7 @@ async function run(args: readonly string[], io: Partial<Io> = {}, actions: Parti
       serve: () => Promise.resolve(),
       demo: () => Promise.resolve(),
       init: ({ path }) => `wrote ${path}`,
-      check: (path) => ({ ok: path !== 'bad.yaml', text: `${path}: looked at` }),
+      check: async (path) => ({ ok: path !== 'bad.yaml', text: `${path}: looked at` }),
       resetToken: (path) => `token of ${path}`,
       ...actions,
     },

@@ -93,3 +93,19 @@ test('a token that the config sets is not replaced by another', () => {
     'the config sets server.admin_token',
   )
 })
+
+test('a provider that is the server itself ends the start with what to change', async () => {
+  const config = `server: { port: 4123 }\nstore: { data_dir: ${dir} }\nproviders:\n  openai: { api: openai, base_url: http://localhost:4123/v1 }\n`
+  writeFileSync(join(dir, 'bursar.yaml'), config)
+  const { said } = await startHere(0, 'counts at')
+  expect(said).toContain('providers.openai.base_url (http://localhost:4123/v1) is this Bursar itself')
+})
+
+test('a name in the config that nothing can match is noted at the start, with the likely one', async () => {
+  const keys = 'keys: [{ name: k, secret: a-secret-of-20-chars, team: marketing }]'
+  const budgets = 'budgets: [{ id: "team:marketting", limit: { tokens: 1 }, hard_cap: true }]'
+  writeFileSync(join(dir, 'bursar.yaml'), `server: { port: 0 }\nstore: { data_dir: ${dir} }\n${keys}\n${budgets}\n`)
+  const { said, stop } = await startHere(0, 'counts at')
+  await stop()
+  expect(said).toContain('note: budgets team:marketting: team "marketting": no key of this file has that team; did you mean "marketing"?')
+})
