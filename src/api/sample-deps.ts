@@ -146,6 +146,7 @@ function sampleEngine(resets: string[]): Engine {
   return {
     admit: absent,
     settle: absent,
+    priced: absent,
     raise: absent,
     defer: absent,
     deferred: async () => [],

@@ -4,7 +4,8 @@ import type { AccountKey, CallId } from './ids.ts'
 import type { EpochMs } from './instant.ts'
 import { costNanoUsd, type Price } from './usage/price.ts'
 import type { Attributes } from './budgets/scope.ts'
-import { type ChargedTokens, chargedTokens, totalTokens, type Usage } from './usage/usage.ts'
+import { modelId } from './usage/model-id.ts'
+import { type Billing, chargedCounts, type ChargedTokens, chargedTokens, type OtherPart, totalTokens, type Usage } from './usage/usage.ts'
 import { weightedTokens } from './usage/weights.ts'
 
 /** One request to an AI provider. */
@@ -95,9 +96,30 @@ export function endedCall(hold: Hold, settlement: Settlement, tokens: ChargedTok
   return { call: hold.call, endedAt, ending, status, usage, tokens, costNanoUsd, charges, overrun }
 }
 
-/** What a call cost: as the provider itself says, else by the price; without one it is not known, and 0. */
-export function costOf(usage: Usage, tokens: ChargedTokens, price: Price | undefined): Amount {
-  const billing = usage.kind === 'none' ? undefined : usage.billing
+/** What one model's part of a call is charged. */
+export interface ChargedPart {
+  /** The model's one name. */
+  readonly model: string
+  readonly tokens: ChargedTokens
+  readonly costNanoUsd: Amount
+}
+
+/**
+ * What each part of a call's usage is charged, its own first. Where a part's price is not known it costs what the call's own
+ * model does, so that it is not free.
+ */
+export function chargedParts(usage: Usage, { attributes, price }: Pick<Call, 'attributes' | 'price'>): readonly ChargedPart[] {
+  if (usage.kind === 'none') return []
+  const partOf = (model: string, { counts, billing }: Pick<OtherPart, 'counts' | 'billing'>, priced: Price | undefined): ChargedPart => {
+    const tokens = chargedCounts(counts)
+    return { model, tokens, costNanoUsd: costOf(tokens, priced, billing) }
+  }
+  const own = partOf(attributes.model, usage, price)
+  return [own, ...(usage.others ?? []).map((other) => partOf(modelId(other.model), other, other.price ?? price))]
+}
+
+/** What tokens cost: as the provider itself says, else by the price; without one it is not known, and 0. */
+export function costOf(tokens: ChargedTokens, price: Price | undefined, billing: Billing | undefined): Amount {
   if (billing?.costNanoUsd !== undefined) return billing.costNanoUsd
   return price === undefined ? 0 : costNanoUsd(tokens, price, billing?.tier)
 }

@@ -1,8 +1,9 @@
 import { openAccount } from '../domain/accounts/account.ts'
 import { accountPeriod, type Budget, type BudgetDefinition } from '../domain/budgets/budget.ts'
-import type { EndedCall, OpenHold } from '../domain/call.ts'
+import type { Call, EndedCall, OpenHold } from '../domain/call.ts'
 import type { AccountKey, CallId } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
+import type { Usage } from '../domain/usage/usage.ts'
 import type { KeyRow } from '../domain/record.ts'
 import { BudgetBook } from './budget-book.ts'
 import { CallMap } from './call-map.ts'
@@ -11,7 +12,7 @@ import { oneAtATime } from './one-at-a-time.ts'
 import type { Catalog, Clock, Counters, Ids, Journal, Prices, SettleRequest, Standing } from './ports.ts'
 import { type Change, cutContinued, reconfigure, reset } from './reconfigure.ts'
 import { admit, type Admitted, type Refused, type Request } from './reserve.ts'
-import { settle } from './settle.ts'
+import { settle, withPrices } from './settle.ts'
 import { endLost, type LiveCalls, sweep } from './sweep.ts'
 import { WaitingLine } from './waiting-line.ts'
 
@@ -34,6 +35,8 @@ export interface Engine {
   readonly admit: (request: Request) => Promise<Admitted | Refused>
   /** See {@link settle}. */
   readonly settle: (request: SettleRequest) => Promise<EndedCall | undefined>
+  /** See {@link withPrices}. */
+  readonly priced: (call: Call, usage: Usage | 'held') => Usage | 'held'
   /** See {@link Counters.raise}. */
   readonly raise: Counters['raise']
   /** Leaves an admitted call open while the provider works on at that job; it is settled when the job has ended. */
@@ -89,6 +92,7 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
       live.take(request.call)
       return settle(all, request)
     },
+    priced: (call, usage) => withPrices(deps.prices, call, usage),
     raise: (call, outputMax) => counters.raise(call, outputMax),
     defer: async (call, job) => {
       // Before it is done: a renewal would take back the time that it is given. Where it fails, its hold expires: nobody would settle it.

@@ -3,7 +3,9 @@ import { refusesUnpriced } from '../domain/budgets/budget.ts'
 import type { Call } from '../domain/call.ts'
 import type { Attributes } from '../domain/budgets/scope.ts'
 import type { BudgetBook } from './budget-book.ts'
-import type { AccountRef, Clock, Counters, Ids, Prices, ReserveOutcome, ReserveRequest, Standing } from './ports.ts'
+import type { EpochMs } from '../domain/instant.ts'
+import { dearestPrice, type Price } from '../domain/usage/price.ts'
+import type { Clock, Counters, Ids, Prices, ReserveOutcome, ReserveRequest, Standing } from './ports.ts'
 import type { LiveCalls } from './sweep.ts'
 import type { WaitingLine } from './waiting-line.ts'
 
@@ -12,6 +14,8 @@ export interface Request {
   readonly attributes: Attributes
   /** The model as it is named towards the provider, by which it is priced. */
   readonly modelName: string
+  /** Further models that may answer, or a part of it, as they are named towards the provider; absent: none. */
+  readonly otherModels?: readonly string[] | undefined
   readonly endpoint: string
   readonly bound: CallBound
   /** A tighter, dearer bound of the input; asked for only where the cheap one would be clamped or refused. */
@@ -57,14 +61,15 @@ export async function admit(deps: ReserveDeps, request: Request): Promise<Admitt
   const { attributes, endpoint } = request
   const arrivedAt = deps.clock.now()
   const price = deps.prices.priceOf(attributes.provider, request.modelName, arrivedAt)
-  const unpriced = price === undefined ? findUnpriced(deps.book.accountsOf(attributes, arrivedAt)) : undefined
-  if (unpriced !== undefined) return { kind: 'refused', reason: 'unpriced', budget: unpriced.budget.id, model: request.modelName }
+  const refusal = findUnpriced(deps, request, arrivedAt)
+  if (refusal !== undefined) return refusal
+  const priced = withDearest(deps, request, { price, at: arrivedAt })
   const id = deps.ids.callId()
   for (let now = arrivedAt; ; now = deps.clock.now()) {
     const call: Call = { id, admittedAt: now, attributes, endpoint, price }
-    const asked = askedFor(deps, request, call)
+    const asked = askedFor(deps, priced, call)
     const cheap = await deps.counters.reserve(asked)
-    const outcome = asked.isTrial && cheap.kind === 'refused' ? await reserveRefined(deps, request, asked) : cheap
+    const outcome = asked.isTrial && cheap.kind === 'refused' ? await reserveRefined(deps, priced, asked) : cheap
     if (outcome.kind === 'held') {
       deps.live.set(id, now + deps.holdTtlMs)
       return admitted(call, request.bound, outcome)
@@ -106,6 +111,24 @@ function patienceMs(outcome: ReserveOutcome & { readonly kind: 'refused' }): num
   return outcome.isBlockedByHolds ? Math.min(...outcome.standings.map(({ budget }) => budget.waitMs)) : 0
 }
 
-function findUnpriced(accounts: readonly AccountRef[]): AccountRef | undefined {
-  return accounts.find(({ budget }) => refusesUnpriced(budget))
+/** Of a call's models the first whose cost could not be held, where a budget refuses that. */
+function findUnpriced({ book, prices }: ReserveDeps, request: Request, at: EpochMs): Refused | undefined {
+  const { attributes, modelName, otherModels = [] } = request
+  const isUnpriced = (model: string) => prices.priceOf(attributes.provider, model, at) === undefined
+  const model = isUnpriced(modelName) ? modelName : otherModels.find(isUnpriced)
+  if (model === undefined) return undefined
+  const refusing = book.accountsOf(attributes, at).find(({ budget }) => refusesUnpriced(budget))
+  return refusing === undefined ? undefined : { kind: 'refused', reason: 'unpriced', budget: refusing.budget.id, model }
+}
+
+/** Held at the dearest price of all models that may answer. */
+function withDearest(
+  { prices }: ReserveDeps,
+  request: Request,
+  { price, at }: { readonly price: Price | undefined; readonly at: EpochMs },
+): Request {
+  if (request.otherModels === undefined) return request
+  const others = request.otherModels.map((model) => prices.priceOf(request.attributes.provider, model, at))
+  const known = [price, ...others].filter((one) => one !== undefined)
+  return known.length === 0 ? request : { ...request, bound: { ...request.bound, price: dearestPrice(known) } }
 }

@@ -1,5 +1,6 @@
 import type { Ending } from '../domain/call.ts'
-import { NOT_UNDERSTOOD, type TokenCounts, type Usage } from '../domain/usage/usage.ts'
+import { NOT_UNDERSTOOD, type TokenCounts, type Usage, type Used } from '../domain/usage/usage.ts'
+import { rawText } from '../providers/raw-usage.ts'
 import type { AnswerReading } from '../providers/provider.ts'
 
 /** Every way in which a call can end, once it was admitted. All of them meet in the pipeline, which settles in one place. */
@@ -63,11 +64,16 @@ function usageOfAnswer(reading: AnswerReading, estimates: Estimates): Usage | 'h
 }
 
 function usageOfReading(reading: AnswerReading, estimates: Estimates, why: string): Usage {
-  const { billing } = reading
-  if (reading.isComplete && reading.reported !== undefined) return { kind: 'reported', counts: reading.reported, billing }
+  const known = knownOf(reading)
+  if (reading.isComplete && reading.reported !== undefined) return { kind: 'reported', counts: reading.reported, ...known }
   if (reading.isError && isNothingProduced(reading)) return usageOfError(reading)
   const counts = estimatedCounts(reading, estimates)
-  return { kind: 'estimated', counts, billing, why: reading.isNotUnderstood === true ? NOT_UNDERSTOOD : (reading.standIn?.why ?? why) }
+  return { kind: 'estimated', counts, ...known, why: reading.isNotUnderstood === true ? NOT_UNDERSTOOD : (reading.standIn?.why ?? why) }
+}
+
+/** What is known beside the counts. */
+function knownOf({ billing, raw }: AnswerReading): Pick<Used, 'billing' | 'raw'> {
+  return { billing, raw: rawText(raw) }
 }
 
 function isNothingProduced({ produced, producedBeyond, standIn }: AnswerReading): boolean {
@@ -82,6 +88,6 @@ function estimatedCounts(reading: AnswerReading, estimates: Estimates): TokenCou
 
 /** A provider's own error costs what the provider says, and nothing where it says nothing. */
 function usageOfError(reading: AnswerReading): Usage {
-  const { reported, billing } = reading
-  return reported === undefined ? { kind: 'none' } : { kind: 'reported', counts: reported, billing }
+  const { reported } = reading
+  return reported === undefined ? { kind: 'none' } : { kind: 'reported', counts: reported, ...knownOf(reading) }
 }

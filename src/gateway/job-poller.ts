@@ -1,4 +1,4 @@
-import { addCounts, chargedTokens, type TokenCounts, type Usage } from '../domain/usage/usage.ts'
+import { addCounts, chargedCounts, type OtherPart, type TokenCounts, type Usage } from '../domain/usage/usage.ts'
 import { costOf, type EndedCall, type OpenHold } from '../domain/call.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Clock } from '../engine/ports.ts'
@@ -9,7 +9,7 @@ import { askProvider, eachLine } from './provider-file.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface JobPollerDeps {
-  readonly engine: Pick<Engine, 'deferred' | 'settle'>
+  readonly engine: Pick<Engine, 'deferred' | 'settle' | 'priced'>
   readonly upstreams: readonly Upstream[]
   readonly clock: Clock
   /** Counts the tokens of a text. */
@@ -78,7 +78,7 @@ export class JobPoller {
     const status = await statusOf(upstream, reader, first.job)
     if (status === 'gone') return await this.#settle(holds, () => 'held')
     if (status.kind === 'working') return
-    if (status.kind === 'answered') return await this.#settle(holds, (hold) => this.#usageOf(status.reading, hold))
+    if (status.kind === 'answered') return await this.#settle(holds, (hold) => this.#pricedOf(status.reading, hold))
     const bills = await this.#billsOf(upstream, reader, { status, holds })
     await this.#settle(holds, (hold) => bills.get(hold)?.usage() ?? { kind: 'none' })
   }
@@ -89,6 +89,10 @@ export class JobPoller {
       const ended = await this.#deps.engine.settle({ call: hold.call.id, endedAt, ending: 'done', status: 200, usage: usage(hold) })
       if (ended !== undefined) this.#deps.ended(ended)
     }
+  }
+
+  #pricedOf(reading: AnswerReading, hold: OpenHold): Usage | 'held' {
+    return this.#deps.engine.priced(hold.call, this.#usageOf(reading, hold))
   }
 
   #usageOf(reading: AnswerReading, hold: OpenHold): Usage | 'held' {
@@ -107,7 +111,7 @@ export class JobPoller {
       await eachLine(upstream, { path, headers }, (line) => {
         const answer = status.answerOn(line)
         const hold = answer === undefined ? undefined : holdOf(holds, answer.model)
-        const usage = answer === undefined || hold === undefined ? undefined : this.#usageOf(answer.reading, hold)
+        const usage = answer === undefined || hold === undefined ? undefined : this.#pricedOf(answer.reading, hold)
         if (hold !== undefined && usage !== undefined && usage !== 'held') bills.get(hold)?.add(usage)
       })
     }
@@ -120,6 +124,8 @@ class Bill {
   readonly #hold: OpenHold
   #counts: TokenCounts = {}
   #costNanoUsd = 0
+  /** By model. */
+  readonly #others = new Map<string, { readonly counts: TokenCounts; readonly costNanoUsd: number }>()
   #requests = 0
   #why: string | undefined
 
@@ -129,18 +135,31 @@ class Bill {
 
   add(usage: Usage): void {
     if (usage.kind === 'none') return
-    const billing = { tier: 'batch', ...usage.billing } as const
+    const { price } = this.#hold.call
     this.#requests++
     this.#counts = addCounts(this.#counts, usage.counts)
-    this.#costNanoUsd += costOf({ ...usage, billing }, chargedTokens(usage), this.#hold.call.price)
+    this.#costNanoUsd += costOf(chargedCounts(usage.counts), price, { tier: 'batch', ...usage.billing })
+    for (const other of usage.others ?? []) this.#addOther(other)
     if (usage.kind === 'estimated') this.#why = usage.why
+  }
+
+  #addOther({ model, counts, billing, price = this.#hold.call.price }: OtherPart): void {
+    const before = this.#others.get(model) ?? { counts: {}, costNanoUsd: 0 }
+    const cost = costOf(chargedCounts(counts), price, { tier: 'batch', ...billing })
+    this.#others.set(model, { counts: addCounts(before.counts, counts), costNanoUsd: before.costNanoUsd + cost })
+  }
+
+  #otherParts(): readonly OtherPart[] | undefined {
+    if (this.#others.size === 0) return undefined
+    return [...this.#others].map(([model, { counts, costNanoUsd }]) => ({ model, counts, billing: { tier: 'batch', costNanoUsd } }))
   }
 
   usage(): Usage {
     if (this.#requests === 0) return { kind: 'none' }
     const counts = { ...this.#counts, requests: this.#requests }
     const billing = { tier: 'batch', costNanoUsd: this.#costNanoUsd } as const
-    return this.#why === undefined ? { kind: 'reported', counts, billing } : { kind: 'estimated', counts, billing, why: this.#why }
+    const used = { counts, billing, others: this.#otherParts() }
+    return this.#why === undefined ? { kind: 'reported', ...used } : { kind: 'estimated', ...used, why: this.#why }
   }
 }
 

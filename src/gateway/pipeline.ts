@@ -184,7 +184,13 @@ const DEFECT: CallEnd = { kind: 'no_answer', isTimeout: false, reason: 'defect' 
 
 function settle(deps: GatewayDeps, { call }: Admitted, end: CallEnd, usage: Usage | 'held'): Promise<EndedCall | undefined> {
   const status = 'status' in end ? end.status : undefined
-  return deps.engine.settle({ call: call.id, endedAt: deps.clock.now(), ending: endingOf(end), status, usage })
+  return deps.engine.settle({
+    call: call.id,
+    endedAt: deps.clock.now(),
+    ending: endingOf(end),
+    status,
+    usage: deps.engine.priced(call, usage),
+  })
 }
 
 /** What a call that ended says about the calls to come. */

@@ -1,5 +1,6 @@
 import type { Billing, TokenCounts } from '../domain/usage/usage.ts'
 import { SseFramer } from './framing/sse.ts'
+import { RawUsage } from './raw-usage.ts'
 import type { AnswerReading, AnswerStream, JsonObject, Stoppable } from './provider.ts'
 
 /** Reads the JSON objects of one answer, in their order. */
@@ -23,6 +24,7 @@ const PRODUCED_CHARS_MAX = 1 << 20
 export class ReadingSoFar {
   #reported: TokenCounts | undefined
   #billing: Billing | undefined
+  readonly #raw = new RawUsage()
   #isComplete = false
   #isError = false
   #isNotUnderstood = false
@@ -40,6 +42,7 @@ export class ReadingSoFar {
    * @param usage what the counts were read from
    */
   report(counts: TokenCounts | undefined, isComplete: boolean, usage?: unknown): void {
+    this.#raw.see(usage)
     if (counts === undefined) {
       this.#isNotUnderstood ||= Object.keys(asObject(usage) ?? {}).length > 0
       return
@@ -105,6 +108,7 @@ export class ReadingSoFar {
       isError: this.#isError,
       id: this.#id,
       job: this.#job,
+      raw: this.#raw.all,
       standIn: this.#standIn,
       isNotUnderstood: this.#isNotUnderstood && !this.#isComplete,
     }

@@ -59,6 +59,8 @@ export interface AnswerReading {
   readonly reported?: TokenCounts | undefined
   /** What it says of its price; absent: nothing. */
   readonly billing?: Billing | undefined
+  /** What the provider reported as it came; absent: nothing. */
+  readonly raw?: unknown
   /** Tokens that stand for what the provider counts in another way, or not at all (images, audio), and why. */
   readonly standIn?: { readonly input?: number; readonly output?: number; readonly why: string } | undefined
   /** True where a usage object was there, and nothing in it was understood. */

@@ -83,6 +83,18 @@ describe('the budgets that apply to a call', () => {
     )
   })
 
+  test('are those of each model that the request names, each account once', () => {
+    const models = fc.array(value, { maxLength: 3 })
+    fc.assert(
+      fc.property(budgets, call, models, (all, one, otherModels) => {
+        const ofEach = [one.model, ...otherModels].map((model) => new Set(applicableByFilter(all, { ...one, model })))
+        const found = applicable(all, { ...one, otherModels })
+        expect(new Set(found)).toEqual(new Set(ofEach.flatMap((set) => [...set])))
+        expect(found.length).toBe(new Set(found).size)
+      }),
+    )
+  })
+
   test('include every budget over all calls', () => {
     expect(applicable([budget('global'), budget('other')], CALL)).toEqual(['global null', 'other null'])
   })

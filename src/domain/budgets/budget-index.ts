@@ -19,6 +19,10 @@ export interface BudgetIndex {
 // The attribute that tells the most calls apart comes first: a budget is filed under the first one that its scope names.
 const MOST_SELECTIVE_FIRST = ['user', 'key', 'project', 'tag', 'team', 'model', 'provider']
 
+interface Found extends Applicable {
+  readonly order: number
+}
+
 interface Filed {
   readonly budget: Budget
   readonly order: number
@@ -35,14 +39,27 @@ export function indexBudgets(budgets: Iterable<Budget>): BudgetIndex {
   }
   return {
     applicable: (attributes) => {
-      const found = [...everywhere]
-      for (const [attribute, byValue] of byAttribute) {
-        const filed = byValue.get(attributeValue(attributes, attribute) ?? '')
-        if (filed !== undefined) found.push(...filed.filter(({ budget }) => matches(budget.scope, attributes)))
-      }
-      return found.sort((a, b) => a.order - b.order).map(({ budget }) => ({ budget, each: eachValue(budget, attributes) }))
+      const { otherModels = [] } = attributes
+      const ofOwn = find(attributes)
+      return otherModels.length === 0 ? ofOwn : union([ofOwn, ...otherModels.map((model) => find({ ...attributes, model }))])
     },
   }
+
+  function find(attributes: Attributes): readonly Found[] {
+    const found = [...everywhere]
+    for (const [attribute, byValue] of byAttribute) {
+      const filed = byValue.get(attributeValue(attributes, attribute) ?? '')
+      if (filed !== undefined) found.push(...filed.filter(({ budget }) => matches(budget.scope, attributes)))
+    }
+    return found.sort((a, b) => a.order - b.order).map(({ budget, order }) => ({ budget, order, each: eachValue(budget, attributes) }))
+  }
+}
+
+/** Each account once, in the order of the budgets. */
+function union(lists: readonly (readonly Found[])[]): readonly Found[] {
+  const seen = new Map<string, Found>()
+  for (const found of lists.flat()) seen.set(`${found.order} ${found.each}`, seen.get(`${found.order} ${found.each}`) ?? found)
+  return [...seen.values()].sort((a, b) => a.order - b.order)
 }
 
 function fileUnder(byAttribute: Map<Attribute, Map<string, Filed[]>>, everywhere: Filed[], filed: Filed): void {

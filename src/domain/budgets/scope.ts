@@ -12,6 +12,8 @@ export interface Attributes {
   readonly provider: string
   /** Its one name ({@link modelId}). */
   readonly model: string
+  /** Further models that the request names (a fallback, a tool's), by their one names; absent: none. The budgets of each apply. */
+  readonly otherModels?: readonly string[]
   readonly tags: Readonly<Record<string, string>>
 }
 

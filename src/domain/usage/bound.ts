@@ -24,6 +24,8 @@ export interface CallBound {
   readonly requests?: number
   /** The most seconds of audio in the input; absent: none. */
   readonly audioSeconds?: number
+  /** What is held at where other models may answer, too: the dearest of their prices; absent: the price of the call's own model. */
+  readonly price?: Price | undefined
   /** The class that the request asks for; absent: the provider's usual one. */
   readonly tier?: ServiceTier
 }
@@ -43,9 +45,9 @@ export type Measure = Pick<BudgetDefinition, 'unit' | 'weights'>
 
 /**
  * What a call may add to an account of such a budget.
- * @param price the model's, for `usd`. Without one the demand is 0: such a call is let in by budgets only that admit the unpriced.
+ * @param ownPrice the model's, for `usd`. Without one the demand is 0: such a call is let in by budgets only that admit the unpriced.
  */
-export function demandIn({ unit, weights }: Measure, bound: CallBound, price: Price | undefined): Demand {
+export function demandIn({ unit, weights }: Measure, bound: CallBound, ownPrice: Price | undefined): Demand {
   switch (unit) {
     case 'tokens':
       if (weights === undefined) return { fixed: bound.input, perOutput: bound.choices, scale: 1 }
@@ -56,13 +58,15 @@ export function demandIn({ unit, weights }: Measure, bound: CallBound, price: Pr
       }
     case 'requests':
       return { fixed: bound.requests ?? 1, perOutput: 0, scale: 1 }
-    case 'usd':
+    case 'usd': {
+      const price = bound.price ?? ownPrice
       if (price === undefined) return { fixed: 0, perOutput: 0, scale: 1 }
       return {
         fixed: fixedPico(bound, price),
         perOutput: bound.choices * dearestOutputPico(price, bound),
         scale: PICO_PER_NANO,
       }
+    }
   }
 }
 

@@ -1,9 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { amountFor, type CallBound, demandIn, outputThatFits } from './bound.ts'
-import { AMOUNT_MAX } from '../amount.ts'
-import { Defect } from '../defect.ts'
-import { costNanoUsd, dearestInputPico, dearestOutputPico, type Price, type Rates, ratesAt, type ServiceTier } from './price.ts'
+import { AMOUNT_MAX, isAmount } from '../amount.ts'
+import {
+  costNanoUsd,
+  dearestInputPico,
+  dearestOutputPico,
+  dearestPrice,
+  type Price,
+  type Rates,
+  ratesAt,
+  type ServiceTier,
+} from './price.ts'
 import { type ChargedTokens, chargedTokens, NO_TOKENS } from './usage.ts'
 
 const many = fc.nat(2_000_000)
@@ -126,14 +134,17 @@ describe('a cost is exact', () => {
     expect(costNanoUsd({ ...NO_TOKENS, audioSeconds: 2 }, at)).toBe(200_000)
   })
 
-  test('up to the last sum that is a safe integer, and refused as a defect beyond', () => {
+  test('to the nano-USD up to the last sum that is a safe integer; beyond it is an amount still, so that a call can always be settled', () => {
     const large = fc.record({ input: fc.nat(AMOUNT_MAX), inputPico: fc.integer({ min: 1, max: 1_000_000_000 }) })
     fc.assert(
       fc.property(large, fc.boolean(), ({ input, inputPico }, isNearEnd) => {
         const counts = { ...NO_TOKENS, input: isNearEnd ? Math.floor(AMOUNT_MAX / inputPico) : input }
         const exact = exactPico(counts, price({ inputPico }))
-        const expected = exact > BigInt(AMOUNT_MAX) ? 'defect' : (exact + 500n) / 1000n
-        expect(orDefect(() => costNanoUsd(counts, price({ inputPico })))).toBe(expected)
+        const cost = costNanoUsd(counts, price({ inputPico }))
+        const expected = (exact + 500n) / 1000n
+        if (exact <= BigInt(AMOUNT_MAX)) expect(BigInt(cost)).toBe(expected)
+        else expect(Math.abs(cost - Math.min(Number(expected), AMOUNT_MAX))).toBeLessThanOrEqual(cost / 1e12)
+        expect(isAmount(cost)).toBe(true)
       }),
       { numRuns: 5000 },
     )
@@ -215,6 +226,18 @@ describe('a bound in USD bounds', () => {
     )
   })
 
+  test('where several models may answer, it bounds the cost at each of their prices', () => {
+    fc.assert(
+      fc.property(tokens, fc.array(prices, { minLength: 1, maxLength: 3 }), fc.tuple(tiers, fc.nat()), (used, all, [tier, nr]) => {
+        const offered = all.map((at, i) => (i === 0 ? { ...at, ...IN_TIERS } : at))
+        const bound = { input: used.input, outputMax: used.output, outputMin: 0, choices: 1, price: dearestPrice(offered) }
+        const held = amountFor(demandIn({ unit: 'usd' }, tier === undefined ? bound : { ...bound, tier }, offered[0]), bound.outputMax)
+        expect(costNanoUsd(used, offered[nr % offered.length]!, tier)).toBeLessThanOrEqual(held)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
   test('it is the exact cost at the dearest parts, rounded up', () => {
     fc.assert(
       fc.property(bounds, prices, (bound, at) => {
@@ -256,12 +279,3 @@ describe('a bound in USD bounds', () => {
     expect(amountFor(demandIn({ unit: 'requests' }, bound, undefined), 100)).toBe(1)
   })
 })
-
-function orDefect(run: () => number): bigint | 'defect' {
-  try {
-    return BigInt(run())
-  } catch (error) {
-    if (error instanceof Defect) return 'defect'
-    throw error
-  }
-}

@@ -1,5 +1,4 @@
-import type { Amount } from '../amount.ts'
-import { assert } from '../defect.ts'
+import { type Amount, AMOUNT_MAX } from '../amount.ts'
 import type { ChargedTokens } from './usage.ts'
 
 /**
@@ -24,7 +23,8 @@ export interface Rates {
 }
 
 /** The class in which a provider answered, which has a price of its own. */
-export type ServiceTier = 'batch' | 'flex' | 'priority'
+export type ServiceTier = (typeof TIER_NAMES)[number]
+const TIER_NAMES = ['batch', 'flex', 'priority'] as const
 
 /** Numerator and denominator; positive integers. */
 export type Fraction = readonly [number, number]
@@ -55,14 +55,14 @@ export function ratesAt(price: Price, input: number): Rates {
 /**
  * The cost of a call in nano-USD: the exact sum in pico-USD, rounded once, half up. Where a provider's cached and written
  * parts overlap (OpenRouter with Gemini: 2,161 + 2,161 of 2,168), the cached part is priced first, what is left of the input at the price of a write, and the plain rest is not below 0.
- * @throws Defect where the sum in pico-USD leaves the safe integers (9,007 USD for one call)
+ * Beyond 9,007 USD for one call the sum in pico-USD leaves the safe integers, and the cost may be a nano-USD off.
  */
 export function costNanoUsd(tokens: ChargedTokens, price: Price, tier?: ServiceTier): Amount {
   const rates = ratesAt(price, tokens.input)
   const pico = inputPico(tokens, rates) + outputPico(tokens, rates) + besideTokensPico(tokens, price)
-  assert(Number.isSafeInteger(pico), "a call's cost in pico-USD is a safe integer")
   const share = tier === undefined ? undefined : price.tiers?.[tier]
-  return share === undefined ? Math.floor((pico + PICO_PER_NANO / 2) / PICO_PER_NANO) : nanoOfShare(pico, share)
+  const nano = share === undefined ? Math.floor((pico + PICO_PER_NANO / 2) / PICO_PER_NANO) : nanoOfShare(pico, share)
+  return Math.min(nano, AMOUNT_MAX)
 }
 
 function inputPico(tokens: ChargedTokens, rates: Rates): number {
@@ -108,6 +108,54 @@ function besideTokensPico(tokens: ChargedTokens, price: Price): number {
 function nanoOfShare(pico: number, [numerator, denominator]: Fraction): Amount {
   const divisor = 2n * BigInt(PICO_PER_NANO) * BigInt(denominator)
   return Number((2n * BigInt(pico) * BigInt(numerator) + divisor / 2n) / divisor)
+}
+
+const RATE_NAMES = [
+  'inputPico', 'cachedInputPico', 'cacheWritePico', 'cacheWriteHourPico', 'audioInputPico', 'cachedAudioInputPico', 'imageInputPico',
+  'cachedImageInputPico', 'outputPico', 'audioOutputPico', 'imageOutputPico', 'reasoningPico',
+] as const // prettier-ignore
+const BESIDE_TOKENS = ['requestPico', 'webSearchPico', 'audioSecondPico'] as const
+
+/**
+ * A price that no call at any of these prices passes: of each rate the highest, also above a border that only one of them has.
+ * For bounds only; the parts of a call are charged at their own.
+ * @param prices at least one
+ */
+export function dearestPrice(prices: readonly Price[]): Price {
+  const borders = [...new Set(prices.flatMap(({ longer = [] }) => longer.map(({ above }) => above)))].sort((a, b) => a - b)
+  const longer = borders.map((above) => ({ above, rates: dearestRates(prices.map((price) => ratesAt(price, above + 1))) }))
+  return { ...dearestRates(prices), ...most(prices, BESIDE_TOKENS), longer, tiers: dearestTiers(prices) }
+}
+
+function dearestRates(rates: readonly Rates[]): Rates {
+  return { inputPico: 0, cachedInputPico: 0, cacheWritePico: 0, outputPico: 0, ...most(rates, RATE_NAMES) }
+}
+
+/** The largest value of each name that one of them has. */
+function most<Name extends string>(
+  all: readonly { readonly [Key in Name]?: number }[],
+  names: readonly Name[],
+): { [Key in Name]?: number } {
+  const largest: { [Key in Name]?: number } = {}
+  for (const name of names) {
+    for (const one of all) {
+      const value = one[name]
+      if (value !== undefined) largest[name] = Math.max(largest[name] ?? 0, value)
+    }
+  }
+  return largest
+}
+
+function dearestTiers(prices: readonly Price[]): NonNullable<Price['tiers']> {
+  const dearer: Partial<Record<ServiceTier, Fraction>> = {}
+  for (const tier of TIER_NAMES) {
+    for (const { tiers } of prices) {
+      const share = tiers?.[tier]
+      const before = dearer[tier] ?? [1, 1]
+      if (share !== undefined && share[0] * before[1] > before[0] * share[1]) dearer[tier] = share
+    }
+  }
+  return dearer
 }
 
 /** What a call may ask for that changes its price. */

@@ -1,5 +1,5 @@
 import { type Amount, isAmount } from '../amount.ts'
-import type { ServiceTier } from './price.ts'
+import type { Price, ServiceTier } from './price.ts'
 
 /**
  * What a provider said that a call used. A field that it did not send is absent, which is not zero.
@@ -18,11 +18,37 @@ export interface Billing {
   readonly costNanoUsd?: Amount
 }
 
+/**
+ * A part of an answer that another model made, or that another meter of the provider counts: a fallback, an advisor, a tool that
+ * makes images. It is charged beside the call's own counts, at its own price.
+ */
+export interface OtherPart {
+  /** As it is named towards the provider. */
+  readonly model: string
+  readonly counts: TokenCounts
+  readonly billing?: Billing | undefined
+  /** The model's price when the call was admitted; absent where none is known: then the call's own price stands in. */
+  readonly price?: Price | undefined
+}
+
+/** What was used, and what is known of its price. */
+export interface Used {
+  /** The call's own: those of the model that it was sent to. */
+  readonly counts: TokenCounts
+  readonly billing?: Billing | undefined
+  readonly others?: readonly OtherPart[] | undefined
+  /** What the provider itself reported, as JSON text of at most {@link RAW_CHARS_MAX} characters; never a prompt. */
+  readonly raw?: string | undefined
+}
+
 /** Where the counts of a call come from. `none`: the call ended without any use (an error, a refusal by the provider). */
 export type Usage =
-  | { readonly kind: 'reported'; readonly counts: TokenCounts; readonly billing?: Billing | undefined }
-  | { readonly kind: 'estimated'; readonly counts: TokenCounts; readonly billing?: Billing | undefined; readonly why: string }
+  | ({ readonly kind: 'reported' } & Used)
+  | ({ readonly kind: 'estimated'; readonly why: string } & Used)
   | { readonly kind: 'none' }
+
+/** Usage objects have some hundred characters; one with many parts a few thousand. Bounds what a call adds to the ledger. */
+export const RAW_CHARS_MAX = 4096
 
 /** Why a call was estimated though its provider reported something: an operator should hear of it. */
 export const NOT_UNDERSTOOD = 'the answer reported its usage in a form that is not understood'
@@ -54,13 +80,26 @@ export const NO_TOKENS: ChargedTokens = {
   requests: 0,
 }
 
-/**
- * The one rule that decides what is charged: a part that the provider did not name is 0, and a part is never more than its
- * whole (Azure Foundry reports 161 cached tokens of 24 input tokens; input minus cached would be negative).
- */
+/** What a call is charged in all: its own tokens and those of the other parts. Its requests are its own. */
 export function chargedTokens(usage: Usage): ChargedTokens {
   if (usage.kind === 'none') return NO_TOKENS
-  const { counts } = usage
+  const own = chargedCounts(usage.counts)
+  return usage.others === undefined ? own : usage.others.reduce((sum, { counts }) => addCharged(sum, chargedCounts(counts)), own)
+}
+
+/** The tokens of two parts of one call: as many requests as the larger of them says. */
+export function addCharged(one: ChargedTokens, other: ChargedTokens): ChargedTokens {
+  const sum: { -readonly [Part in keyof ChargedTokens]: number } = { ...one }
+  for (const part of PARTS) sum[part] += other[part]
+  sum.requests = Math.max(one.requests, other.requests)
+  return sum
+}
+
+/**
+ * The one rule that decides what counts are charged: a part that the provider did not name is 0, and a part is never more than its
+ * whole (Azure Foundry reports 161 cached tokens of 24 input tokens; input minus cached would be negative).
+ */
+export function chargedCounts(counts: TokenCounts): ChargedTokens {
   const part = (count: number | undefined, whole: number) => (count === undefined ? 0 : Math.min(count, whole))
   const input = counts.input ?? 0
   const output = counts.output ?? 0

@@ -366,7 +366,7 @@ class MemoryCounters implements Counters, Catalog {
 }
 
 function costOfBound(call: Call, bound: CallBound, outputMax: number): Amount {
-  return call.price === undefined ? 0 : amountFor(demandIn({ unit: 'usd' }, bound, call.price), outputMax)
+  return amountFor(demandIn({ unit: 'usd' }, bound, call.price), outputMax)
 }
 
 function chargesOf(accounts: readonly Account[], amounts: readonly Amount[]): readonly Charge[] {

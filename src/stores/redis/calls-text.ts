@@ -81,7 +81,8 @@ function addRow(values: unknown[], { hold, settlement }: EndedHold, kind: number
 }
 
 function toUsageText(usage: Usage): UsageText {
-  return usage.kind === 'reported' && usage.billing === undefined ? usage.counts : usage
+  if (usage.kind !== 'reported' || usage.billing !== undefined || usage.others !== undefined || usage.raw !== undefined) return usage
+  return usage.counts
 }
 
 function fromUsageText(text: UsageText): Usage {

@@ -83,7 +83,7 @@ export class Flight implements KnownHold {
       charges: refs.map(({ key }, i) => ({ account: key, amount: this.#amounts[i] ?? 0 })),
       input: bound.input,
       output: this.#outputMax * bound.choices,
-      costNanoUsd: call.price === undefined ? 0 : amountFor(costLine(call, bound), this.#outputMax),
+      costNanoUsd: amountFor(costLine(call, bound), this.#outputMax),
       expiresAt: this.#expiresAt,
       isSpared: bound.outputExpected !== undefined && this.#outputRoom < bound.outputMax,
     }

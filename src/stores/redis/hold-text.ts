@@ -36,7 +36,7 @@ const NO_COST: Demand = { fixed: 0, perOutput: 0, scale: 1 }
 
 /** The line of the bound's cost. */
 export function costLine(call: Call, bound: CallBound): Demand {
-  return call.price === undefined ? NO_COST : demandIn({ unit: 'usd' }, bound, call.price)
+  return (bound.price ?? call.price) === undefined ? NO_COST : demandIn({ unit: 'usd' }, bound, call.price)
 }
 
 /** The text of a call that is about to be reserved. */

@@ -14,7 +14,16 @@ const amount = fc.maxSafeNat()
 const id = fc.string({ minLength: 1, unit: 'grapheme' })
 // Typed so that a field which the domain gains has to be added here, and then has to survive.
 const attributes: fc.Arbitrary<Attributes> = fc.record<Required<Attributes>>(
-  { team: id, project: id, user: id, key: id, provider: id, model: id, tags: fc.dictionary(id, id).map((tags) => ({ ...tags })) },
+  {
+    team: id,
+    project: id,
+    user: id,
+    key: id,
+    provider: id,
+    model: id,
+    otherModels: fc.array(id),
+    tags: fc.dictionary(id, id).map((tags) => ({ ...tags })),
+  },
   { requiredKeys: ['provider', 'model', 'tags'] },
 )
 const price: fc.Arbitrary<Price> = fc.record({
@@ -49,6 +58,8 @@ const usage: fc.Arbitrary<Usage> = fc.oneof(
     kind: fc.constant('estimated' as const),
     counts: fc.record({ input: amount }),
     billing: fc.record({ costNanoUsd: amount }),
+    others: fc.array(fc.record({ model: id, counts: fc.record({ output: amount }), price })),
+    raw: fc.json(),
     why: id,
   }),
 )
