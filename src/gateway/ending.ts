@@ -1,6 +1,6 @@
 import type { Ending } from '../domain/call.ts'
+import { rawText } from '../domain/usage/raw-text.ts'
 import { NOT_UNDERSTOOD, type TokenCounts, type Usage, type Used } from '../domain/usage/usage.ts'
-import { rawText } from '../providers/raw-usage.ts'
 import type { AnswerReading } from '../providers/provider.ts'
 
 /** Every way in which a call can end, once it was admitted. All of them meet in the pipeline, which settles in one place. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RAW_CHARS_MAX } from '../domain/usage/usage.ts'
-import { RawUsage, rawText } from './raw-usage.ts'
+import { RAW_CHARS_MAX, rawText } from '../domain/usage/raw-text.ts'
+import { RawUsage } from './raw-usage.ts'
 
 test('what is kept of a report is JSON of a bounded length, whatever the provider sent', () => {
   const long = fc.array(fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary', maxLength: 100 })), { maxLength: 30 })

@@ -37,7 +37,7 @@ export interface Used {
   readonly counts: TokenCounts
   readonly billing?: Billing | undefined
   readonly others?: readonly OtherPart[] | undefined
-  /** What the provider itself reported, as JSON text of at most {@link RAW_CHARS_MAX} characters; never a prompt. */
+  /** What the provider itself reported, as JSON text of at most 4,096 characters (`rawText`); never a prompt. */
   readonly raw?: string | undefined
 }
 
@@ -46,9 +46,6 @@ export type Usage =
   | ({ readonly kind: 'reported' } & Used)
   | ({ readonly kind: 'estimated'; readonly why: string } & Used)
   | { readonly kind: 'none' }
-
-/** Usage objects have some hundred characters; one with many parts a few thousand. Bounds what a call adds to the ledger. */
-export const RAW_CHARS_MAX = 4096
 
 /** Why a call was estimated though its provider reported something: an operator should hear of it. */
 export const NOT_UNDERSTOOD = 'the answer reported its usage in a form that is not understood'
