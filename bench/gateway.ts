@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 
@@ -9,7 +9,8 @@ import { setTimeout } from 'node:timers/promises'
  * How many requests a second does the gateway pass on one core, with 4 budgets and the ledger, against a bare relay that
  * parses the same JSON, in one run? On paper a call costs the gateway, beside the relay: a key and an account look-up, a bound,
  * 8 additions, two journal lines in two writes shared by all calls of a turn, and its share of SQLite in a worker thread on the
- * same core: some 10 to 25 us on top of the relay's 50 to 60.
+ * same core: some 10 to 25 us on top of the relay's 50 to 60. `BENCH_BEFORE=PATH` also runs the checkout at PATH in the same turns,
+ * to show what a change costs.
  */
 
 const KEY = 'bsr_bench_key_0123456789'
@@ -81,20 +82,23 @@ async function stop({ child }: Child): Promise<void> {
 interface Case {
   readonly connections: number
   readonly answers: 'whole' | 'stream'
-  readonly warmUpSeconds: Readonly<Record<Name, number>>
+  readonly warmUpSeconds: { readonly bare: number; readonly gateway: number }
 }
 
-const NAMES = ['bare', 'gateway'] as const
-type Name = (typeof NAMES)[number]
+type Name = 'bare' | 'gateway' | 'before'
+/** Another checkout whose gateway is measured too. */
+const BEFORE = process.env['BENCH_BEFORE']
+const NAMES: readonly Name[] = BEFORE === undefined ? ['bare', 'gateway'] : ['bare', 'gateway', 'before']
 
 interface System {
   readonly process: Child
   readonly port: number
 }
 
-type Systems = Readonly<Record<Name, System>>
+type Samples = Readonly<Partial<Record<Name, readonly Sample[]>>>
+type Systems = Readonly<Partial<Record<Name, System>>>
 
-/** Both systems, each warm for all cases that follow. */
+/** The systems, each warm for all cases that follow. */
 async function withSystems(work: (systems: Systems) => Promise<void>): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'bursar-bench-'))
   const children: Child[] = []
@@ -105,10 +109,14 @@ async function withSystems(work: (systems: Systems) => Promise<void>): Promise<v
   try {
     const upstreamUrl = `http://127.0.0.1:${await nextLine(own(start(LOAD_CPU, './upstream.ts', [])), portOf)}`
     const bareRelay = own(start(SYSTEM_CPU, './bare-relay.ts', [upstreamUrl]))
-    const gateway = own(start(SYSTEM_CPU, '../bin/bursar.js', ['serve', '--config', writeConfig(dir, upstreamUrl)]))
+    const startGateway = async (name: Name, bin: string): Promise<System> => {
+      const process = own(start(SYSTEM_CPU, bin, ['serve', '--config', writeConfig(join(dir, name), upstreamUrl)]))
+      return { process, port: await nextLine(process, portInText) }
+    }
     await work({
       bare: { process: bareRelay, port: await nextLine(bareRelay, portOf) },
-      gateway: { process: gateway, port: await nextLine(gateway, portInText) },
+      gateway: await startGateway('gateway', '../bin/bursar.js'),
+      ...(BEFORE === undefined ? {} : { before: await startGateway('before', join(resolve(BEFORE), 'bin/bursar.js')) }),
     })
   } finally {
     for (const child of children.toReversed()) await stop(child)
@@ -120,22 +128,25 @@ async function withSystems(work: (systems: Systems) => Promise<void>): Promise<v
  * The systems take turns, so that a machine which gets slower or faster meanwhile does so for both: the ratio is the median over
  * pairs of neighbouring windows.
  */
-async function compare(systems: Systems, tried: Case): Promise<Readonly<Record<Name, readonly Sample[]>>> {
-  const loads = { bare: startLoad(systems.bare, tried), gateway: startLoad(systems.gateway, tried) }
-  const samples: Record<Name, Sample[]> = { bare: [], gateway: [] }
-  const sample = (name: Name, settleSeconds: number, seconds: number) => measure(systems[name], loads[name], { settleSeconds, seconds })
+async function compare(systems: Systems, tried: Case): Promise<Samples> {
+  const tries = NAMES.flatMap((name) => {
+    const system = systems[name]
+    return system === undefined ? [] : [{ name, system, load: startLoad(system, tried), samples: new Array<Sample>() }]
+  })
   try {
-    for (const name of NAMES) await sample(name, tried.warmUpSeconds[name], 0.01)
+    for (const { name, system, load } of tries) {
+      const settleSeconds = name === 'bare' ? tried.warmUpSeconds.bare : tried.warmUpSeconds.gateway
+      await measure(system, load, { settleSeconds, seconds: 0.01 })
+    }
     for (let window = 0; window < WINDOWS; window++) {
-      const order = window % 2 === 0 ? NAMES : NAMES.toReversed()
-      for (const name of order) {
-        samples[name].push(await sample(name, SETTLE_SECONDS, SECONDS))
+      for (const { system, load, samples } of window % 2 === 0 ? tries : tries.toReversed()) {
+        samples.push(await measure(system, load, { settleSeconds: SETTLE_SECONDS, seconds: SECONDS }))
         await setTimeout(SETTLE_SECONDS * 1000)
       }
     }
-    return samples
+    return Object.fromEntries(tries.map(({ name, samples }) => [name, samples]))
   } finally {
-    for (const name of NAMES) await stop(loads[name])
+    for (const { load } of tries) await stop(load)
   }
 }
 
@@ -170,6 +181,7 @@ function cpuSeconds({ child: { pid } }: Child): number {
 
 /** @returns the path of the gateway's config */
 function writeConfig(dir: string, upstreamUrl: string): string {
+  mkdirSync(dir, { recursive: true })
   const path = join(dir, 'bursar.yaml')
   writeFileSync(
     path,
@@ -201,8 +213,8 @@ function cpuOf(samples: readonly Sample[]): number {
   return median(samples.map(({ cpuUs = Number.NaN }) => cpuUs))
 }
 
-function ratioOf(samples: Readonly<Record<Name, readonly Sample[]>>, share: (gateway: Sample, bare: Sample) => number): string {
-  const ratios = samples.gateway.map((sample, i) => share(sample, samples.bare[i] ?? sample)).toSorted((a, b) => a - b)
+function ratioOf(own: readonly Sample[], others: readonly Sample[], share: (own: Sample, other: Sample) => number): string {
+  const ratios = own.map((sample, i) => share(sample, others[i] ?? sample)).toSorted((a, b) => a - b)
   return `${median(ratios).toFixed(2)} (${ratios[0]?.toFixed(2)} to ${ratios.at(-1)?.toFixed(2)})`
 }
 
@@ -225,16 +237,24 @@ await withSystems(async (systems) => {
   for (const tried of CASES) print(tried, await compare(systems, tried))
 })
 
-function print(tried: Case, samples: Readonly<Record<Name, readonly Sample[]>>): void {
-  for (const name of NAMES) {
-    const failed = samples[name].reduce((sum, { failed: count }) => sum + count, 0)
-    console.log(
-      `${String(tried.connections).padStart(2)} connections, ${tried.answers.padEnd(6)} ${name.padEnd(8)} ${median(samples[name].map(({ perSecond }) => perSecond))} requests/s, p50 ${median(samples[name].map(({ p50Ms }) => p50Ms))} ms, p99 ${median(samples[name].map(({ p99Ms }) => p99Ms))} ms, ${cpuOf(samples[name])} us CPU a request, ${failed} failed; raw ${samples[name].map(({ perSecond }) => perSecond).join(' ')}`,
-    )
-  }
-  const added = median(samples.gateway.map(({ p50Ms }) => p50Ms)) - median(samples.bare.map(({ p50Ms }) => p50Ms))
-  const byCpu = ratioOf(samples, (gateway, bare) => (bare.cpuUs ?? Number.NaN) / (gateway.cpuUs ?? Number.NaN))
-  console.log(
-    `   gateway / bare: ${ratioOf(samples, (gateway, bare) => gateway.perSecond / bare.perSecond)} of its requests per second; by CPU time ${byCpu}; added p50 ${added.toFixed(3)} ms`,
+function print(tried: Case, samples: Samples): void {
+  for (const name of NAMES) printSamples(tried, name, samples[name] ?? [])
+  for (const name of NAMES) if (name !== 'gateway') printRatio(name, samples.gateway ?? [], samples[name] ?? [])
+}
+
+function printSamples({ connections, answers }: Case, name: Name, samples: readonly Sample[]): void {
+  const failed = samples.reduce((sum, { failed: count }) => sum + count, 0)
+  const [perSecond, p50Ms, p99Ms] = (['perSecond', 'p50Ms', 'p99Ms'] as const).map((figure) =>
+    median(samples.map((sample) => sample[figure])),
   )
+  console.log(
+    `${String(connections).padStart(2)} connections, ${answers.padEnd(6)} ${name.padEnd(8)} ${perSecond} requests/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms, ${cpuOf(samples)} us CPU a request, ${failed} failed; raw ${samples.map((sample) => sample.perSecond).join(' ')}`,
+  )
+}
+
+function printRatio(name: Name, gateway: readonly Sample[], other: readonly Sample[]): void {
+  const added = median(gateway.map(({ p50Ms }) => p50Ms)) - median(other.map(({ p50Ms }) => p50Ms))
+  const byCpu = ratioOf(gateway, other, (own, against) => (against.cpuUs ?? Number.NaN) / (own.cpuUs ?? Number.NaN))
+  const byRequests = ratioOf(gateway, other, (own, against) => own.perSecond / against.perSecond)
+  console.log(`   gateway / ${name}: ${byRequests} of its requests per second; by CPU time ${byCpu}; added p50 ${added.toFixed(3)} ms`)
 }
