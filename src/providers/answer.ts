@@ -260,6 +260,15 @@ export function parseObject(text: string): JsonObject | undefined {
   }
 }
 
+/** A value that was parsed, as JSON again; undefined where it nests too deep to be written. */
+export function jsonText(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
+}
+
 export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined
 }
@@ -291,8 +300,8 @@ const TEXT_MEMBERS = [
   'parameters', 'input_schema', 'properties',
 ] // prettier-ignore
 
-/** Deeper than any API nests its text; bounds the recursion. */
-const TEXT_DEPTH_MAX = 100
+/** No request nests deeper, and no answer does; bounds the recursion. */
+const TEXT_DEPTH_MAX = 128
 
 /** All text in a value, without the data of images and files. */
 export function textOf(value: unknown): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { countMembers, jsonMembers, spliceBytes } from './json-members.ts'
+import { jsonMembers, spliceBytes } from './json-members.ts'
 import { InvalidRequest } from './provider.ts'
 import { openAi } from './openai/shape.ts'
 import { parseBody, setMember } from './request-body.ts'
@@ -25,7 +25,6 @@ test('a string ends where JSON says it does, however long it is and whatever it 
   fc.assert(
     fc.property(pieces, pieces, (name, value) => {
       const bytes = Buffer.from(JSON.stringify({ [name]: value, after: [value] }))
-      expect(countMembers(bytes)).toBe(name === 'after' ? 1 : 2)
       expect(jsonMembers(bytes).map((member) => member.name)).toEqual(name === 'after' ? ['after'] : [name, 'after'])
     }),
     { numRuns: 1000 },

@@ -27,41 +27,23 @@ const CLOSE_BRACKET = 0x5d
  */
 export function jsonMembers(bytes: Buffer, from = 0): readonly Member[] {
   const members: Member[] = []
-  scanMembers(bytes, from, (nameStart, nameEnd, valueStart, valueEnd) => {
-    members.push({ name: stringAt(bytes, nameStart, nameEnd), valueStart, valueEnd })
-  })
-  return members
-}
-
-/** How many members that object has; a name that stands twice counts twice. */
-export function countMembers(bytes: Buffer): number {
-  return scanMembers(bytes, 0, () => undefined)
-}
-
-function scanMembers(
-  bytes: Buffer,
-  from: number,
-  found: (nameStart: number, nameEnd: number, valueStart: number, valueEnd: number) => void,
-): number {
-  let count = 0
   let at = skipSpace(bytes, bytes.indexOf(OPEN_BRACE, from) + 1)
   while (bytes[at] === QUOTE) {
     const nameEnd = endOfString(bytes, at)
     const valueStart = skipSpace(bytes, skipSpace(bytes, nameEnd) + 1)
     const valueEnd = endOfValue(bytes, valueStart)
-    found(at, nameEnd, valueStart, valueEnd)
-    count++
+    members.push({ name: stringAt(bytes, at, nameEnd), valueStart, valueEnd })
     at = skipSpace(bytes, valueEnd)
     if (bytes[at] !== COMMA) break
     at = skipSpace(bytes, at + 1)
   }
-  return count
+  return members
 }
 
 /** A splice that adds a member in front of the object's others. */
 export function insertMember(bytes: Buffer, objectStart: number, name: string, json: string): Splice {
   const at = bytes.indexOf('{', objectStart) + 1
-  const isEmpty = jsonMembers(bytes, objectStart).length === 0
+  const isEmpty = bytes[skipSpace(bytes, at)] === CLOSE_BRACE
   return { start: at, end: at, text: `${JSON.stringify(name)}:${json}${isEmpty ? '' : ','}` }
 }
 

@@ -25,21 +25,6 @@ export function objectIn(json: JsonObject, name: string): JsonObject {
   return object
 }
 
-/** @throws InvalidRequest where one of these objects names a member twice: Bursar might read the one and the provider the other */
-export function checkMembersOnce(body: Buffer, json: JsonObject, names: readonly string[]): void {
-  const present = names.filter((name) => asObject(json[name]) !== undefined)
-  if (present.length === 0) return
-  const members = jsonMembers(body)
-  for (const name of present) {
-    const at = members.find((member) => member.name === name)?.valueStart ?? 0
-    const seen = new Set<string>()
-    for (const inner of jsonMembers(body, at)) {
-      if (seen.has(inner.name)) throw new InvalidRequest(`"${name}" has the member "${inner.name}" twice`)
-      seen.add(inner.name)
-    }
-  }
-}
-
 /** Puts a value at a path, in the place of the old one or as a new member; every other byte stays. */
 export function setAt(body: Buffer, members: readonly Member[], [outer, inner]: MemberPath, json: string): Splice {
   if (inner === undefined) return setMember(body, members, outer, json)

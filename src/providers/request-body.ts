@@ -1,7 +1,10 @@
+import { isUtf8 } from 'node:buffer'
 import { isAmount } from '../domain/amount.ts'
 import { isId } from '../domain/ids.ts'
 import { asObject } from './answer.ts'
-import { countMembers, insertMember, jsonMembers, type Member, type Splice } from './json-members.ts'
+import { insertMember, type Member, type Splice } from './json-members.ts'
+import { checkJson, type JsonLimits } from './json-scan.ts'
+import { checkSpelling } from './counted-fields.ts'
 import { InvalidRequest, type JsonObject, type PathValues } from './provider.ts'
 
 /** A request's body, parsed; its top-level members stand in it once. */
@@ -11,38 +14,38 @@ export interface ParsedBody {
 }
 
 /**
- * The object of a request whose body need not name the model.
- * @throws InvalidRequest where it is no JSON object, or names a member twice: then Bursar might read the one and the provider
- * the other
+ * The object of a request whose body need not name the model. All readers read it alike: it is UTF-8, and no object in it has a
+ * name twice.
+ * @throws InvalidRequest where it is no JSON object, is read in more than one way, or is beyond its limits
  */
-export function parseObjectBody(body: Buffer): JsonObject {
-  const json = asObject(parseJson(body))
+export function parseObjectBody(body: Buffer, limits?: JsonLimits): JsonObject {
+  if (!isUtf8(body)) throw new InvalidRequest('the request body is no valid UTF-8')
+  const text = body.toString()
+  checkJson(text, limits)
+  const json = asObject(parseJson(text))
   if (json === undefined) throw new InvalidRequest('the request body must be a JSON object')
-  if (countMembers(body) !== Object.keys(json).length) throw new InvalidRequest(`the request body has the member "${doubleIn(body)}" twice`)
+  checkSpelling(json)
   return json
 }
 
 /**
  * @param path where it names the model, that one counts: the provider does not read the body's
- * @throws InvalidRequest where it is no JSON object, names no model, or names a member twice
+ * @throws InvalidRequest where it is no JSON object, names no model, is read in more than one way, or is beyond its limits
  */
 export function parseBody(body: Buffer, path: PathValues = {}): ParsedBody {
   const json = parseObjectBody(body)
-  const model = path['model'] ?? json['model']
-  if (typeof model !== 'string' || !isId(model)) {
-    throw new InvalidRequest('"model" must be a string of 1 to 200 characters, none of them a control character')
-  }
-  return { json, model }
+  return { json, model: toModel(path['model'] ?? json['model']) }
 }
 
-function doubleIn(body: Buffer): string | undefined {
-  const names = jsonMembers(body).map(({ name }) => name)
-  return names.find((name, i) => names.indexOf(name) < i)
+/** @throws InvalidRequest where it is no name of a model */
+export function toModel(value: unknown, what = '"model"'): string {
+  if (typeof value === 'string' && value.isWellFormed() && isId(value)) return value
+  throw new InvalidRequest(`${what} must be a string of 1 to 200 characters, none of them a control character or half of a surrogate pair`)
 }
 
-function parseJson(body: Buffer): unknown {
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(body.toString())
+    return JSON.parse(text)
   } catch {
     throw new InvalidRequest('the request body is no valid JSON')
   }

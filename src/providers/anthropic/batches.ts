@@ -1,6 +1,7 @@
-import { asList, asObject, parseObject, stringIn } from '../answer.ts'
+import { asList, asObject, jsonText, parseObject, stringIn } from '../answer.ts'
 import { jobIdIn } from '../background-job.ts'
 import { type Batch, type Endpoint, InvalidRequest, type JobAnswer, type JobStatus, type Metered, type RequestFacts } from '../provider.ts'
+import { BATCH_LIMITS } from '../json-scan.ts'
 import { parseObjectBody } from '../request-body.ts'
 
 /* Message batches (https://docs.anthropic.com/en/api/creating-message-batches): the requests stand in the submission. */
@@ -25,7 +26,7 @@ function batches(messages: Metered): Batch {
   return {
     kind: 'batch',
     requestsIn: (body) => {
-      const requests = asList(parseObjectBody(body)['requests'])
+      const requests = asList(parseObjectBody(body, BATCH_LIMITS)['requests'])
       if (requests.length === 0) throw new InvalidRequest('"requests" must be a list of at least one request')
       return { kind: 'inline', requests: requests.map((request) => factsOf(request, messages)) }
     },
@@ -54,6 +55,7 @@ function factsOf(request: unknown, messages: Metered): RequestFacts {
 /** Only what succeeded has a message, and costs something. */
 function answerOn(line: string, messages: Metered): JobAnswer | undefined {
   const message = asObject(asObject(parseObject(line)?.['result'])?.['message'])
-  if (message === undefined) return undefined
-  return { model: stringIn(message, 'model'), reading: messages.readAnswer(200, Buffer.from(JSON.stringify(message)), {}) }
+  const text = message && jsonText(message)
+  if (message === undefined || text === undefined) return undefined
+  return { model: stringIn(message, 'model'), reading: messages.readAnswer(200, Buffer.from(text), {}) }
 }

@@ -50,8 +50,8 @@ describe('converse', () => {
     ['[]', 'the request body must be a JSON object'],
     ['{"inferenceConfig":[]}', '"inferenceConfig" must be an object'],
     ['{"inferenceConfig":{"maxTokens":"9"}}', '"maxTokens" must be a whole number of 0 or more'],
-    ['{"inferenceConfig":{"maxTokens":1,"maxTokens":90000}}', '"inferenceConfig" has the member "maxTokens" twice'],
-    ['{"inferenceConfig":{"maxTokens":1,"max\\u0054okens":90000}}', '"inferenceConfig" has the member "maxTokens" twice'],
+    ['{"inferenceConfig":{"maxTokens":1,"maxTokens":90000}}', 'the request body has the member "maxTokens" twice in one object'],
+    ['{"inferenceConfig":{"maxTokens":1,"max\\u0054okens":90000}}', 'the request body has the member "maxTokens" twice in one object'],
   ])('%s is refused: %s', (body, message) => {
     expect(() => factsOf('converse', MODEL, body)).toThrow(new InvalidRequest(message))
   })

@@ -1,11 +1,9 @@
-import { isId } from '../../domain/ids.ts'
 import { asList, asObject } from '../answer.ts'
 import { InvalidRequest, type JsonObject, type PathValues, type RequestFacts } from '../provider.ts'
-import { parseObjectBody } from '../request-body.ts'
+import { parseObjectBody, toModel } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
 import { isStoredPrompt } from './family.ts'
 import { mediaCorrection } from './media-bound.ts'
-import { checkMembersOnce } from '../member-path.ts'
 import { textIn } from './text.ts'
 
 /** A request as it was read. */
@@ -31,12 +29,11 @@ const SYSTEM_TOOL_TOKENS_MAX = 2000
  * @throws InvalidRequest
  */
 export function parseBedrockRequest(body: Buffer, { model = '' }: PathValues): { readonly model: string; readonly json: JsonObject } {
-  if (!isId(model)) throw new InvalidRequest('the model in the path must have 1 to 200 characters, none of them a control character')
+  toModel(model, 'the model in the path')
   if (isStoredPrompt(model)) {
     throw new InvalidRequest('a stored prompt has its text and its maximum output at AWS, so that Bursar cannot bound it: send its text')
   }
   const json = parseObjectBody(body)
-  checkMembersOnce(body, json, ['inferenceConfig', 'textGenerationConfig', 'additionalModelRequestFields'])
   return { model, json }
 }
 

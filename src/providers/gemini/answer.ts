@@ -1,4 +1,4 @@
-import { type AnswerParts, asList, asObject, asObjects, ReadingSoFar } from '../answer.ts'
+import { type AnswerParts, asList, asObject, asObjects, ReadingSoFar, jsonText } from '../answer.ts'
 import { readBilling } from '../billing.ts'
 import type { JsonObject } from '../provider.ts'
 import { toCount } from '../../domain/usage/usage.ts'
@@ -63,7 +63,7 @@ function textOfParts(content: JsonObject | undefined): string {
     .map((part) => {
       const code = asObject(part['executableCode'])?.['code']
       const call = part['functionCall']
-      return [part['text'], code, call === undefined ? undefined : JSON.stringify(call)].filter((text) => typeof text === 'string').join('')
+      return [part['text'], code, call === undefined ? undefined : jsonText(call)].filter((text) => typeof text === 'string').join('')
     })
     .join('')
 }

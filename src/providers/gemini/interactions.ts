@@ -1,13 +1,12 @@
-import { isId } from '../../domain/ids.ts'
 import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { type AnswerParts, asObject, asObjects, createSseAnswer, readWhole, ReadingSoFar, stringIn, textOf } from '../answer.ts'
 import { backgroundJob } from '../background-job.ts'
 import { readBilling } from '../billing.ts'
 import { providerToolTokens } from '../hidden-input.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
-import { checkMembersOnce, countAt, setAt } from '../member-path.ts'
-import { InvalidRequest, type JsonObject, type Metered, type OutgoingBody, type RequestChanges, type RequestFacts } from '../provider.ts'
-import { parseObjectBody, setMember } from '../request-body.ts'
+import { countAt, setAt } from '../member-path.ts'
+import { type JsonObject, type Metered, type OutgoingBody, type RequestChanges, type RequestFacts } from '../provider.ts'
+import { parseObjectBody, setMember, toModel } from '../request-body.ts'
 import { tokenCounts } from '../token-counts.ts'
 import { CONTEXT_TOKENS_MAX, DOCUMENT_TOKENS_MAX, IMAGE_TOKENS_MAX } from './media-bound.ts'
 import { estimateGeminiInput } from './request.ts'
@@ -20,9 +19,7 @@ const MAXIMUM = [CONFIG, 'max_output_tokens'] as const
 /** @throws InvalidRequest */
 function readInteractionRequest(body: Buffer): { facts: RequestFacts; json: JsonObject } {
   const json = parseObjectBody(body)
-  checkMembersOnce(body, json, [CONFIG])
-  const model = json['model'] ?? json['agent']
-  if (typeof model !== 'string' || !isId(model)) throw new InvalidRequest('"model" or "agent" must be a string of 1 to 200 characters')
+  const model = toModel(json['model'] ?? json['agent'], '"model" or "agent"')
   const outputMax = countAt(json, MAXIMUM)
   const isAgent = json['model'] === undefined
   return {

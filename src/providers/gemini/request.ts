@@ -1,12 +1,11 @@
-import { isId } from '../../domain/ids.ts'
 import { toServiceTier } from '../billing.ts'
 import { asObject, asObjects } from '../answer.ts'
 import { PROVIDER_TOOL_TOKENS } from '../hidden-input.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
-import { checkMembersOnce, countAt, type MemberPath, setAt } from '../member-path.ts'
+import { countAt, type MemberPath, setAt } from '../member-path.ts'
 import { InvalidRequest, type JsonObject, type OutgoingBody, type PathValues, type RequestChanges, type RequestFacts } from '../provider.ts'
 import { CONTEXT_TOKENS_MAX, mediaCorrection } from './media-bound.ts'
-import { countIn, parseObjectBody } from '../request-body.ts'
+import { countIn, parseObjectBody, toModel } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
 
 interface Read {
@@ -23,7 +22,6 @@ const CHOICES = ['candidateCount', 'candidate_count'] as const
 export function readGenerateRequest(isStream: boolean): (body: Buffer, path: PathValues) => Read {
   return (body, path) => {
     const { json, model } = parse(body, path)
-    checkMembersOnce(body, json, CONFIGS)
     const config = configIn(json)
     const maxima = MAXIMA.map((name) => countAt(json, [config, name])).filter((max) => max !== undefined)
     const choices = CHOICES.map((name) => countAt(json, [config, name]) ?? 1)
@@ -71,8 +69,7 @@ export function estimateGeminiInput(json: JsonObject): number {
 }
 
 function parse(body: Buffer, { model = '' }: PathValues): { readonly json: JsonObject; readonly model: string } {
-  if (!isId(model)) throw new InvalidRequest('the model in the path has 1 to 200 characters, none of them a control character')
-  return { json: parseObjectBody(body), model }
+  return { model: toModel(model, 'the model in the path'), json: parseObjectBody(body) }
 }
 
 /** @throws InvalidRequest where both spellings stand there: then it is not documented which of them counts */

@@ -1,6 +1,6 @@
 import { asList, asObject, asObjects, textOf } from '../answer.ts'
 import { jsonMembers, type Splice, spliceBytes } from '../json-members.ts'
-import { checkMembersOnce, setAt } from '../member-path.ts'
+import { setAt } from '../member-path.ts'
 import { InvalidRequest, type JsonObject, type OutgoingBody, type RequestChanges, type RequestFacts } from '../provider.ts'
 import { parseBody, setMember } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
@@ -17,7 +17,6 @@ const IMAGE_TOKENS_MAX = 16_384
 /** Chat and generate stream unless told not to. @throws InvalidRequest */
 export function readGenerateRequest(body: Buffer): Read {
   const { json, model } = parseBody(body)
-  checkMembersOnce(body, json, ['options'])
   const outputMax = maximumIn(json)
   return {
     json,

@@ -1,4 +1,4 @@
-import { asObject, parseObject, stringIn } from '../answer.ts'
+import { asObject, jsonText, parseObject, stringIn } from '../answer.ts'
 import { jobIdIn } from '../background-job.ts'
 import {
   type Batch,
@@ -73,7 +73,7 @@ function batches(ownPath: string, requests: ReadonlyMap<string, Metered>): Batch
 }
 
 function requestOn(line: string, metered: Metered): RequestFacts {
-  const body = asObject(parseObject(line)?.['body'])
+  const body = asObject(parseObjectBody(Buffer.from(line))['body'])
   if (body === undefined) throw new InvalidRequest('each line of the input file must be a JSON object with a "body"')
   return metered.readRequest(Buffer.from(JSON.stringify(body)), {}, 'application/json').facts
 }
@@ -93,7 +93,8 @@ function readStatus(status: JsonObject, contentOf: (file: string) => string, met
 function answerOn(line: string, metered: Metered): JobAnswer | undefined {
   const response = asObject(parseObject(line)?.['response'])
   const body = asObject(response?.['body'])
-  if (response === undefined || body === undefined) return undefined
+  const text = body && jsonText(body)
+  if (response === undefined || body === undefined || text === undefined) return undefined
   const status = typeof response['status_code'] === 'number' ? response['status_code'] : 200
-  return { model: stringIn(body, 'model'), reading: metered.readAnswer(status, Buffer.from(JSON.stringify(body)), {}) }
+  return { model: stringIn(body, 'model'), reading: metered.readAnswer(status, Buffer.from(text), {}) }
 }

@@ -1,4 +1,4 @@
-import { asObject, asObjects, stringIn } from '../answer.ts'
+import { asObject, asObjects, jsonText, stringIn } from '../answer.ts'
 import type { JsonObject } from '../provider.ts'
 
 /*
@@ -25,7 +25,7 @@ export class ChatClosing {
     const open = [...this.#isFinished].filter(([, isFinished]) => !isFinished).map(([index]) => index)
     const choices = open.map((index) => ({ index, delta: {}, logprobs: null, finish_reason: 'length' }))
     const { usage: _, ...chunk } = this.#chunk
-    return `data: ${JSON.stringify({ ...chunk, choices })}\n\ndata: [DONE]\n\n`
+    return `data: ${jsonText({ ...chunk, choices }) ?? '{}'}\n\ndata: [DONE]\n\n`
   }
 }
 
@@ -91,6 +91,6 @@ export class ResponseClosing {
 
   #write(event: JsonObject): string {
     this.#sequence++
-    return `event: ${stringIn(event, 'type')}\ndata: ${JSON.stringify({ ...event, sequence_number: this.#sequence })}\n\n`
+    return `event: ${stringIn(event, 'type')}\ndata: ${jsonText({ ...event, sequence_number: this.#sequence }) ?? '{}'}\n\n`
   }
 }

@@ -1,7 +1,7 @@
-import { isId } from '../../domain/ids.ts'
 import { formFields, type FormField } from '../framing/form-data.ts'
 import { spliceBytes } from '../json-members.ts'
 import { InvalidRequest, type JsonObject, type OutgoingBody, type PathValues, type RequestChanges } from '../provider.ts'
+import { toModel } from '../request-body.ts'
 
 /** A request that is sent as a form: its fields of text by their names, and its files. */
 export interface FormRequest {
@@ -24,8 +24,7 @@ export function readForm(body: Buffer, contentType: string, path: PathValues): F
     if (end - start > TEXT_BYTES_MAX) throw new InvalidRequest(`the field "${name}" has more than ${TEXT_BYTES_MAX} bytes`)
     texts.set(name, body.toString('utf8', start, end))
   }
-  const model = path['model'] ?? texts.get('model') ?? ''
-  if (!isId(model)) throw new InvalidRequest('the form must have a field "model" of 1 to 200 characters')
+  const model = toModel(path['model'] ?? texts.get('model'), 'the form\'s field "model"')
   const files = fields.filter(({ isFile }) => isFile).map(({ start, end }) => body.subarray(start, end))
   return { model, json: Object.fromEntries(texts), files }
 }
