@@ -21,10 +21,14 @@ export interface JsonLimits {
 export const JSON_DEPTH_MAX = 128
 
 /** A million token ids are a few milliseconds, a hundred thousand objects a tenth of a second of the process's one thread. */
-export const REQUEST_LIMITS: JsonLimits = { values: 1_000_000, parts: 100_000 }
+const REQUEST_VALUES_MAX = 1_000_000
+const REQUEST_PARTS_MAX = 100_000
+export const REQUEST_LIMITS: JsonLimits = { values: REQUEST_VALUES_MAX, parts: REQUEST_PARTS_MAX }
 
 /** A batch has up to 100,000 requests (https://docs.anthropic.com/en/docs/build-with-claude/batch-processing). */
-export const BATCH_LIMITS: JsonLimits = { values: 2_000_000, parts: 1_000_000 }
+const BATCH_VALUES_MAX = 2_000_000
+const BATCH_PARTS_MAX = 1_000_000
+export const BATCH_LIMITS: JsonLimits = { values: BATCH_VALUES_MAX, parts: BATCH_PARTS_MAX }
 
 /** Up to so many members are compared with each other; of more the names are kept in a set. */
 const COMPARED_MAX = 16

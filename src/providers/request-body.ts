@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { isAmount } from '../domain/amount.ts'
-import { isId } from '../domain/ids.ts'
+import { ID_EXPECTED, isId } from '../domain/ids.ts'
 import { asObject } from './answer.ts'
 import { insertMember, type Member, type Splice } from './json-members.ts'
 import { checkJson, type JsonLimits } from './json-scan.ts'
@@ -39,8 +39,8 @@ export function parseBody(body: Buffer, path: PathValues = {}): ParsedBody {
 
 /** @throws InvalidRequest where it is no name of a model */
 export function toModel(value: unknown, what = '"model"'): string {
-  if (typeof value === 'string' && value.isWellFormed() && isId(value)) return value
-  throw new InvalidRequest(`${what} must be a string of 1 to 200 characters, none of them a control character or half of a surrogate pair`)
+  if (typeof value === 'string' && isId(value)) return value
+  throw new InvalidRequest(`${what} must be a string of ${ID_EXPECTED}`)
 }
 
 function parseJson(text: string): unknown {
