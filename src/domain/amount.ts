@@ -14,11 +14,17 @@ export function isAmount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0
 }
 
-/** @throws Defect where the sum leaves the safe integers */
-export function plus(a: Amount, b: Amount): Amount {
+/**
+ * The sum, and no more than {@link AMOUNT_MAX}: what is summed up comes from callers and providers, and no number of theirs may
+ * keep a call from being settled. A sum that is full stays full, whatever order it is summed up in, so all sums of the same
+ * amounts stay equal.
+ * @param b may be negative, where that much is taken away
+ * @throws Defect where the result is no integer >= 0
+ */
+export function plus(a: Amount, b: number): Amount {
   const sum = a + b
-  assert(isAmount(sum), 'a sum of amounts is an amount')
-  return sum
+  assert(Number.isInteger(sum) && sum >= 0, 'a sum of amounts is an amount')
+  return Math.min(sum, AMOUNT_MAX)
 }
 
 /** @throws Defect where `b` is more than `a` */

@@ -1,4 +1,4 @@
-import type { Amount } from './amount.ts'
+import { type Amount, AMOUNT_MAX } from './amount.ts'
 import type { Measure } from './usage/bound.ts'
 import type { AccountKey, CallId } from './ids.ts'
 import type { EpochMs } from './instant.ts'
@@ -124,11 +124,11 @@ export function costOf(tokens: ChargedTokens, price: Price | undefined, billing:
   return price === undefined ? 0 : costNanoUsd(tokens, price, billing?.tier)
 }
 
-/** What a call adds to an account of such a budget. A call that used nothing counts as no request either. */
+/** What a call adds to an account of such a budget; at most {@link AMOUNT_MAX}. A call that used nothing counts as no request either. */
 export function chargeIn({ unit, weights }: Measure, tokens: ChargedTokens, cost: Amount): Amount {
   switch (unit) {
     case 'tokens':
-      return weights === undefined ? totalTokens(tokens) : weightedTokens(tokens, weights)
+      return Math.min(weights === undefined ? totalTokens(tokens) : weightedTokens(tokens, weights), AMOUNT_MAX)
     case 'usd':
       return cost
     case 'requests':

@@ -5,9 +5,16 @@ import type { Attributes } from '../domain/budgets/scope.ts'
 import type { BudgetBook } from './budget-book.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import { dearestPrice, type Price } from '../domain/usage/price.ts'
+import { Failure } from './failure.ts'
 import type { Clock, Counters, Ids, Prices, ReserveOutcome, ReserveRequest, Standing } from './ports.ts'
 import type { LiveCalls } from './sweep.ts'
 import type { WaitingLine } from './waiting-line.ts'
+
+/**
+ * The most tokens that a call may ask for, input and the maximum output of all choices together: a hundred times the largest
+ * batch that a provider takes. So not even thousands of calls in flight fill an account with holds up to where integers end.
+ */
+const CALL_TOKENS_MAX = 1e12
 
 /** What a caller wants to do. */
 export interface Request {
@@ -55,10 +62,11 @@ export interface ReserveDeps {
 /**
  * Admits a call against every budget that applies, or refuses it and leaves all of them untouched. A call that only other
  * calls' holds keep out waits for them, as long as the budgets that are tight allow.
- * @throws Failure store_unavailable: then nothing is held
+ * @throws Failure store_unavailable, or invalid_request where it asks for more than {@link CALL_TOKENS_MAX}: then nothing is held
  */
 export async function admit(deps: ReserveDeps, request: Request): Promise<Admitted | Refused> {
   const { attributes, endpoint } = request
+  checkSize(request.bound)
   const arrivedAt = deps.clock.now()
   const price = deps.prices.priceOf(attributes.provider, request.modelName, arrivedAt)
   const refusal = findUnpriced(deps, request, arrivedAt)
@@ -82,6 +90,15 @@ export async function admit(deps: ReserveDeps, request: Request): Promise<Admitt
     if (leftMs <= 0 || request.isAbandoned?.() === true) return { kind: 'refused', reason: 'budget_exceeded', standings: outcome.standings }
     await deps.line.pause(leftMs)
   }
+}
+
+function checkSize({ input, outputMax, choices, requests = 1 }: CallBound): void {
+  const tokens = input + outputMax * choices
+  if (tokens <= CALL_TOKENS_MAX && requests <= CALL_TOKENS_MAX) return
+  throw new Failure(
+    'invalid_request',
+    `the request asks for up to ${tokens} tokens (its input, and its maximum output times the number of answers): at most ${CALL_TOKENS_MAX} are possible`,
+  )
 }
 
 /** By the cheap bound, and where there is another, whole: only where it does not fit, that one is asked for, and the call clamped if need be. */

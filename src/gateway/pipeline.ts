@@ -324,6 +324,7 @@ function toGatewayError(error: unknown, bodyBytesMax: number): GatewayError {
   if (error instanceof BodyTooLarge) {
     return new GatewayError('body_too_large', `the request body is larger than ${bodyBytesMax} bytes (server.max_body_bytes)`)
   }
+  if (error instanceof Failure && error.code === 'invalid_request') return new GatewayError('invalid_request', error.message)
   if (error instanceof Failure && error.code === 'store_unavailable') {
     return new GatewayError('store_unavailable', error.message, { headers: { 'retry-after': '5' } })
   }

@@ -1,3 +1,4 @@
+import { plus } from '../../src/domain/amount.ts'
 import type { Budget } from '../../src/domain/budgets/budget.ts'
 import type { OpenHold } from '../../src/domain/call.ts'
 import type { KeyRow, LedgerRecord } from '../../src/domain/record.ts'
@@ -93,7 +94,7 @@ function fold(records: readonly LedgerRecord[]): OpenState {
         for (const [i, { account, amount: held }] of hold.charges.entries()) {
           const amount = amounts[i] ?? 0
           const beyond = Math.max(0, amount - held)
-          change(account, (state) => ({ ...state, used: state.used + amount, overrun: state.overrun + beyond }))
+          change(account, (state) => ({ ...state, used: plus(state.used, amount), overrun: plus(state.overrun, beyond) }))
         }
         for (const alert of record.alerts)
           change(alert.account, (state) => ({ ...state, alertedAt: Math.max(state.alertedAt, alert.threshold) }))

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Account, adoptBudget, openAccount, roomOf } from './account.ts'
 import { type Admission, type Claim, raise, reserve, settle } from './admission.ts'
-import { AMOUNT_MAX, type Unit } from '../amount.ts'
+import { AMOUNT_MAX, isAmount, type Unit } from '../amount.ts'
 import { type CallBound, demandIn } from '../usage/bound.ts'
 import type { Budget } from '../budgets/budget.ts'
 import { Defect } from '../defect.ts'
@@ -379,25 +379,59 @@ describe('thresholds', () => {
   })
 })
 
-describe('a defect leaves every account as it was', () => {
+describe('where the integers end', () => {
   const bound = { input: 10, outputMax: 10, outputMin: 10, choices: 1 }
   const claim = (account: Account) => ({ account, demand: demandIn(account.budget, bound, undefined) })
 
-  test('where a hold can not be added up', () => {
+  test('an advisory budget sets less aside, and refuses nothing', () => {
     const [first, second] = [openedAs('a', { limit: 1000 }), openedAs('b', { limit: 1, isHardCap: false })]
-    second.held = AMOUNT_MAX
-    expect(() => reserve([claim(first), claim(second)], bound)).toThrow(Defect)
-    expect([first.held, second.held]).toEqual([0, AMOUNT_MAX])
+    second.held = AMOUNT_MAX - 5
+    expect(reserve([claim(first), claim(second)], bound)).toMatchObject({ kind: 'held', amounts: [20, 5] })
+    expect([first.held, second.held]).toEqual([20, AMOUNT_MAX])
+    settle([first, second], [20, 5], [20, 20])
+    expect([first.held, second.held]).toEqual([0, AMOUNT_MAX - 5])
   })
 
-  test('where a charge can not be added up', () => {
+  test('a charge fills a sum, and is settled', () => {
     const accounts = [openedAs('a', { limit: 1000 }), openedAs('b', { limit: 1000 })]
     for (const account of accounts) account.held = 20
-    accounts[1]!.used = AMOUNT_MAX
-    expect(() => settle(accounts, [20, 20], [30, 30])).toThrow(Defect)
+    accounts[1]!.used = AMOUNT_MAX - 1
+    expect(settle(accounts, [20, 20], [30, 30])).toBe(10)
+    expect(accounts.map(({ used, held, overrun }) => [used, held, overrun])).toEqual([
+      [30, 0, 10],
+      [AMOUNT_MAX, 0, 10],
+    ])
+  })
+
+  test('whatever is asked for and used, no step throws, no sum leaves the integers, and all holds come back', () => {
+    const amount = fc.oneof(fc.nat(100), fc.maxSafeNat(), fc.constantFrom(AMOUNT_MAX, AMOUNT_MAX - 1, 2 ** 52))
+    const wish = fc.record({ input: amount, outputMax: amount, choices: fc.oneof(fc.constant(1), amount), used: amount })
+    fc.assert(
+      fc.property(fc.array(wish, { maxLength: 8 }), amount, (wishes, limit) => {
+        const accounts = [openedAs('a', { limit }), openedAs('b', { limit: 10, isHardCap: false })]
+        const ends: (() => void)[] = []
+        for (const { used, ...asked } of wishes) {
+          const bound = { ...asked, outputMin: asked.outputMax }
+          const claims = accounts.map((account) => ({ account, demand: demandIn(account.budget, bound, undefined) }))
+          const admission = reserve(claims, bound)
+          if (admission.kind === 'held') ends.push(() => settle(accounts, admission.amounts, [used, used]))
+          for (const { used, held } of accounts) expect([used, held, used + held].every(isAmount)).toBe(true)
+        }
+        for (const end of ends) end()
+        for (const { used, held, callsInFlight } of accounts) expect([isAmount(used), held, callsInFlight]).toEqual([true, 0, 0])
+      }),
+    )
+  })
+})
+
+describe('a defect leaves every account as it was', () => {
+  test('where a charge is no amount', () => {
+    const accounts = [openedAs('a', { limit: 1000 }), openedAs('b', { limit: 1000 })]
+    for (const account of accounts) account.held = 20
+    expect(() => settle(accounts, [20, 20], [30, Number.NaN])).toThrow(Defect)
     expect(accounts.map(({ used, held, overrun }) => [used, held, overrun])).toEqual([
       [0, 20, 0],
-      [AMOUNT_MAX, 20, 0],
+      [0, 20, 0],
     ])
   })
 

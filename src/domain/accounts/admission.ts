@@ -1,5 +1,5 @@
 import { type Account, capOf, roomOf } from './account.ts'
-import { type Amount, minus, plus } from '../amount.ts'
+import { type Amount, AMOUNT_MAX, isAmount, minus, plus } from '../amount.ts'
 import { assert } from '../defect.ts'
 import { amountFor, type CallBound, type Demand, outputThatFits } from '../usage/bound.ts'
 
@@ -31,10 +31,10 @@ export type Admission =
     }
 
 /**
- * Sets the call's bound aside in every account, or in none. Only hard caps refuse; at exactly the limit a further call is
+ * Sets the call's bound aside in every account, or in none. Everything is computed before an account changes. Only hard caps refuse; at exactly the limit a further call is
  * refused, and a limit of 0 refuses everything. Near a cap the maximum output is clamped to what is left, where the tight
- * budgets allow it and at least `bound.outputMin` fits.
- * @throws Defect where a sum leaves the safe integers; then no account has changed
+ * budgets allow it and at least `bound.outputMin` fits. In an advisory budget less is set aside where the integers end: it refuses nothing.
+ * @throws Defect where a hard cap would be passed; then no account has changed
  */
 export function reserve(claims: readonly Claim[], bound: CallBound): Admission {
   const outputMax = outputThatAllAllow(claims, bound)
@@ -44,7 +44,7 @@ export function reserve(claims: readonly Claim[], bound: CallBound): Admission {
   for (let i = 0; i < claims.length; i++) {
     const account = claims[i]?.account
     if (account === undefined) continue
-    account.held += amounts[i] ?? 0
+    account.held = plus(account.held, amounts[i] ?? 0)
     account.callsInFlight++
   }
   return { kind: 'held', outputMax, outputRoom, amounts }
@@ -60,7 +60,7 @@ export interface Raised {
 /**
  * Raises a hold as far towards `to` as all hard caps have room for: in every account, or in none.
  * @param held what the call holds in each of the claims' accounts, for a maximum output of `from`
- * @throws Defect where a sum leaves the safe integers; then no account has changed
+ * @throws Defect where a hard cap would be passed; then no account has changed
  */
 export function raise(
   claims: readonly Claim[],
@@ -71,16 +71,15 @@ export function raise(
     return account.budget.isHardCap ? Math.min(most, outputThatFits(demand, roomOf(account) + (held[i] ?? 0))) : most
   }, to)
   if (outputMax <= from) return { outputMax: from, amounts: held }
-  const amounts = claims.map(({ demand }) => amountFor(demand, outputMax))
-  for (const [i, { account }] of claims.entries()) plus(account.held, (amounts[i] ?? 0) - (held[i] ?? 0))
-  for (const [i, { account }] of claims.entries()) account.held += (amounts[i] ?? 0) - (held[i] ?? 0)
+  const amounts = claims.map((claim, i) => amountThatFits(claim, outputMax, held[i]))
+  for (const [i, { account }] of claims.entries()) account.held = plus(account.held, (amounts[i] ?? 0) - (held[i] ?? 0))
   return { outputMax, amounts }
 }
 
 /**
- * Gives the holds back and charges what was used; never refused, and what goes beyond a hold is an overrun.
+ * Gives the holds back and charges what was used; never refused, and what goes beyond a hold is an overrun. Sums end at {@link AMOUNT_MAX}.
  * @returns the largest overrun, in that account's own unit; 0: every hold covered its charge
- * @throws Defect where a sum leaves the safe integers; then no account has changed
+ * @throws Defect where more is given back than was set aside; then no account has changed
  */
 export function settle(accounts: readonly Account[], held: readonly Amount[], used: readonly Amount[]): Amount {
   checkSettlement(accounts, held, used)
@@ -93,18 +92,22 @@ export function settle(accounts: readonly Account[], held: readonly Amount[], us
     const beyond = Math.max(0, usedAmount - heldAmount)
     account.held -= heldAmount
     account.callsInFlight--
-    account.used += usedAmount
-    account.overrun += beyond
+    account.used = plus(account.used, usedAmount)
+    account.overrun = plus(account.overrun, beyond)
     overrun = Math.max(overrun, beyond)
   }
   return overrun
 }
 
-/** Throws before anything has changed: a defect in one account leaves all of them as they were. */
-function amountThatFits({ account, demand }: Claim, outputMax: number): Amount {
+/**
+ * What the call holds: all of its demand, and in an advisory budget no more than what keeps `used + held` an amount.
+ * Throws before anything has changed: a defect in one account leaves all of them as they were.
+ * @param held what of the account it holds already
+ */
+function amountThatFits({ account, demand }: Claim, outputMax: number, held: Amount = 0): Amount {
   const amount = amountFor(demand, outputMax)
-  assert(!account.budget.isHardCap || amount <= roomOf(account), 'used + held <= limit in a hard cap')
-  plus(account.held, amount)
+  if (!account.budget.isHardCap) return Math.min(amount, Math.max(0, AMOUNT_MAX - account.used - account.held + held))
+  assert(amount <= roomOf(account) + held, 'used + held <= limit in a hard cap')
   return amount
 }
 
@@ -116,7 +119,7 @@ function checkSettlement(accounts: readonly Account[], held: readonly Amount[], 
     const usedAmount = used[i]
     assert(account !== undefined && heldAmount !== undefined && usedAmount !== undefined, 'a hold and a charge for each account')
     minus(account.held, heldAmount)
-    plus(account.used, usedAmount)
+    assert(isAmount(usedAmount), 'a charge is an amount')
   }
 }
 

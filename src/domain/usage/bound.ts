@@ -1,4 +1,4 @@
-import { type Amount, AMOUNT_MAX, isAmount } from '../amount.ts'
+import { type Amount, AMOUNT_MAX } from '../amount.ts'
 import { assert } from '../defect.ts'
 import type { BudgetDefinition } from '../budgets/budget.ts'
 import { dearestInputPico, dearestOutputPico, PICO_PER_NANO, type Price, type ServiceTier } from './price.ts'
@@ -76,11 +76,14 @@ function fixedPico(bound: CallBound, price: Price): number {
   return input * dearestInputPico(price, bound) + requests * requestPico + Math.ceil(audioSeconds * audioSecondPico)
 }
 
-/** The demand's amount for that maximum output, in the account's unit; rounded up, so that it bounds the cost. */
+/**
+ * The demand's amount for that maximum output, in the account's unit; rounded up, so that it bounds the cost. What leaves the
+ * safe integers is {@link AMOUNT_MAX}: no hard cap has room for it, see {@link outputThatFits}.
+ */
 export function amountFor(demand: Demand, outputTokens: number): Amount {
   const amount = Math.ceil((demand.fixed + demand.perOutput * outputTokens) / demand.scale)
-  assert(isAmount(amount), 'a bound is an amount')
-  return amount
+  assert(amount >= 0, 'a bound is an amount')
+  return Math.min(amount, AMOUNT_MAX)
 }
 
 /**

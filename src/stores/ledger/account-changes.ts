@@ -1,4 +1,4 @@
-import type { Amount } from '../../domain/amount.ts'
+import { type Amount, plus } from '../../domain/amount.ts'
 import type { Close } from '../../domain/accounts/close.ts'
 import { assert } from '../../domain/defect.ts'
 import type { AccountKey } from '../../domain/ids.ts'
@@ -7,6 +7,7 @@ import type { AuditEntry, LedgerRecord } from '../../domain/record.ts'
 import type { AccountIds } from './account-ids.ts'
 import type { ChargeRow } from './call-row.ts'
 import { chainHash, type CloseContent } from './close-chain.ts'
+import { plusInSql } from './measures.ts'
 import { integer, type Row, text } from './row.ts'
 import { type Bulk, bulk, insert, query, type Steps } from './statement.ts'
 
@@ -27,7 +28,8 @@ const ADD_ACCOUNTS = insert(
   'ON CONFLICT DO NOTHING',
 )
 const CHARGE_ACCOUNTS: Bulk = {
-  sql: `UPDATE accounts SET used = accounts.used + given.used, overrun = accounts.overrun + given.overrun,
+  sql: `UPDATE accounts SET used = ${plusInSql('accounts.used', 'given.used')},
+    overrun = ${plusInSql('accounts.overrun', 'given.overrun')},
     calls = accounts.calls + given.calls FROM GIVEN WHERE accounts.id = given.id`,
   columns: { id: 'integer', used: 'integer', overrun: 'integer', calls: 'integer' },
 }
@@ -99,8 +101,8 @@ export class AccountChanges {
   charge(charges: readonly ChargeRow[]): void {
     for (const [id, used, overrun] of charges) {
       const added = this.#added.get(id) ?? this.#begin(id)
-      added.used += used
-      added.overrun += overrun
+      added.used = plus(added.used, used)
+      added.overrun = plus(added.overrun, overrun)
       added.calls++
     }
   }
@@ -126,7 +128,7 @@ export class AccountChanges {
     if (row['closed_at'] !== null || this.#closed.has(close.account)) return []
     const id = this.#ids.of(close.account)
     const added = this.#added.get(id) ?? { used: 0, overrun: 0, calls: 0 }
-    const sums = { used: integer(row, 'used') + added.used, overrun: integer(row, 'overrun') + added.overrun }
+    const sums = { used: plus(integer(row, 'used'), added.used), overrun: plus(integer(row, 'overrun'), added.overrun) }
     const content: CloseContent = { ...close, ...sums, calls: integer(row, 'calls') + added.calls }
     const json = JSON.stringify(content)
     this.#lastHash = chainHash(this.#lastHash, json)

@@ -6,6 +6,7 @@ import { PERIOD_KINDS, type Period } from '../../domain/budgets/period.ts'
 import type { AccountSums, AuditEntry, KeyRow } from '../../domain/record.ts'
 import type { AlertStatus, ChainedClose, DeliveryStatus, DueDelivery, OpenAccount, OpenState } from '../../engine/ports.ts'
 import type { CloseContent } from './close-chain.ts'
+import { cappedInSql } from './measures.ts'
 import { toHold } from './open-calls.ts'
 import { fromJson, hasFields, integer, real, type Row, text } from './row.ts'
 import { query, type Steps } from './statement.ts'
@@ -88,7 +89,8 @@ export function* audit(limit: number): Steps<readonly AuditEntry[]> {
 
 /** What an account has by the calls, those that were dropped included, next to what its own row says. */
 const ACCOUNT_SUMS = `SELECT accounts.budget, accounts.each_value, accounts.starts_at, accounts.used AS row_used, accounts.overrun AS row_overrun,
-  coalesce(by_calls.used, 0) + accounts.dropped_used AS used, coalesce(by_calls.overrun, 0) + accounts.dropped_overrun AS overrun
+  ${cappedInSql('coalesce(by_calls.used, 0) + accounts.dropped_used')} AS used,
+  ${cappedInSql('coalesce(by_calls.overrun, 0) + accounts.dropped_overrun')} AS overrun
   FROM accounts LEFT JOIN (SELECT account, sum(used) AS used, sum(overrun) AS overrun FROM charged GROUP BY account) AS by_calls
   ON by_calls.account = accounts.id ORDER BY accounts.id`
 

@@ -1,3 +1,4 @@
+import { AMOUNT_MAX, plus } from '../../domain/amount.ts'
 import type { End } from './open-calls.ts'
 import type { Columns } from './statement.ts'
 
@@ -16,12 +17,12 @@ export const MEASURES = [
 export const MEASURE_COLUMNS: Columns = Object.fromEntries(MEASURES.map((name) => [name, 'integer'] as const))
 
 /** The sums of each measure over rows that have sums already. */
-export const SUMS = MEASURES.map((name) => `sum(${name}) AS ${name}`).join(', ')
+export const SUMS = MEASURES.map((name) => `${cappedInSql(`sum(${name})`)} AS ${name}`).join(', ')
 
 /** The sums of each measure over calls. */
 export const CALL_SUMS = [
   "count(*) AS calls, count(*) FILTER (WHERE usage_kind = 'estimated') AS estimated_calls",
-  ...MEASURES.slice(2).map((name) => `sum(${name}) AS ${name}`),
+  ...MEASURES.slice(2).map((name) => `${cappedInSql(`sum(${name})`)} AS ${name}`),
 ].join(', ')
 
 /** Adds what one call comes to, from that place of the row on, in the order of {@link MEASURES}. */
@@ -37,10 +38,20 @@ export function addCall(row: number[], at: number, { settlement, tokens }: End):
 }
 
 function add(row: number[], at: number, amount: number): void {
-  row[at] = (row[at] ?? 0) + amount
+  row[at] = plus(row[at] ?? 0, amount)
 }
 
 /** An INSERT that adds to the measures of a row that is there already. @param key the table's unique key */
 export function adding(table: string, key: string): string {
-  return `ON CONFLICT (${key}) DO UPDATE SET ${MEASURES.map((name) => `${name} = ${table}.${name} + excluded.${name}`).join(', ')}`
+  return `ON CONFLICT (${key}) DO UPDATE SET ${MEASURES.map((name) => `${name} = ${plusInSql(`${table}.${name}`, `excluded.${name}`)}`).join(', ')}`
+}
+
+/** As `plus` of the domain: sums that leave the safe integers could not be read any more. */
+export function plusInSql(a: string, b: string): string {
+  return cappedInSql(`${a} + ${b}`)
+}
+
+/** A sum, or the largest amount where it is more. */
+export function cappedInSql(sum: string): string {
+  return `CASE WHEN ${sum} > ${AMOUNT_MAX} THEN ${AMOUNT_MAX} ELSE ${sum} END`
 }

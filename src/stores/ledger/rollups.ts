@@ -1,3 +1,4 @@
+import { plus } from '../../domain/amount.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { Dialect } from './dialect.ts'
 import { adding, MEASURE_COLUMNS, MEASURES } from './measures.ts'
@@ -121,7 +122,7 @@ function added(rows: readonly Sums[]): readonly Sums[] {
     const name = `${at}\0${values.join('\0')}`
     const row = found.get(name)
     if (row === undefined) found.set(name, { at, values, sums: [...sums] })
-    else for (let i = 0; i < sums.length; i++) row.sums[i] = (row.sums[i] ?? 0) + (sums[i] ?? 0)
+    else for (let i = 0; i < sums.length; i++) row.sums[i] = plus(row.sums[i] ?? 0, sums[i] ?? 0)
   }
   return [...found.values()]
 }

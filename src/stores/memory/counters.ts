@@ -1,7 +1,7 @@
 import { type Account, adoptBudget, openAccount, restoreAccount } from '../../domain/accounts/account.ts'
 import { type Claim, raise, reserve, settle } from '../../domain/accounts/admission.ts'
 import { type Alert, alertOf } from '../../domain/accounts/alert.ts'
-import type { Amount } from '../../domain/amount.ts'
+import { type Amount, AMOUNT_MAX } from '../../domain/amount.ts'
 import { assert } from '../../domain/defect.ts'
 import { amountFor, type CallBound, demandIn } from '../../domain/usage/bound.ts'
 import type { Budget } from '../../domain/budgets/budget.ts'
@@ -276,7 +276,7 @@ class MemoryCounters implements Counters, Catalog {
       call,
       charges: chargesOf(accounts, held.amounts),
       input: bound.input,
-      output: held.outputMax * bound.choices,
+      output: Math.min(held.outputMax * bound.choices, AMOUNT_MAX),
       costNanoUsd: costOfBound(call, bound, held.outputMax),
       expiresAt,
       isSpared: bound.outputExpected !== undefined && held.outputRoom < bound.outputMax,
@@ -298,7 +298,7 @@ class MemoryCounters implements Counters, Catalog {
     if (raisable === undefined) return
     raisable.outputMax = outputMax
     flight.amounts = amounts
-    const output = outputMax * raisable.bound.choices
+    const output = Math.min(outputMax * raisable.bound.choices, AMOUNT_MAX)
     const costNanoUsd = costOfBound(hold.call, raisable.bound, outputMax)
     flight.hold = { ...hold, output, costNanoUsd, charges: chargesOf(accounts, amounts) }
   }

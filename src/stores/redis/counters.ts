@@ -1,4 +1,5 @@
 import { tightestFirst } from '../../domain/accounts/admission.ts'
+import type { Amount } from '../../domain/amount.ts'
 import type { Budget } from '../../domain/budgets/budget.ts'
 import { type EndedCall, endedCall, type Hold, oldestFirst, type OpenHold } from '../../domain/call.ts'
 import type { Close } from '../../domain/accounts/close.ts'
@@ -53,6 +54,8 @@ export interface RedisCountersDeps {
 interface HeldInStore extends Pick<Reserved, 'standings'> {
   readonly outputMax: number
   readonly outputRoom: number
+  /** What it holds; undefined: its demand for `outputMax`. */
+  readonly amounts: readonly Amount[] | undefined
 }
 
 /** Counters that many processes share: every transition is one script over all accounts of the call, in one round trip. */
@@ -280,7 +283,7 @@ export class RedisCounters implements Counters {
     const text = textOf(request.call, request.bound, accounts)
     for (;;) {
       const { reply, standings } = await this.#reserveOrDoubt(request, text)
-      if (reply[0] === 'held') return this.#held(request, text, { outputMax: Number(reply[1]), outputRoom: Number(reply[2]), standings })
+      if (reply[0] === 'held') return this.#held(request, text, heldOf(reply, standings))
       if (reply[0] === 'refused') return this.#refused(request, reply)
       if (reply[0] === 'outdated') return { kind: 'outdated' }
       if (reply[0] === 'closed') throw new Failure('store_unavailable', 'the counters are being made again from the ledger: retry')
@@ -302,8 +305,8 @@ export class RedisCounters implements Counters {
   }
 
   #held(request: ReserveRequest, text: string, reserved: HeldInStore): ReserveOutcome {
-    const { outputMax, outputRoom, standings } = reserved
-    this.#flights.set(request.call.id, new Flight(request, { outputMax, outputRoom, text }))
+    const { outputMax, outputRoom, amounts, standings } = reserved
+    this.#flights.set(request.call.id, new Flight(request, { outputMax, outputRoom, amounts, text }))
     return { kind: 'held', outputMax, outputRoom, standings: standings() }
   }
 
@@ -368,6 +371,16 @@ export class RedisCounters implements Counters {
     const keys: string[] = []
     for (const { key } of refs) keys.push(this.#deps.names.account(key))
     return keys
+  }
+}
+
+function heldOf(reply: Reserved['reply'], standings: Reserved['standings']): HeldInStore {
+  const [, outputMax, outputRoom, amounts] = reply
+  return {
+    outputMax: Number(outputMax),
+    outputRoom: Number(outputRoom),
+    amounts: typeof amounts === 'string' ? amountsOf(amounts) : undefined,
+    standings,
   }
 }
 

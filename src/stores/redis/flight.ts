@@ -1,4 +1,4 @@
-import type { Amount } from '../../domain/amount.ts'
+import { type Amount, AMOUNT_MAX } from '../../domain/amount.ts'
 import { amountFor, type CallBound, demandIn } from '../../domain/usage/bound.ts'
 import type { Budget } from '../../domain/budgets/budget.ts'
 import type { Call, Hold } from '../../domain/call.ts'
@@ -17,6 +17,8 @@ interface Decided {
   readonly outputRoom: number
   /** What it holds of this process's slices; absent: its hold stands in the store. */
   readonly leased?: LeasedHold
+  /** What it holds where that is not all of its demand; absent: its demand for `outputMax`. */
+  readonly amounts?: readonly Amount[] | undefined
   /** The text by which it was asked for; absent: it is made where it is needed. */
   readonly text?: string
   /** Let in while the store was away: it holds nothing there, and is counted when it has ended. */
@@ -38,13 +40,13 @@ export class Flight implements KnownHold {
   #hold: Hold | undefined
 
   constructor({ call, bound, accounts, expiresAt }: ReserveRequest, decided: Decided) {
-    const { outputMax, outputRoom, leased, text, isUncounted = false } = decided
+    const { outputMax, outputRoom, leased, amounts, text, isUncounted = false } = decided
     this.call = call
     this.bound = bound
     this.refs = accounts
     this.isUncounted = isUncounted
     this.leased = leased
-    this.#amounts = leased?.amounts ?? accounts.map(({ budget }) => amountFor(demandIn(budget, bound, call.price), outputMax))
+    this.#amounts = amounts ?? leased?.amounts ?? accounts.map(({ budget }) => amountFor(demandIn(budget, bound, call.price), outputMax))
     this.#outputMax = outputMax
     this.#outputRoom = outputRoom
     this.#expiresAt = expiresAt
@@ -82,7 +84,7 @@ export class Flight implements KnownHold {
       call,
       charges: refs.map(({ key }, i) => ({ account: key, amount: this.#amounts[i] ?? 0 })),
       input: bound.input,
-      output: this.#outputMax * bound.choices,
+      output: Math.min(this.#outputMax * bound.choices, AMOUNT_MAX),
       costNanoUsd: amountFor(costLine(call, bound), this.#outputMax),
       expiresAt: this.#expiresAt,
       isSpared: bound.outputExpected !== undefined && this.#outputRoom < bound.outputMax,

@@ -1,4 +1,4 @@
-import type { Amount } from '../../domain/amount.ts'
+import { type Amount, AMOUNT_MAX } from '../../domain/amount.ts'
 import { amountFor, type CallBound, type Demand, demandIn } from '../../domain/usage/bound.ts'
 import type { Call, Hold } from '../../domain/call.ts'
 import { assert } from '../../domain/defect.ts'
@@ -91,7 +91,7 @@ function holdOf({ outputMax, outputRoom, amounts, text }: StoredHold, expiresAt:
     call,
     charges: accounts.map((account, i) => ({ account, amount: amounts[i] ?? 0 })),
     input,
-    output: outputMax * choices,
+    output: Math.min(outputMax * choices, AMOUNT_MAX),
     costNanoUsd: amountFor(cost, outputMax),
     expiresAt,
     isSpared: outputRoom < outputAsked,

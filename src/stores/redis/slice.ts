@@ -1,5 +1,5 @@
 import { type Account, openAccount } from '../../domain/accounts/account.ts'
-import type { Amount } from '../../domain/amount.ts'
+import { type Amount, AMOUNT_MAX, plus } from '../../domain/amount.ts'
 import type { Budget } from '../../domain/budgets/budget.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { AccountRef, Standing } from '../../engine/ports.ts'
@@ -60,7 +60,7 @@ export class Slice {
   }
 
   ask(amount: Amount): void {
-    this.#asked += amount
+    this.#asked = plus(this.#asked, amount)
   }
 
   /** A look: what was asked for before it is what is expected after it. */
@@ -81,7 +81,7 @@ export class Slice {
   /** For the store: limit, 1 for a hard cap, the slice wanted, what of it must stay: calls are let in by it while the answer is on its way. */
   wish({ limit, isHardCap }: Budget): Wish {
     const least = this.account.held + this.#unsent
-    const wanted = least + AHEAD * Math.max(this.#asked, this.#recent)
+    const wanted = Math.min(least + AHEAD * Math.max(this.#asked, this.#recent), AMOUNT_MAX)
     this.#shrink(wanted)
     return {
       numbers: [limit, isHardCap ? 1 : 0, wanted, Math.max(least, this.#size)],

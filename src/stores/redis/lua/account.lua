@@ -14,6 +14,11 @@ local function packed(it)
   return struct.pack(ACCOUNT, it.used, it.held, it.calls, it.granted, it.overrun, it.alerted)
 end
 
+-- The sum, and no more than AMOUNT_MAX: as domain/amount.ts `plus`.
+local function plus(a, b)
+  return math.min(a + b, AMOUNT_MAX)
+end
+
 local function text(amount)
   return string.format('%.0f', amount)
 end
@@ -26,7 +31,7 @@ end
 -- As a reply has it; a fraction goes as text, since it would be cut.
 local function sums(it)
   local alerted = it.alerted == 0 and 0 or string.format('%.17g', it.alerted)
-  return {replied(it.used), replied(it.held), it.calls, it.granted, it.overrun, alerted}
+  return {replied(it.used), replied(it.held), it.calls, replied(it.granted), replied(it.overrun), alerted}
 end
 
 -- All accounts that keys name, by their place; false where one is not open. rows: meta, the node's steps, the accounts.

@@ -20,7 +20,7 @@ local changes = {KEYS[2], step}
 for i = 1, #KEYS - FIRST + 1 do
   if not rows[i + 2] then return {'unopened', step - 1, i - 1} end
   local it = account(rows[i + 2])
-  it.held, it.calls = it.held + numbers[1 + i] - (before[i] or 0), it.calls + (known and 0 or 1)
+  it.held, it.calls = plus(it.held - (before[i] or 0), numbers[1 + i]), it.calls + (known and 0 or 1)
   changes[i * 2 + 1], changes[i * 2 + 2] = KEYS[FIRST + i - 1], packed(it)
 end
 redis.call('MSET', unpack(changes))

@@ -22,7 +22,7 @@ local changes = {KEYS[2], step}
 for i = 1, #KEYS - FIRST + 1 do
   local it, held, used, inSlice = account(rows[i + 2]), unpack(numbers, i * 3, i * 3 + 2)
   leaveSlice(it, inSlice, KEYS[6], ARGV[6] .. '\n' .. KEYS[FIRST + i - 1])
-  it.used, it.overrun = it.used + used, it.overrun + math.max(0, used - held)
+  it.used, it.overrun = plus(it.used, used), plus(it.overrun, math.max(0, used - held))
   changes[i * 2 + 1], changes[i * 2 + 2] = KEYS[FIRST + i - 1], packed(it)
 end
 redis.call('MSET', unpack(changes))

@@ -22,7 +22,7 @@ end
 for i, it in ipairs(accounts) do
   local used, beyond, limit, least = unpack(numbers, i * 4 - 2, i * 4 + 1)
   leaveSlice(it, used, KEYS[3], ARGV[3] .. '\n' .. KEYS[FIRST + i - 1])
-  it.used, it.overrun, changed[i] = it.used + used, it.overrun + beyond, true
+  it.used, it.overrun, changed[i] = plus(it.used, used), plus(it.overrun, beyond), true
   if isNewest and it.alerted < 1 and it.used >= least then
     crossed = crossed .. cross(KEYS[FIRST + i - 1], it, limit, ARGV[4 + i], KEYS[5])
   end

@@ -16,7 +16,7 @@ if not rows[3] then return {'lapsed', step - 1} end
 local it = account(rows[3])
 it.held, it.calls = it.held - numbers[2], it.calls - 1
 if ARGV[5] ~= '' then
-  it.used = it.used + numbers[2]
+  it.used = plus(it.used, numbers[2])
   redis.call('XADD', KEYS[4], '*', 'h', ARGV[5])
   redis.call('XADD', KEYS[4], '*', 'e', ARGV[6])
   redis.call('ZADD', KEYS[5], numbers[3], string.match(ARGV[3], '^[^\n]*'))

@@ -32,9 +32,10 @@ for i, it in ipairs(accounts) do
   local limit, isHard, wanted, kept = unpack(numbers, at, at + 3)
   local slice = tonumber(string.match(redis.call('HGET', KEYS[3], field) or '0', '^%d+'))
   local room = limit + it.granted - it.used - it.held + slice
-  local share = isHard == 1 and math.max(0, math.floor(room / (4 * alive))) or wanted
+  local others = it.held - slice
+  local share = isHard == 1 and math.max(0, math.floor(room / (4 * alive))) or math.min(wanted, math.max(0, AMOUNT_MAX - it.used - others))
   wanted = math.max(math.min(wanted, share), math.min(kept, slice))
-  it.held = it.held - slice + wanted
+  it.held = plus(others, wanted)
   it.calls = it.calls + (wanted > 0 and 1 or 0) - (slice > 0 and 1 or 0)
   changed[i] = true
   if wanted > 0 then redis.call('HSET', KEYS[3], field, text(wanted) .. ' ' .. text(numbers[3])) else redis.call('HDEL', KEYS[3], field) end

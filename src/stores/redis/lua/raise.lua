@@ -23,7 +23,8 @@ for before in string.gmatch(held, '[^,]+') do
   local it, at = account(rows[i + 2]), 2 + i * 5
   it.before = tonumber(before)
   it.fixed, it.perOutput, it.scale = numbers[at + 1], numbers[at + 2], numbers[at + 3]
-  if numbers[at + 4] > 0 then
+  it.isHard = numbers[at + 4] > 0
+  if it.isHard then
     local left = numbers[at] + it.granted - it.used - it.held + it.before
     local forOutput = math.min(left * it.scale, AMOUNT_MAX) - it.fixed
     if it.perOutput ~= 0 then wanted = math.min(wanted, math.floor(forOutput / it.perOutput)) elseif forOutput < 0 then wanted = -1 end
@@ -35,14 +36,16 @@ if wanted <= tonumber(covered) then return {'raised', step - 1, tonumber(covered
 local amounts, changes = {}, {KEYS[2], step}
 for i, claim in ipairs(claims) do
   local amount = math.ceil((claim.fixed + claim.perOutput * wanted) / claim.scale)
-  claim.held = claim.held - claim.before + amount
+  local others = claim.held - claim.before
+  if not claim.isHard then amount = math.min(amount, math.max(0, AMOUNT_MAX - claim.used - others)) end
+  claim.held = others + amount
   if claim.held > AMOUNT_MAX then return {'raised', step - 1, tonumber(covered), held} end
   amounts[i] = text(amount)
   changes[i * 2 + 1], changes[i * 2 + 2] = KEYS[FIRST + i - 1], packed(claim)
 end
 local joined = table.concat(amounts, ',')
-local cost = math.ceil((numbers[4] + numbers[5] * wanted) / numbers[6])
+local cost = math.min(math.ceil((numbers[4] + numbers[5] * wanted) / numbers[6]), AMOUNT_MAX)
 redis.call('MSET', unpack(changes))
 redis.call('HSET', KEYS[3], ARGV[3], text(wanted) .. '|' .. room .. '|' .. joined .. '|' .. rest)
-redis.call('XADD', KEYS[4], '*', 'r', ARGV[3], 'o', text(wanted * numbers[3]), 'c', text(cost), 'm', joined)
+redis.call('XADD', KEYS[4], '*', 'r', ARGV[3], 'o', text(math.min(wanted * numbers[3], AMOUNT_MAX)), 'c', text(cost), 'm', joined)
 return {'raised', step, wanted, joined}

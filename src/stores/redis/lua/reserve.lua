@@ -7,7 +7,7 @@
 -- a refusal alerts nobody, and of each account: its place, limit, fixed, perOutput, scale, 0 no hard cap | 1 hard | 2 hard and may clamp
 --
 -- Replies {'reserved', step, the sums of each account after all calls, or 0 where it is not open, then for each call one of}:
--- {'held', outputMax, outputRoom};
+-- {'held', outputMax, outputRoom}, and where the integers end in an advisory budget, so that less is set aside: the amounts joined by commas;
 -- {'refused', 1 where holds alone are in the way, then of each account: 1 tight, 2 exhausted or 0, and its sums};
 -- {'unopened', index}; {'closed'} where hard caps do not admit now; {'defect'}. Or {'outdated', step} for all.
 -- Invariant: used + held <= limit + granted in every account of a hard cap that it touched.
@@ -81,7 +81,7 @@ local function reserve(count, expiresAt, admittedAt, at, id, holdText)
     end
   end
   if allowed < outputMin then return refusal(count, admittedAt) end
-  local roomiest, amounts = allowed, {}
+  local roomiest, amounts, isLess = allowed, {}, false
   if allowed < outputMax then
     roomiest = outputMax
     for i = 1, count do
@@ -89,8 +89,10 @@ local function reserve(count, expiresAt, admittedAt, at, id, holdText)
     end
   end
   for i = 1, count do
-    local amount = ceil((fixeds[i] + perOutputs[i] * allowed) / scales[i])
-    if amount < 0 or accounts[places[i]].held + amount > AMOUNT_MAX then return {'defect'} end
+    local amount, it = ceil((fixeds[i] + perOutputs[i] * allowed) / scales[i]), accounts[places[i]]
+    local fits = causes[i] > 0 and roomOf(i) or max(0, AMOUNT_MAX - it.used - it.held)
+    if not (amount >= 0) or causes[i] > 0 and amount > fits then return {'defect'} end
+    if amount > fits then amount, isLess = fits, true end
     amounts[i] = amount
   end
   for i = 1, count do
@@ -98,9 +100,10 @@ local function reserve(count, expiresAt, admittedAt, at, id, holdText)
     it.held, it.calls, changed[places[i]] = it.held + amounts[i], it.calls + 1, true
     amounts[i] = text(amounts[i])
   end
-  holds[h + 1], holds[h + 2] = id, text(allowed) .. '|' .. text(roomiest) .. '|' .. table.concat(amounts, ',') .. '|' .. text(expiresAt) .. '|' .. holdText
+  local joined = table.concat(amounts, ',')
+  holds[h + 1], holds[h + 2] = id, text(allowed) .. '|' .. text(roomiest) .. '|' .. joined .. '|' .. text(expiresAt) .. '|' .. holdText
   h = h + 2
-  return {'held', allowed, roomiest}
+  return {'held', replied(allowed), replied(roomiest), isLess and joined or nil}
 end
 
 local replies, at, arg = {'reserved', step, {}}, 2, 3

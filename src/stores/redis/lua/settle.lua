@@ -20,8 +20,8 @@ if stop then return stop end
 local accounts, changed, ended = accountsIn(rows), {}, {}
 
 local function charge(it, held, used, limit, least, shares, place)
-  it.used, it.held, it.calls = it.used + used, it.held - held, it.calls - 1
-  if used > held then it.overrun = it.overrun + used - held end
+  it.used, it.held, it.calls = plus(it.used, used), it.held - held, it.calls - 1
+  if used > held then it.overrun = plus(it.overrun, used - held) end
   changed[place] = true
   if not isNewest or it.alerted >= 1 or it.used < least then return '' end
   return cross(KEYS[FIRST + place - 1], it, limit, shares, KEYS[5])

@@ -20,7 +20,7 @@ end
 for i, it in ipairs(accounts) do
   local held = numbers[1 + i]
   leaveSlice(it, held, KEYS[3], ARGV[3] .. '\n' .. KEYS[FIRST + i - 1])
-  it.held, it.calls, changed[i] = it.held + held, it.calls + 1, true
+  it.held, it.calls, changed[i] = plus(it.held, held), it.calls + 1, true
 end
 write(step, accounts, changed, FIRST)
 redis.call('HSET', KEYS[4], ARGV[4], ARGV[5])
