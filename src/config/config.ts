@@ -74,6 +74,8 @@ export interface ProviderConfig {
   readonly credentials: CredentialsConfig
   /** Globs of the model names that this provider claims; empty: none in particular. */
   readonly models: readonly string[]
+  /** Request headers that are passed on beside those of the API: names in lower case; one that ends in `*` is all that begin so. */
+  readonly forwardHeaders: readonly string[]
   /** The longest wait for the first byte of an answer, and between two pieces of it. */
   readonly timeoutMs: number
 }

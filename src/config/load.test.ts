@@ -465,7 +465,7 @@ store:
   hold_ttl: 10m
 providers:
   openai:    { api: openai,    base_url: https://api.openai.com/v1/,  api_key: "\${OPENAI_API_KEY:-}" }
-  anthropic: { api: anthropic, base_url: https://api.anthropic.com,  api_key: "\${TOKEN}", models: ["claude-*"], timeout: 30s }
+  anthropic: { api: anthropic, base_url: https://api.anthropic.com,  api_key: "\${TOKEN}", models: ["claude-*"], timeout: 30s, forward_headers: [X-Mine, x-our-*] }
 keys:
   - name: nightly-enrichment
     secret: \${TOKEN}
@@ -515,13 +515,22 @@ test('the whole config of the design, as far as it is available, becomes domain 
     server: { host: '0.0.0.0', port: 4100, adminToken: SECRET, bodyBytesMax: 1_000_000 },
     store: { dataDir: '/etc/bursar/data', durability: 'disk', onStoreDown: 'admit', onLost: 'release', holdTtlMs: 600_000 },
     providers: [
-      { name: 'openai', api: 'openai', baseUrl: 'https://api.openai.com/v1', credentials: { apiKey: '' }, models: [], timeoutMs: 600_000 },
+      {
+        name: 'openai',
+        api: 'openai',
+        baseUrl: 'https://api.openai.com/v1',
+        credentials: { apiKey: '' },
+        models: [],
+        forwardHeaders: [],
+        timeoutMs: 600_000,
+      },
       {
         name: 'anthropic',
         api: 'anthropic',
         baseUrl: 'https://api.anthropic.com',
         credentials: { apiKey: SECRET },
         models: ['claude-*'],
+        forwardHeaders: ['x-mine', 'x-our-*'],
         timeoutMs: 30_000,
       },
     ],
@@ -805,3 +814,11 @@ test('a file that is not there, or is a directory, is a clear error', () => {
   expect(() => loadConfig(missing, {})).toThrow(`${missing}: there is no such file; "bursar init" writes a first one`)
   expect(() => loadConfig(folder, {})).toThrow(`${folder}: it can't be read (EISDIR)`)
 })
+
+test.each(['authorization', 'X-Api-Key', 'x-bursar-user', 'content-length', 'no header', '*', 'a*b'])(
+  '%s is no header to pass on',
+  (name) => {
+    const text = `providers: { openai: { api: openai, base_url: "https://x/v1", forward_headers: ["${name}"] } }`
+    expect(parseConfig(text, { path: 'bursar.yaml', env: {} })).toMatchObject({ kind: 'invalid' })
+  },
+)

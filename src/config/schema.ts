@@ -26,6 +26,9 @@ const CHANNEL_TYPES: readonly ChannelType[] = ['slack', 'email', 'webhook']
 const RESERVED_NAMES = new Set(['v1', 'v2', 'v1beta', 'v1beta1', 'model', 'api', 'docs', 'metrics', 'healthz', 'readyz'])
 const MAIL_ADDRESS = /^[^\s@<>,;]+@[^\s@<>,;]+$/
 const MAIL_SENDER = /^([^\s@<>,;]+@[^\s@<>,;]+|[^<>@]+ <[^\s@<>,;]+@[^\s@<>,;]+>)$/
+const HEADER_EXPECTED = 'the name of a header, or its beginning and *, such as x-my-header or x-my-*'
+/** What Bursar writes itself, and what proves who calls Bursar. */
+const OWN_HEADERS = /^(?:authorization|x-api-key|api-key|x-goog-api-key|cookie|host|connection|content-.*|transfer-encoding|x-bursar-.*)$/i
 const SECRET_CHARACTERS_MIN = 20
 const BODY_BYTES_MAX = 1_073_741_824
 const KEEP_MS_MIN = 86_400_000
@@ -74,6 +77,7 @@ const provider = field.section(
     api_key: field.emptyIsAbsent(field.secret()),
     models: models().optional(),
     timeout: field.duration(1).default(10 * 60_000),
+    forward_headers: field.list(field.scalar(readHeader, { expected: HEADER_EXPECTED }), { expected: 'names of headers' }).default([]),
     service_account: field.emptyIsAbsent(field.text({ charactersMax: 4096 })),
     region: field.emptyIsAbsent(field.text({ pattern: /^[a-z]{2,}(?:-[a-z]+)+-\d+$/, expected: 'a region such as us-east-1' })),
     access_key_id: field.emptyIsAbsent(field.secret()),
@@ -219,6 +223,11 @@ export type ConfigInput = z.output<typeof configSchema>
 function readBudgetId(value: string): Reading<string> {
   if (/^\s|:\s|\s$/.test(value)) return bad('an id without spaces around it and behind its colon')
   return isId(value) ? ok(value) : bad('an id of 1 to 200 characters, without control characters')
+}
+
+function readHeader(value: string): Reading<string> {
+  if (OWN_HEADERS.test(value)) return bad(`${HEADER_EXPECTED}, but none that Bursar writes itself or takes the caller's key from`)
+  return /^[A-Za-z0-9][A-Za-z0-9_-]*\*?$/.test(value) ? ok(value) : bad(HEADER_EXPECTED)
 }
 
 function readTimezone(value: string, { isShown }: Scalar): Reading<string> {

@@ -74,6 +74,7 @@ function toProvider([name, provider]: NamedProvider, { path, env }: { path: stri
     baseUrl: provider.base_url.replace(/\/+$/, ''),
     credentials: provider.api === 'bedrock' ? awsCredentials(provider, env) : { apiKey: provider.api_key ?? '', ...google },
     models: provider.models ?? [],
+    forwardHeaders: provider.forward_headers.map((name) => name.toLowerCase()),
     timeoutMs: provider.timeout,
   }
 }

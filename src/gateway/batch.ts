@@ -124,7 +124,8 @@ async function forward(
     'x-bursar-call': admitted.map(({ call }) => call.id).join(', '),
     ...ratelimitHeaders(standings, deps.clock.now()),
   }))
-  const headers = headersToProvider(request.headers, { 'content-length': String(body.length), 'accept-encoding': 'identity' })
+  const own = { 'content-length': String(body.length), 'content-type': 'application/json', 'accept-encoding': 'identity' }
+  const headers = headersToProvider(request.headers, own, target.upstream.isForwarded)
   dispatch({ target, route, relay, headers, body })
   const relayed = await relay.relayed
   return { relayed, id }

@@ -26,7 +26,11 @@ export async function relayFree(
   const body = await readBody(request, deps.bodyBytesMax)
   const target = chooseTarget(deps.upstreams, route, '')
   const relay = new Relay(response, UNREAD, () => ({}))
-  const headers = headersToProvider(request.headers, body.length === 0 ? {} : { 'content-length': String(body.length) })
+  const headers = headersToProvider(
+    request.headers,
+    body.length === 0 ? {} : { 'content-length': String(body.length) },
+    target.upstream.isForwarded,
+  )
   dispatch({ target, route, relay, headers, body: body.length === 0 ? null : body })
   const { end, finish } = await relay.relayed
   if (end.kind === 'no_answer') throw noAnswerError(end, target.upstream, {})

@@ -1,3 +1,4 @@
+import { isModelPath, isPathId } from './path-value.ts'
 import type { PathValues } from '../providers/provider.ts'
 
 /** A path in which `{name}` stands for a segment, or for a part of one. */
@@ -21,7 +22,7 @@ export function pathTemplate(template: string): PathTemplate {
       if (found === null) return undefined
       const values: Record<string, string> = {}
       for (const [i, name] of names.entries()) {
-        const value = decoded(found[i + 1] ?? '')
+        const value = valueOf(name, found[i + 1] ?? '')
         if (value === undefined) return undefined
         values[name] = value
       }
@@ -31,14 +32,13 @@ export function pathTemplate(template: string): PathTemplate {
   }
 }
 
-/** Dots alone are no value, so that no path climbs out of its endpoint. */
-const VALUE = String.raw`(?!\.+(?:/|$))([^/]+?)`
+const VALUE = '([^/]+?)'
 
-/** Undefined where it can't be decoded, or holds a control character. */
-function decoded(text: string): string | undefined {
+/** Decoded once; undefined where it can't be decoded, or can't be such a value. */
+function valueOf(name: string, encoded: string): string | undefined {
   try {
-    const value = decodeURIComponent(text)
-    return /\p{Cc}/u.test(value) || /^\.+$/.test(value) ? undefined : value
+    const value = decodeURIComponent(encoded)
+    return (name === 'model' ? isModelPath(value) : isPathId(value)) ? value : undefined
   } catch {
     return undefined
   }

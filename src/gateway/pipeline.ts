@@ -80,7 +80,7 @@ export function createPipeline(deps: GatewayDeps): (request: IncomingMessage, re
     try {
       if (deps.isDraining()) throw shuttingDown()
       const route = deps.router.route({ method: request.method ?? '', url: request.url ?? '', headers: request.headers })
-      const key = authenticate(deps.keys, request.headers, deps.clock.now())
+      const key = authenticate(deps.keys, request.headers, deps.clock.now(), route.keysInQuery)
       const { admission } = route.endpoint
       if (admission.kind === 'free') return await relayFree(deps, { request, response, route })
       if (admission.kind === 'batch') return await submitBatch(deps, callers, { request, response, route, key, batch: admission })
@@ -231,9 +231,15 @@ function forward(deps: GatewayDeps, { request, response, asked, admitted }: Serv
   const own: Headers = { 'content-length': String(outgoing.body.length) }
   // An encoded stream would have to be decoded for the client before a chunk of it could be left out.
   if (outgoing.hidesUsageChunk || limit.guard !== undefined) own['accept-encoding'] = 'identity'
-  const headers = headersToProvider(request.headers, own)
+  if (isReadAsJson(request.headers['content-type'])) own['content-type'] = 'application/json'
+  const headers = headersToProvider(request.headers, own, asked.target.upstream.isForwarded)
   dispatch({ target: asked.target, route: asked.route, relay, headers, body: outgoing.body })
   return relay.relayed
+}
+
+/** What was read as JSON goes on as JSON: a provider that is told of another type, or alphabet, may read something else in it. */
+function isReadAsJson(contentType = ''): boolean {
+  return !/^(?:multipart\/form-data\b|application\/json(?: *; *charset=utf-8)?$)/i.test(contentType)
 }
 
 /** What keeps an answer within its hold: a maximum that the provider is told, or a guard that raises the hold or ends it. */

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ApiShape, Endpoint, PathValues } from '../providers/provider.ts'
 import { GatewayError } from './gateway-error.ts'
+import { likelyPath } from './likely-path.ts'
 import { type PathTemplate, pathTemplate } from './path-template.ts'
+import { readQuery } from './query.ts'
 
 /** What a path means: which API it speaks, which of its endpoints, and the provider where the path names one. */
 export interface Route {
@@ -13,6 +15,8 @@ export interface Route {
   readonly upstreamPath: (model?: string) => string
   /** From `/{provider}/…`; absent: the model decides. */
   readonly provider?: string
+  /** Where the query holds what may be the caller's key. */
+  readonly keysInQuery?: readonly string[]
 }
 
 interface RoutedRequest {
@@ -84,12 +88,36 @@ export function createRouter(shapes: readonly ApiShape[], providerApis: Readonly
     const provider = firstSegment(path)
     const named = providerApis.has(provider) ? ofProvider(method, path, provider) : undefined
     const chosen = named ?? ofHeaders(reachable(candidates(method, path)), headers)
-    if (chosen === undefined || headers.upgrade !== undefined) throw unsupported(method, path, headers)
-    if (query === '' && named === undefined) return chosen
-    const upstreamPath = query === '' ? chosen.upstreamPath : (model?: string) => chosen.upstreamPath(model) + query
-    return { ...chosen, upstreamPath, ...(named === undefined ? {} : { provider }) }
+    if (headers.upgrade !== undefined) throw noUpgrade(headers.upgrade)
+    if (chosen === undefined) throw unsupported({ method, path }, hintOf(method, path))
+    return withQuery(chosen, { query, provider: named === undefined ? undefined : provider })
+  }
+  const isKnown = (method: string, path: string) => reachable(candidates(method, path)).length > 0
+  const hintOf = (method: string, path: string): string | undefined => {
+    const provider = firstSegment(path)
+    const api = providerApis.get(provider)
+    const below = path.slice(provider.length + 1)
+    if (api === undefined) {
+      const likely = likelyPath(isKnown, { method, path })
+      if (likely !== undefined) return `did you mean ${likely}?`
+      return isKnown(method, below) ? `did you mean ${method} ${below}? The config has no provider "${provider}"` : undefined
+    }
+    const ofApi = (one: string, tail: string) => candidates(one, tail).some(({ shape }) => shape.api === api)
+    const likely = likelyPath(ofApi, { method, path: below })
+    if (likely !== undefined) return `did you mean ${likely.replace(' ', ` /${provider}`)}?`
+    return isKnown(method, below) ? `the provider "${provider}" speaks the ${api} API, which has no such path` : undefined
   }
   return { shapeOf, route: (request) => ofPlainUrl(request) ?? ofParts(request) }
+}
+
+function withQuery(chosen: Match, { query, provider }: { readonly query: string; readonly provider: string | undefined }): Route {
+  const { forwarded, keys } = readQuery(query, chosen.shape, chosen.endpoint)
+  return {
+    ...chosen,
+    ...(forwarded === '' ? {} : { upstreamPath: (model?: string) => chosen.upstreamPath(model) + forwarded }),
+    ...(provider === undefined ? {} : { provider }),
+    ...(keys.length === 0 ? {} : { keysInQuery: keys }),
+  }
 }
 
 /**
@@ -163,13 +191,12 @@ function shapeByHeaders(shapes: readonly ApiShape[], headers: IncomingHttpHeader
   return shape
 }
 
-function unsupported(method: string, path: string, { upgrade }: IncomingHttpHeaders): GatewayError {
-  if (upgrade !== undefined) {
-    const message = `Bursar can't count what goes over a connection that is upgraded to "${upgrade.slice(0, 50)}" (realtime sessions), so it opens none: use the API's HTTP paths`
-    return new GatewayError('unsupported_path', message, { headers: { connection: 'close' } })
-  }
-  return new GatewayError(
-    'unsupported_path',
-    `Bursar can't count ${method} ${path.slice(0, 200)}, so it does not forward it. docs/reference/gateway.md lists what it counts.`,
-  )
+function noUpgrade(upgrade: string): GatewayError {
+  const message = `Bursar can't count what goes over a connection that is upgraded to "${upgrade.slice(0, 50)}" (realtime sessions), so it opens none: use the API's HTTP paths`
+  return new GatewayError('unsupported_path', message, { headers: { connection: 'close' } })
+}
+
+function unsupported({ method, path }: Pick<RoutedRequest, 'method'> & { readonly path: string }, hint: string | undefined): GatewayError {
+  const what = `Bursar can't count ${method} ${path.slice(0, 200)}, so it does not forward it`
+  return new GatewayError('unsupported_path', `${what}: ${hint ?? 'docs/reference/gateway.md lists what it counts.'}`)
 }

@@ -1,6 +1,7 @@
 import { Pool } from 'undici'
 import type { ApiShape, Authorize, Credentials } from '../providers/provider.ts'
 import { globs } from '../engine/glob.ts'
+import { forwardedHeaders, type IsForwarded } from '../http/header-names.ts'
 import { GatewayError } from './gateway-error.ts'
 import type { Route } from './route.ts'
 
@@ -13,6 +14,8 @@ export interface UpstreamConfig {
   readonly credentials: Credentials
   /** Patterns of the model names that it claims; empty: none in particular. */
   readonly models: readonly string[]
+  /** Request headers that are passed on beside those of the API, by their names in lower case. */
+  readonly forwardHeaders: readonly string[]
   /** To the first byte of an answer, and between its bytes. */
   readonly timeoutMs: number
 }
@@ -26,6 +29,7 @@ export interface Upstream {
   readonly basePath: string
   readonly authorize: Authorize
   readonly claims: (model: string) => boolean
+  readonly isForwarded: IsForwarded
   /** @param path below the `base_url` */
   readonly asksForUsage: (path: string) => boolean
 }
@@ -52,6 +56,7 @@ export function createUpstream(config: UpstreamConfig, shape: ApiShape): Upstrea
     basePath: url.pathname.replace(/\/+$/, ''),
     authorize: shape.authorizer(config.credentials),
     asksForUsage: (path) => shape.asksForUsage?.(config.baseUrl, path) !== false,
+    isForwarded: forwardedHeaders([...shape.forwardHeaders, ...config.forwardHeaders]),
     claims: config.models.length === 0 ? () => false : globs(config.models),
   }
 }

@@ -242,10 +242,29 @@ export interface OutgoingRequest {
  */
 export type Authorize = (request: OutgoingRequest) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
 
+/** Parameters by their names, each with the values that pass. */
+export type AllowedParameters = Readonly<Record<string, RegExp>>
+
+/** What may stand in the query of an API's paths. */
+export interface QueryParameters {
+  /** Where this API's clients may put their key; absent: nowhere. */
+  readonly key?: string
+  /** Where something is counted: only what changes nothing in how the answer says what it used. */
+  readonly counted: AllowedParameters
+  readonly free: AllowedParameters
+}
+
 /** One API shape: its paths, how a key is sent, how an error looks. */
 export interface ApiShape {
   readonly api: 'openai' | 'anthropic' | 'gemini' | 'vertex' | 'bedrock' | 'azure' | 'cohere' | 'ollama'
   readonly endpoints: readonly Endpoint[]
+  /**
+   * Request headers that are passed on beside those of every API (http/header-names.ts): names in lower case; one that ends in `*`
+   * is all that begin so.
+   */
+  readonly forwardHeaders: readonly string[]
+  /** Query parameters that are passed on; any other is refused. */
+  readonly queryParameters: QueryParameters
   /** @throws Error where the config's credentials can't be used at all; for the person who wrote the config */
   readonly authorizer: (credentials: Credentials) => Authorize
   /** The error as this API writes it, so that its official SDKs raise their own typed error. */

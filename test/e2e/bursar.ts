@@ -42,7 +42,7 @@ function configText({ upstreamUrl, dir, budgets, keys, providers = '', more = ''
 server: { port: ${port}, admin_token: ${ADMIN} }
 store: { data_dir: ${join(dir, 'data')}${store} }
 providers:
-  openai: { api: openai, base_url: ${upstreamUrl}/v1, api_key: sk-provider, timeout: ${timeout} }
+  openai: { api: openai, base_url: ${upstreamUrl}/v1, api_key: sk-provider, timeout: ${timeout}, forward_headers: [x-trace-line, x-custom-*] }
   anthropic: { api: anthropic, base_url: ${upstreamUrl}, api_key: sk-ant-provider, timeout: ${timeout} }
 ${providers}
 keys:

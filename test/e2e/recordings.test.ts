@@ -64,7 +64,9 @@ describe.skipIf(!hasRecordings)('recordings', () => {
     bursar = await startInProcess({
       upstreamUrl: upstream.url,
       dir,
-      providers: APIS.map((api) => `  at-${api}: { api: ${api}, base_url: ${upstream.url}, api_key: k }`).join('\n'),
+      providers: APIS.map(
+        (api) => `  at-${api}: { api: ${api}, base_url: ${upstream.url}, api_key: k, forward_headers: [x-recording] }`,
+      ).join('\n'),
       budgets: '  - { id: global, name: Global, limit: { tokens: 90_000M }, hard_cap: true }',
     })
   })

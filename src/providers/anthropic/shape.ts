@@ -1,5 +1,6 @@
 import { createSseAnswer, readWhole } from '../answer.ts'
 import type { ApiShape, Metered } from '../provider.ts'
+import { anyOf } from '../query-parameters.ts'
 import { keyHeader } from '../key-header.ts'
 import { batchEndpoints } from './batches.ts'
 import { complete } from './complete.ts'
@@ -47,6 +48,8 @@ export const anthropic: ApiShape = {
       admission: { kind: 'free' },
     },
   ],
+  forwardHeaders: ['anthropic-*', 'accept'],
+  queryParameters: { counted: anyOf('beta'), free: anyOf('beta', 'limit', 'before_id', 'after_id') },
   authorizer: ({ apiKey }) => keyHeader('x-api-key', apiKey),
   errorBody: anthropicError,
   outputMaxOf: anthropicOutputMax,

@@ -4,6 +4,7 @@ import { openAiOutputMax } from '../openai/output-max.ts'
 import { batchEndpoints } from '../openai/batches.ts'
 import { batchable, chat, completions, embeddings, media, responsesBelow } from '../openai/shape.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
+import { API_VERSION, OPENAI_LISTS } from '../query-parameters.ts'
 
 function nameOf(action: string): string {
   return `azure.${action.replace(/^.*\//, '')}`
@@ -81,6 +82,8 @@ export const azure: ApiShape = {
     ...ofMedia,
     ...withoutDeployment,
   ],
+  forwardHeaders: ['openai-*', 'x-ms-client-request-id', 'x-ms-useragent', 'accept'],
+  queryParameters: { counted: API_VERSION, free: { ...API_VERSION, ...OPENAI_LISTS } },
   authorizer: ({ apiKey }) => keyHeader('api-key', apiKey),
   errorBody: openAiError,
   asksForUsage: (_, path) => versionOf(path) >= USAGE_OPTION_SINCE,

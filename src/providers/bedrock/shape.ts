@@ -1,5 +1,6 @@
 import { readWhole } from '../answer.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
+import { NO_PARAMETERS } from '../query-parameters.ts'
 import { readConverseParts } from './converse-answer.ts'
 import { prepareConverse, readConverseRequest } from './converse-request.ts'
 import { bedrockError, bedrockErrorHeaders } from './errors.ts'
@@ -50,6 +51,15 @@ export const bedrock: ApiShape = {
     endpoint('bedrock.invoke', 'invoke-with-response-stream', invoke(true)),
     endpoint('bedrock.count_tokens', 'count-tokens', { kind: 'free' }),
   ],
+  forwardHeaders: [
+    'x-amzn-bedrock-trace',
+    'x-amzn-bedrock-guardrailidentifier',
+    'x-amzn-bedrock-guardrailversion',
+    'x-amzn-bedrock-accept',
+    'x-amzn-bedrock-service-tier',
+    'accept',
+  ],
+  queryParameters: { counted: NO_PARAMETERS, free: NO_PARAMETERS },
   authorizer: bedrockAuthorizer,
   errorBody: bedrockError,
   errorHeaders: bedrockErrorHeaders,

@@ -3,6 +3,7 @@ import { createJsonAnswer } from '../json-answer.ts'
 import { keyHeader } from '../key-header.ts'
 import { transcriptions } from '../openai/transcriptions.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
+import { NO_PARAMETERS } from '../query-parameters.ts'
 import { readChatParts, readEmbedParts, readRerankParts } from './answer.ts'
 import { estimateInput, prepare, readChatRequest, readInputRequest } from './request.ts'
 
@@ -43,6 +44,8 @@ export const cohere: ApiShape = {
     endpoint('POST', 'cohere.transcriptions', '/v2/audio/transcriptions', transcriptions),
     endpoint('POST', 'cohere.tokenize', '/v1/tokenize', { kind: 'free' }),
   ],
+  forwardHeaders: ['x-client-name', 'accept'],
+  queryParameters: { counted: NO_PARAMETERS, free: NO_PARAMETERS },
   authorizer: ({ apiKey }) => keyHeader('authorization', apiKey === '' ? '' : `Bearer ${apiKey}`),
   errorBody: ({ code, message, details }) => ({ message, code, ...details }),
   outputMaxOf: () => OUTPUT_MAX,

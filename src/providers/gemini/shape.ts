@@ -1,5 +1,6 @@
 import { keyHeader } from '../key-header.ts'
 import type { ApiShape, Endpoint } from '../provider.ts'
+import { anyOf, GOOGLE_ANSWERS } from '../query-parameters.ts'
 import { embed, generate, streamGenerate } from './admissions.ts'
 import { geminiError } from './errors.ts'
 import { interactions } from './interactions.ts'
@@ -45,6 +46,8 @@ export const gemini: ApiShape = {
     list('/v1beta/models'),
     list('/v1beta/models/{model}'),
   ],
+  forwardHeaders: ['x-goog-api-client', 'x-goog-request-params'],
+  queryParameters: { key: 'key', counted: GOOGLE_ANSWERS, free: { ...GOOGLE_ANSWERS, ...anyOf('pageSize', 'pageToken') } },
   authorizer: ({ apiKey }) => keyHeader('x-goog-api-key', apiKey),
   errorBody: geminiError,
   outputMaxOf: geminiOutputMax,

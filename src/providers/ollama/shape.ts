@@ -2,6 +2,7 @@ import { type AnswerParts, readWhole } from '../answer.ts'
 import { createJsonAnswer } from '../json-answer.ts'
 import { keyHeader } from '../key-header.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
+import { NO_PARAMETERS } from '../query-parameters.ts'
 import { readEmbedParts, readGenerateParts } from './answer.ts'
 import { estimateInput, prepare, readEmbedRequest, readGenerateRequest } from './request.ts'
 
@@ -40,6 +41,8 @@ export const ollama: ApiShape = {
     endpoint('GET', 'ollama.version', '/api/version', { kind: 'free' }),
     endpoint('POST', 'ollama.models', '/api/show', { kind: 'free' }),
   ],
+  forwardHeaders: ['accept'],
+  queryParameters: { counted: NO_PARAMETERS, free: NO_PARAMETERS },
   authorizer: ({ apiKey }) => keyHeader('authorization', apiKey === '' ? '' : `Bearer ${apiKey}`),
   errorBody: ({ code, message, details }) => ({ error: message, code, ...details }),
   outputMaxOf: () => OUTPUT_MAX,

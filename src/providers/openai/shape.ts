@@ -1,5 +1,6 @@
 import { type AnswerParts, createSseAnswer, readWhole } from '../answer.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
+import { API_VERSION, OPENAI_LISTS } from '../query-parameters.ts'
 import { backgroundJob } from '../background-job.ts'
 import { keyHeader } from '../key-header.ts'
 import { batchEndpoints } from './batches.ts'
@@ -105,6 +106,18 @@ export const openAi: ApiShape = {
     free('GET', 'openai.models', '/models'),
     free('GET', 'openai.models', '/models/{model}'),
   ],
+  forwardHeaders: [
+    'openai-*',
+    'groq-*',
+    'http-referer',
+    'x-title',
+    'x-openrouter-title',
+    'x-openrouter-categories',
+    'x-grok-conv-id',
+    'x-session-affinity',
+    'accept',
+  ],
+  queryParameters: { counted: API_VERSION, free: { ...API_VERSION, ...OPENAI_LISTS } },
   authorizer: ({ apiKey }) => keyHeader('authorization', apiKey === '' ? '' : `Bearer ${apiKey}`),
   errorBody: openAiError,
   // Mistral answers 422 to `stream_options`, and reports the usage of every stream (https://docs.mistral.ai/api/#tag/chat).

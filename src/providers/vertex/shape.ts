@@ -1,6 +1,7 @@
 import { messages } from '../anthropic/shape.ts'
 import { anthropicOutputMax } from '../anthropic/output-max.ts'
 import type { ApiShape, Endpoint } from '../provider.ts'
+import { GOOGLE_ANSWERS } from '../query-parameters.ts'
 import { embed, generate, predict, streamGenerate } from '../gemini/admissions.ts'
 import { geminiError } from '../gemini/errors.ts'
 import { geminiOutputMax } from '../gemini/output-max.ts'
@@ -48,6 +49,8 @@ export const vertex: ApiShape = {
     ...ofGoogle('vertex.predict', 'predict', predict),
     ...ofGoogle('vertex.countTokens', 'countTokens', { kind: 'free' }),
   ],
+  forwardHeaders: ['x-goog-api-client', 'x-goog-request-params', 'anthropic-*'],
+  queryParameters: { key: 'key', counted: GOOGLE_ANSWERS, free: GOOGLE_ANSWERS },
   authorizer: vertexAuthorizer,
   errorBody: geminiError,
   // Partners' models report the usage of a stream unasked, and some refuse to be asked.
