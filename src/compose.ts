@@ -109,8 +109,9 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     isDraining: () => isDraining,
     events: { refused: metrics.refused, ended: metrics.ended, defect: (error) => log('a call ended in an unexpected error', error) },
   })
+  const disabled = config.alerts.channels.flatMap((channel) => (channel.kind === 'disabled' ? [channel.name] : []))
   const health = () => healthOf(journal.trouble(), isDraining)
-  const api = controlPlaneOf({ store, engine, keys, ids, channels, health, metrics: metrics.text, log, isAdminToken })
+  const api = controlPlaneOf({ store, engine, keys, ids, channels, disabled, health, metrics: metrics.text, log, isAdminToken })
   const listener = createListener(getRequestListener(api.fetch), pipeline)
   const url = await listen(listener, server)
   setTimeout(() => loadTokenizer(), TICK_MS).unref()
@@ -140,6 +141,8 @@ interface ControlPlane extends Pick<AppOptions, 'log' | 'isAdminToken'>, Pick<Ap
   readonly keys: KeyBook
   readonly ids: Ids
   readonly channels: readonly Channel[]
+  /** The names of the channels that have no address. */
+  readonly disabled: readonly string[]
 }
 
 function controlPlaneOf({
@@ -148,6 +151,7 @@ function controlPlaneOf({
   keys,
   ids,
   channels,
+  disabled,
   health,
   metrics,
   log,
@@ -160,7 +164,7 @@ function controlPlaneOf({
     clock,
     keys: createKeys({ keys, catalog, journal, clock, ids }),
     diagnose: () => diagnose({ counters, ledger, journal, clock }),
-    testChannel: (name) => testChannel(channels, name, clock.now()),
+    testChannel: (name) => testChannel({ channels, disabled }, name, clock.now()),
     defect: (error) => log('the control plane ended in an unexpected error', error),
     isAdminToken,
     health,

@@ -1,10 +1,9 @@
 import type { Alert } from '../domain/accounts/alert.ts'
-import type { Amount, Unit } from '../domain/amount.ts'
+import { formatAmount, formatNumber } from '../domain/amount.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import { EXHAUSTED } from '../domain/accounts/threshold.ts'
 import { plainLine } from './plain-line.ts'
 
-const NANO_PER_USD = 1e9
 const NAME_LENGTH_MAX = 120
 const ID_LENGTH_MAX = 200
 const BAR_LENGTH = 20
@@ -50,11 +49,6 @@ export function isExhausted(alert: Alert): boolean {
 /** Used share of the limit in per cent, one decimal, rounded down; 100 where the limit is 0. */
 export function percentOf({ used, limit }: Pick<Alert, 'used' | 'limit'>): number {
   return limit === 0 ? 100 : Math.floor((used * 1000) / limit) / 10
-}
-
-/** The amount as people read it: tokens and requests as they are, money in USD. */
-export function amountIn(unit: Unit, amount: Amount): number {
-  return unit === 'usd' ? amount / NANO_PER_USD : amount
 }
 
 /** The end of the alert's period; null where it never ends. */
@@ -111,7 +105,9 @@ function resetText(alert: Alert): string {
 function spanText(spanMs: number): string {
   if (spanMs >= 2 * DAY) return `${Math.floor(spanMs / DAY)} days`
   if (spanMs >= 2 * HOUR) return `${Math.floor(spanMs / HOUR)} hours`
-  return `${Math.max(0, Math.floor(spanMs / MINUTE))} minutes`
+  if (spanMs >= HOUR && spanMs < HOUR + MINUTE) return 'an hour'
+  const minutes = Math.max(0, Math.floor(spanMs / MINUTE))
+  return minutes === 1 ? 'a minute' : `${minutes} minutes`
 }
 
 function minuteText(at: EpochMs): string {
@@ -125,13 +121,4 @@ function percentText(percent: number): string {
 function barOf(percent: number): string {
   const filled = Math.min(BAR_LENGTH, Math.floor((percent / 100) * BAR_LENGTH))
   return '#'.repeat(filled) + '-'.repeat(BAR_LENGTH - filled)
-}
-
-function formatAmount(unit: Unit, amount: Amount): string {
-  return `${formatNumber(unit, amount)} ${unit === 'usd' ? 'USD' : unit}`
-}
-
-function formatNumber(unit: Unit, amount: Amount): string {
-  const digits = unit === 'usd' ? { minimumFractionDigits: 2, maximumFractionDigits: 4 } : {}
-  return amountIn(unit, amount).toLocaleString('en-US', digits)
 }

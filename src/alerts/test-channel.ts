@@ -16,10 +16,16 @@ export interface ChannelTest {
 
 /**
  * Sends one message that says it is a test, at once and without retries; it is no alert and is not recorded.
- * @throws Failure not_found where there is no channel of that name
+ * @param disabled the names of channels that the config has without an address
+ * @throws Failure not_found where there is no channel of that name, invalid_request where it is disabled
  */
-export async function testChannel(channels: readonly Channel[], name: string, at: EpochMs): Promise<ChannelTest> {
+export async function testChannel(
+  { channels, disabled }: { readonly channels: readonly Channel[]; readonly disabled: readonly string[] },
+  name: string,
+  at: EpochMs,
+): Promise<ChannelTest> {
   const channel = channels.find((candidate) => candidate.name === name)
+  if (disabled.includes(name)) throw new Failure('invalid_request', `the channel ${name} is disabled, since the config gives it no address`)
   if (channel === undefined)
     throw new Failure('not_found', `there is no channel ${name}; there are: ${channels.map((c) => c.name).join(', ') || 'none'}`)
   try {

@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AlertStatus } from '../engine/ports.ts'
-import { displayAmount } from '../http/amounts.ts'
+import { displayAmount } from '../domain/amount.ts'
 import type { ApiDeps } from './deps.ts'
 import { Problem, PROBLEM } from './problem.ts'
 

@@ -136,6 +136,10 @@ describe('closes, alerts and the audit', () => {
       ],
     })
     expect((await ask('/api/v1/history?budget=global')).body).toEqual({ closes: [] })
+    expect(await ask('/api/v1/history?budget=nope')).toMatchObject({
+      status: 404,
+      body: { code: 'not_found', detail: 'there is no budget nope' },
+    })
   })
 
   test('closing by hand says what was closed and what waits for calls in flight', async () => {

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Budget } from '../domain/budgets/budget.ts'
 import { scopeEntries } from '../domain/budgets/scope.ts'
-import { displayAmount } from '../http/amounts.ts'
+import { displayAmount } from '../domain/amount.ts'
 import { ADMIN, type ApiDeps } from './deps.ts'
 import { Problem, PROBLEM } from './problem.ts'
 

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { overshootOf } from '../engine/doctor.ts'
 import type { Standing } from '../engine/ports.ts'
-import { displayAmount } from '../http/amounts.ts'
+import { displayAmount } from '../domain/amount.ts'
 import type { ApiDeps } from './deps.ts'
 import { PROBLEM } from './problem.ts'
 

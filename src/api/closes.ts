@@ -1,8 +1,8 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Close } from '../domain/accounts/close.ts'
-import { displayAmount } from '../http/amounts.ts'
+import { displayAmount } from '../domain/amount.ts'
 import type { ApiDeps } from './deps.ts'
-import { PROBLEM } from './problem.ts'
+import { Problem, PROBLEM } from './problem.ts'
 
 const close = z
   .object({
@@ -57,6 +57,8 @@ const closeRoute = createRoute({
 export function addCloses(app: OpenAPIHono, { engine, ledger }: ApiDeps): void {
   app.openapi(historyRoute, async (context) => {
     const { budget, limit } = context.req.valid('query')
+    if (budget !== undefined && !engine.budgets().some(({ id }) => id === budget))
+      throw new Problem(404, 'not_found', `there is no budget ${budget}`)
     const found = await ledger.closes({ limit, ...(budget === undefined ? {} : { budget }) })
     return context.json({ closes: found.map((row) => ({ ...toJson(row), calls: row.calls, hash: row.hash })) }, 200)
   })

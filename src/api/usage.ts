@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { isTimezone } from '../domain/budgets/period.ts'
 import type { Clock, UsageRow } from '../engine/ports.ts'
-import { displayAmount } from '../http/amounts.ts'
+import { displayAmount } from '../domain/amount.ts'
 import type { ApiDeps } from './deps.ts'
 import { instant } from './instant.ts'
 import { Problem, PROBLEM } from './problem.ts'

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { countUpTo } from './argument.ts'
 import { type Io, paint, print } from './io.ts'
 import { query, type Server } from './server.ts'
-import { table } from './table.ts'
+import { accountName, table } from './table.ts'
 
 const alerts = z.object({
   alerts: z.array(
@@ -49,9 +49,11 @@ function formatAlerts(io: Io, found: readonly Alert[]): string {
   if (found.length === 0) return 'no alert has fired\n'
   const rows = found.map((alert) => [
     alert.at.slice(0, 16).replace('T', ' '),
-    alert.account === null ? alert.name : `${alert.name} (${alert.account})`,
+    accountName(alert),
     alert.threshold === 1 ? 'exhausted' : `${Math.round(alert.threshold * 1000) / 10} %`,
-    alert.deliveries.map((delivery) => formatDelivery(io, delivery)).join('; '),
+    alert.deliveries.length === 0
+      ? paint(io, 'red', 'reached nobody: no channel was set up for it')
+      : alert.deliveries.map((delivery) => formatDelivery(io, delivery)).join('; '),
   ])
   return table(rows, ['left', 'left', 'right', 'left'])
 }

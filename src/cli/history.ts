@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { countUpTo } from './argument.ts'
 import { type Io, print } from './io.ts'
 import { query, type Server } from './server.ts'
-import { amount, table } from './table.ts'
+import { accountName, amount, table } from './table.ts'
 
 const close = z.object({
   name: z.string(),
@@ -56,7 +56,7 @@ function formatCloses(closes: readonly z.infer<typeof close>[], none: string): s
   if (closes.length === 0) return none
   const rows = closes.map((row) => [
     row.period.name,
-    row.account === null ? row.name : `${row.name} (${row.account})`,
+    accountName(row),
     `${row.pct.toFixed(1)} %`,
     `${amount(row.unit, row.used)} / ${amount(row.unit, row.limit + row.granted)}${row.unit === 'usd' ? '' : ` ${row.unit}`}`,
   ])

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { isoInstant } from './argument.ts'
 import { type Io, print } from './io.ts'
 import type { Server } from './server.ts'
-import { table } from './table.ts'
+import { shortName, table } from './table.ts'
 
 const key = z.object({
   id: z.string(),
@@ -11,6 +11,9 @@ const key = z.object({
   team: z.string().nullable(),
   project: z.string().nullable(),
   user: z.string().nullable(),
+  allow: z.array(z.string()),
+  models: z.array(z.string()),
+  expires_at: z.string().nullable(),
   revoked_at: z.string().nullable(),
   managed_by: z.string(),
 })
@@ -39,7 +42,7 @@ export function addKeys(program: Command, io: Io, server: () => Server): void {
     .addHelpText('after', '\nExample:\n  $ bursar keys list')
     .action(async (options: { json?: boolean }) => {
       const found = await server().get('keys')
-      print(io, options, found, () => table(list.parse(found).keys.map(toLine), ['left', 'left', 'left', 'left']))
+      print(io, options, found, () => formatKeys(list.parse(found).keys))
     })
   keys
     .command('create')
@@ -80,13 +83,27 @@ export function addKeys(program: Command, io: Io, server: () => Server): void {
     })
 }
 
+function formatKeys(keys: readonly z.infer<typeof key>[]): string {
+  if (keys.length === 0) return 'no keys yet: make one with "bursar keys create NAME"\n'
+  const head = ['name', 'id', 'counts for', 'callers may set', 'models', 'state']
+  return table(
+    [head, ...keys.map(toLine)],
+    head.map(() => 'left'),
+  )
+}
+
 function toLine(row: z.infer<typeof key>): string[] {
-  const attributes = [
-    row.team === null ? '' : `team ${row.team}`,
-    row.project === null ? '' : `project ${row.project}`,
-    row.user === null ? '' : `user ${row.user}`,
-  ]
-  return [row.name, row.id, attributes.filter((text) => text !== '').join(', '), row.revoked_at === null ? '' : 'revoked']
+  const attributes = (['team', 'project', 'user'] as const).flatMap((name) => (row[name] === null ? [] : [`${name} ${row[name]}`]))
+  const models = row.models.length === 0 || row.models.includes('*') ? 'all' : row.models.join(', ')
+  return [shortName(row.name), row.id, shortName(attributes.join(', ')), shortName(row.allow.join(', ')), shortName(models), stateOf(row)]
+}
+
+function stateOf({ revoked_at: revokedAt, expires_at: expiresAt, managed_by: managedBy }: z.infer<typeof key>): string {
+  if (revokedAt !== null) return 'revoked'
+  const origin = managedBy === 'file' ? 'in the config file' : 'good'
+  if (expiresAt === null) return origin
+  const minute = `${expiresAt.slice(0, 16).replace('T', ' ')} UTC`
+  return Date.parse(expiresAt) <= Date.now() ? `expired ${minute}` : `expires ${minute}`
 }
 
 function shownOnce(made: unknown): string {

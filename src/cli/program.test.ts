@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -125,6 +125,15 @@ describe('bursar status', () => {
     expect(failureOf(ran)).toContain('is it running?')
   })
 
+  test('a long name does not widen the other rows', async () => {
+    const [first, ...others] = STANDINGS
+    const budget = { ...first!.budget, name: 'n'.repeat(200) }
+    const engine = { ...sampleDeps().deps.engine, standings: async () => [{ ...first!, budget }, ...others] }
+    const { stdout } = await run(['status'], { env: { BURSAR_URL: await serveApi({ engine }), BURSAR_TOKEN: ADMIN_TOKEN } })
+    expect(stdout).toContain(`${'n'.repeat(39)}…  `)
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(160)
+  })
+
   test('what would steer the terminal is shown as a mark', async () => {
     const [first] = STANDINGS
     const budget = { ...first!.budget, name: 'a\u001B[2Jb\u009Bc\nd' }
@@ -165,9 +174,9 @@ describe('every command', () => {
   test('words are for people: each says something where there is something to say', async () => {
     expect((await run(['top'])).stdout).toBe(
       [
-        'user        team        tokens  calls   cost',
-        'heavy-user  heavy-team   5,020      3  $0.00',
-        'rare-user   (none)         120      3  $0.00',
+        'user        team        tokens  calls      cost',
+        'heavy-user  heavy-team   5,020      3  $0.00125',
+        'rare-user   (none)         120      3  $0.00125',
         '',
       ].join('\n'),
     )
@@ -406,4 +415,9 @@ test('a watched status ends with SIGINT', async () => {
   child.kill('SIGINT')
   await once(child, 'exit')
   expect(child.signalCode ?? child.exitCode).toBe('SIGINT')
+})
+
+test('--version says the version of the package', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  expect((await run(['--version'])).stdout).toBe(`${version}\n`)
 })

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import { type Io, paint, print } from './io.ts'
 import type { Server } from './server.ts'
-import { amount, bar, table } from './table.ts'
+import { accountName, amount, bar, table } from './table.ts'
 
 const status = z.object({
   at: z.string(),
@@ -52,7 +52,7 @@ export function addStatus(program: Command, io: Io, server: () => Server): void 
 function formatStatus(io: Io, budgets: readonly Row[]): string {
   if (budgets.length === 0) return 'no budgets yet: add one to bursar.yaml\n'
   const rows = budgets.map((row) => [
-    row.account === null ? row.name : `${row.name} (${row.account})`,
+    accountName(row),
     paint(io, COLORS[row.status], bar(row.pct)),
     `${row.pct.toFixed(1)} %`,
     `${amount(row.unit, row.used)} / ${amount(row.unit, row.limit + row.granted)}${row.unit === 'usd' ? '' : ` ${row.unit}`}`,

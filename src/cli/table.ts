@@ -1,3 +1,5 @@
+import { formatUsd } from '../domain/amount.ts'
+
 /**
  * Columns by display width: `left` and `right` say how each is aligned. Names come from callers too: what would steer the
  * terminal or break the line is shown as U+FFFD, save the colours of `paint`.
@@ -38,6 +40,25 @@ function pad(cell: string, width: number, align: 'left' | 'right'): string {
   return align === 'left' ? cell + space : space + cell
 }
 
+/** Longer names would push every other column of their table off the screen. */
+const NAME_COLUMNS_MAX = 40
+
+/** A name as a table shows it: the end of a long one is left out. JSON has all of it. */
+export function shortName(name: string): string {
+  if (widthOf(name) <= NAME_COLUMNS_MAX) return name
+  let short = ''
+  for (const character of name) {
+    if (widthOf(short + character) >= NAME_COLUMNS_MAX) break
+    short += character
+  }
+  return `${short}…`
+}
+
+/** The name of a budget's account: that of the budget, and the value of `each`. */
+export function accountName({ name, account }: { readonly name: string; readonly account: string | null }): string {
+  return account === null ? shortName(name) : `${shortName(name)} (${shortName(account)})`
+}
+
 const BAR_CHARS = 20
 
 /** `#####---------------` */
@@ -48,7 +69,5 @@ export function bar(percent: number): string {
 
 /** An amount as the API gives it (money in USD). */
 export function amount(unit: string, value: number): string {
-  return unit === 'usd'
-    ? `$${value.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`
-    : value.toLocaleString('en-US')
+  return unit === 'usd' ? `$${formatUsd(value)}` : value.toLocaleString('en-US')
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { countUpTo, isoInstant } from './argument.ts'
 import { type Io, print } from './io.ts'
 import { query, type Server } from './server.ts'
-import { amount, table } from './table.ts'
+import { amount, shortName, table } from './table.ts'
 
 const answer = z.object({ rows: z.array(z.record(z.string(), z.union([z.string(), z.number()]))) })
 
@@ -28,7 +28,7 @@ export function addTop(program: Command, io: Io, server: () => Server): void {
 function formatTop(by: string, rows: z.infer<typeof answer>['rows']): string {
   if (rows.length === 0) return 'no usage in this time\n'
   const names = by === 'user' ? ['user', 'team'] : [by]
-  const cell = (row: (typeof rows)[number], name: string) => (row[name] === '' ? '(none)' : String(row[name]))
+  const cell = (row: (typeof rows)[number], name: string) => (row[name] === '' ? '(none)' : shortName(String(row[name])))
   const lines = rows.map((row) => [
     ...names.map((name) => cell(row, name)),
     amount('tokens', Number(row['total'])),

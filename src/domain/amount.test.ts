@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { AMOUNT_MAX, isAmount, minus, plus } from './amount.ts'
+import { AMOUNT_MAX, formatAmount, isAmount, minus, plus } from './amount.ts'
 import { Defect } from './defect.ts'
 
 const amounts = fc.oneof(fc.integer({ min: 0, max: 1_000_000 }), fc.maxSafeNat(), fc.constant(AMOUNT_MAX))
@@ -59,3 +59,17 @@ function orDefect(run: () => number): bigint | 'defect' {
     throw error
   }
 }
+
+test.each([
+  ['usd', 3_200_000_000, '3.20 USD'],
+  ['usd', 1_234_567_800_000, '1,234.5678 USD'],
+  ['usd', 0, '0.00 USD'],
+  ['usd', 7_812_000, '0.007812 USD'],
+  ['usd', 10_000_000, '0.01 USD'],
+  ['usd', 999_999_999, '1.00 USD'],
+  ['usd', 1, '0.000000001 USD'],
+  ['tokens', 12_345, '12,345 tokens'],
+  ['requests', 1, '1 requests'],
+] as const)('%s of %d is read as %s', (unit, amount, text) => {
+  expect(formatAmount(unit, amount)).toBe(text)
+})

@@ -33,3 +33,28 @@ export function minus(a: Amount, b: Amount): Amount {
   assert(isAmount(rest), 'no more is given back than was set aside')
   return rest
 }
+
+const NANO_PER_USD = 1e9
+const FRACTION_DIGITS_MAX = 9
+
+/** An amount as people and JSON read it: tokens and requests as they are, money in USD. */
+export function displayAmount(unit: Unit, amount: Amount): number {
+  return unit === 'usd' ? amount / NANO_PER_USD : amount
+}
+
+/** `12,345 tokens`, `3.20 USD`, `40 requests` */
+export function formatAmount(unit: Unit, amount: Amount): string {
+  return `${formatNumber(unit, amount)} ${unit === 'usd' ? 'USD' : unit}`
+}
+
+/** {@link formatAmount} without the unit. */
+export function formatNumber(unit: Unit, amount: Amount): string {
+  const shown = displayAmount(unit, amount)
+  return unit === 'usd' ? formatUsd(shown) : shown.toLocaleString('en-US')
+}
+
+/** `1,234.50`, `0.0042`: two to four digits of a dollar's fraction, and of a sum below a cent its first four. */
+export function formatUsd(usd: number): string {
+  const zeros = usd > 0 && usd < 1 ? Math.ceil(-Math.log10(usd)) - 1 : 0
+  return usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: Math.min(FRACTION_DIGITS_MAX, 4 + zeros) })
+}

@@ -3,7 +3,7 @@ import { capOf } from '../domain/accounts/account.ts'
 import type { EndedCall } from '../domain/call.ts'
 import { NOT_UNDERSTOOD } from '../domain/usage/usage.ts'
 import type { Standing } from '../engine/ports.ts'
-import { displayAmount } from './amounts.ts'
+import { displayAmount } from '../domain/amount.ts'
 
 /** What the process shows to Prometheus. Users, keys and `each` values are no labels: their number has no bound. */
 export interface Metrics {

@@ -2,7 +2,8 @@ import { Webhook } from 'standardwebhooks'
 import type { Alert } from '../../domain/accounts/alert.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { Channel } from '../../engine/ports.ts'
-import { amountIn, isExhausted, messageOf, percentOf, resetsAt } from '../message.ts'
+import { displayAmount } from '../../domain/amount.ts'
+import { isExhausted, messageOf, percentOf, resetsAt } from '../message.ts'
 import { plainLine } from '../plain-line.ts'
 import { createPost } from './http-post.ts'
 
@@ -85,8 +86,8 @@ function amountsOf(alert: Alert): object {
   return {
     unit: alert.unit,
     threshold: alert.threshold,
-    used: amountIn(alert.unit, alert.used),
-    limit: amountIn(alert.unit, alert.limit),
+    used: displayAmount(alert.unit, alert.used),
+    limit: displayAmount(alert.unit, alert.limit),
     pct: percentOf(alert),
     hard_cap: alert.isHardCap,
   }
