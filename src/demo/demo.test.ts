@@ -7,10 +7,10 @@ import type { Plan } from './scenario.ts'
 /** The whole story on the real gateway, in small. */
 const SMALL: Plan = {
   dayMs: 100,
-  nightMsMax: 30_000,
   refusalsMax: 40,
-  loop: { callers: 8, everyMs: 20 },
-  researchTokens: 10_000,
+  callsMax: 5000,
+  loop: { callers: 8, everyMs: 20, model: 'gpt-5-pro' },
+  researchUsd: 8,
 }
 
 interface Run extends Omit<DemoOptions, 'out' | 'startGateway'> {
@@ -42,7 +42,7 @@ async function play({ onText, ...options }: Run): Promise<{ readonly text: strin
 }
 
 function numberAfter(label: string, text: string): number {
-  const found = new RegExp(`${label} +([\\d,]+)`).exec(text)?.[1]
+  const found = new RegExp(`${label} +\\$?([\\d,.]+)`).exec(text)?.[1]
   return Number(found?.replaceAll(',', ''))
 }
 
@@ -51,10 +51,11 @@ test('the loop is stopped at the cap, its owner was told, the others go on, and 
   const end = text.slice(text.indexOf('Saturday 09:00.'))
   const burnt = numberAfter('with Bursar, burnt', end)
   expect(burnt).toBeGreaterThan(0)
-  expect(burnt).toBeLessThanOrEqual(SMALL.researchTokens)
+  expect(burnt).toBeLessThanOrEqual(SMALL.researchUsd)
   expect(numberAfter('without Bursar, burnt', end)).toBeGreaterThan(burnt)
   expect(end).toMatch(/the hard cap stopped it at (Friday|Saturday) \d\d:\d\d/)
-  expect(end).toMatch(/the first alert +(Friday|Saturday) \d\d:\d\d/)
+  expect(end).toMatch(/the first alert +Friday \d\d:\d\d\n +"Research has used 8[5-9]\.\d % of its 8\.00 USD \(hard cap\)"/)
+  expect(end).toContain('"npm start" writes a bursar.yaml')
   expect(numberAfter('refused', end)).toBeGreaterThanOrEqual(SMALL.refusalsMax)
   expect(end).toContain('"the budget "Research" (team:research) has no room')
   expect(numberAfter('the other teams', end)).toBeGreaterThan(0)

@@ -6,24 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { areAlertsDelivered } from './alert-status.ts'
 import { readBudgets, type StatusSource } from './budget-status.ts'
 import { type Pager, startPager } from './pager.ts'
-import {
-  clockOf,
-  DAYS,
-  demoConfig,
-  FRIDAY_NIGHT,
-  minutesIn,
-  NIGHT_MINUTES_PER_SECOND,
-  type Pace,
-  type Plan,
-  PROVIDER_LATENCY_MS,
-  type Team,
-  teams,
-} from './scenario.ts'
+import { clockOf, DAYS, demoConfig, FRIDAY_NIGHT, MINUTES_PER_CALL, type Plan, PROVIDER_LATENCY_MS, type Team, teams } from './scenario.ts'
 import { createScreen, type Screen } from './screen.ts'
 import { createSimulatedProvider } from './simulated-provider.ts'
-import { summaryLines } from './summary.ts'
+import { StoryClock } from './story-clock.ts'
+import { type Night, nextSteps, summaryLines } from './summary.ts'
 import { budgetLines } from './table.ts'
-import { createTally, runTraffic, type Tally } from './traffic.ts'
+import { createTally, runTraffic, type Tally, type Traffic } from './traffic.ts'
 
 export interface Gateway extends StatusSource {
   readonly close: () => Promise<void>
@@ -45,9 +34,9 @@ export interface DemoOptions {
 }
 
 const DRAW_MS = 150
-const OUTPUT_TOKENS = (seed: number) => 60 + (seed % 41)
+const OUTPUT_TOKENS = (seed: number) => 320 + (seed % 161)
 
-/** Plays the Friday night on the real gateway with a simulated provider: no key, no network, about half a minute. */
+/** Plays the Friday night on the real gateway with a simulated provider: no key, no network, about half a minute on a fast machine. */
 export async function runDemo(options: DemoOptions): Promise<void> {
   const { plan = FRIDAY_NIGHT, out, isTty, columns = 80, env = process.env, signal } = options
   const cleanUp: (() => unknown)[] = []
@@ -73,7 +62,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
       signal,
       isColored: isTty && (env['NO_COLOR'] ?? '') === '',
       tallies: [],
-      nightStartedAtMs: undefined,
+      clock: undefined,
     })
   } finally {
     for (const undo of cleanUp.toReversed()) await undo()
@@ -90,8 +79,8 @@ interface Stage {
   readonly isColored: boolean
   /** Of all traffic so far. */
   readonly tallies: Tally[]
-  /** On the clock of `performance.now()`; undefined in the week. */
-  nightStartedAtMs: number | undefined
+  /** The night's; undefined in the week. */
+  clock: StoryClock | undefined
 }
 
 async function play(stage: Stage): Promise<void> {
@@ -101,9 +90,7 @@ async function play(stage: Stage): Promise<void> {
     if (signal.aborted) return
     await playDay(stage, day)
   }
-  screen.say(
-    `\nFriday 18:00. Somebody starts an experiment in a loop and goes home.\n(A second is ${NIGHT_MINUTES_PER_SECOND} minutes now.)\n`,
-  )
+  screen.say(`\nFriday 18:00. Somebody starts an experiment in a loop and goes home.\n`)
   if (signal.aborted) return
   await playNight(stage)
 }
@@ -111,48 +98,63 @@ async function play(stage: Stage): Promise<void> {
 async function playDay(stage: Stage, day: string): Promise<void> {
   const endsAtMs = performance.now() + stage.plan.dayMs
   const goesOn = () => performance.now() < endsAtMs && !stage.signal.aborted
-  const working = stage.all.map((team) => start(stage, team, team.week, goesOn).done)
+  const working = stage.all.map((team) => start(stage, { team, pace: team.week, goesOn }).done)
   await drawDuring(stage, Promise.all(working), () => `${day}, office hours`)
 }
 
 async function playNight(stage: Stage): Promise<void> {
-  const { plan, all, signal, pager, screen } = stage
+  const { plan, all, signal, screen } = stage
   const usedBefore = await usedByResearch(stage)
-  const startedAtMs = performance.now()
-  stage.nightStartedAtMs = startedAtMs
+  const clock = new StoryClock(MINUTES_PER_CALL, Date.now())
+  stage.clock = clock
   const research = all.at(-1)
   if (research === undefined) return
-  const isNight = () => performance.now() - startedAtMs < plan.nightMsMax && !signal.aborted
-  const loop = start(stage, research, plan.loop, (tally) => isNight() && tally.refused < plan.refusalsMax)
+  const goesOn = (tally: Tally) => !signal.aborted && tally.refused < plan.refusalsMax && tally.answered + tally.failed < plan.callsMax
+  const loop = start(stage, { team: research, pace: plan.loop, goesOn, onCallEnded: () => clock.callEnded(Date.now()) })
   const looping = trackEnd(loop.done)
-  const others = all.flatMap((team) => (team.night === undefined ? [] : [start(stage, team, team.night, () => !looping.isOver)]))
+  const others = all.flatMap((team) =>
+    team.night === undefined ? [] : [start(stage, { team, pace: team.night, goesOn: () => !looping.isOver })],
+  )
   const running = Promise.all([looping.done, ...others.map(({ done }) => done)])
-  const now = () => clockOf(minutesIn(performance.now() - startedAtMs))
+  const now = () => clockOf(clock.minutes())
   await drawDuring(stage, running, now)
   await drawDuring(stage, untilAlertsArrived(stage), now)
   if (signal.aborted) return
-  const firstPage = pager.pages.find(({ atMs }) => atMs >= startedAtMs)
-  const sum = (tallies: readonly Tally[], name: 'answered' | 'refused' | 'failed') =>
-    tallies.reduce((total, tally) => total + tally[name], 0)
-  const ofOthers = others.map(({ tally }) => tally)
-  const lines = summaryLines({
-    burntTokens: (await usedByResearch(stage)) - usedBefore,
-    loopMinutes: minutesIn((loop.tally.firstRefusalAtMs ?? performance.now()) - startedAtMs),
-    isStopped: loop.tally.firstRefusalAtMs !== undefined,
-    firstAlertMinutes: firstPage === undefined ? undefined : minutesIn(firstPage.atMs - startedAtMs),
-    refused: loop.tally.refused,
-    refusal: loop.tally.refusal,
-    othersAnswered: sum(ofOthers, 'answered'),
-    othersRefused: sum(ofOthers, 'refused'),
-    failed: sum(stage.tallies, 'failed'),
-  })
-  screen.say(`\n${lines.join('\n')}\n`)
+  const burntUsd = (await usedByResearch(stage)) - usedBefore
+  screen.say(`\n${summaryLines(nightOf(stage, clock, { loop, others, burntUsd })).join('\n')}\n\n${nextSteps().join('\n')}`)
 }
 
-const ALERTS_WAIT_MS = 5000
+interface Ran {
+  readonly loop: Running
+  readonly others: readonly Running[]
+  readonly burntUsd: number
+}
+
+function nightOf({ pager, tallies }: Stage, clock: StoryClock, { loop, others, burntUsd }: Ran): Night {
+  const { firstRefusalAt, refused, refusal } = loop.tally
+  const sum = (all: readonly Tally[], name: 'answered' | 'refused' | 'failed') => all.reduce((total, tally) => total + tally[name], 0)
+  const ofOthers = others.map(({ tally }) => tally)
+  return {
+    burntUsd,
+    loopMinutes: (firstRefusalAt === undefined ? undefined : clock.minutesAt(firstRefusalAt)) ?? clock.minutes(),
+    isStopped: firstRefusalAt !== undefined,
+    firstAlert: pager.pages.flatMap(({ text, at }) => ({ text, minutes: clock.minutesAt(at) })).find(isOfNight),
+    refused,
+    refusal,
+    othersAnswered: sum(ofOthers, 'answered'),
+    othersRefused: sum(ofOthers, 'refused'),
+    failed: sum(tallies, 'failed'),
+  }
+}
+
+function isOfNight<Page extends { readonly minutes: number | undefined }>(page: Page): page is Page & { readonly minutes: number } {
+  return page.minutes !== undefined
+}
+
+const ALERTS_WAIT_MS = 60_000
 const ALERTS_POLL_MS = 50
 
-/** An alert goes out when the ledger has it, up to half a second after the call that crossed its threshold has ended. */
+/** An alert goes out when the ledger has it: half a second after the call that crossed its threshold, later on a busy machine. */
 async function untilAlertsArrived({ gateway, signal }: Stage): Promise<void> {
   const giveUpAtMs = performance.now() + ALERTS_WAIT_MS
   while (!signal.aborted && performance.now() < giveUpAtMs && !(await areAlertsDelivered(gateway))) await sleep(ALERTS_POLL_MS)
@@ -163,11 +165,15 @@ interface Running {
   readonly done: Promise<void>
 }
 
-function start(stage: Stage, { name, key }: Team, pace: Pace, goesOn: (tally: Tally) => boolean): Running {
+interface Work extends Pick<Traffic, 'pace' | 'onCallEnded'> {
+  readonly team: Team
+  readonly goesOn: (tally: Tally) => boolean
+}
+
+function start(stage: Stage, { team: { name, key }, goesOn, ...work }: Work): Running {
   const tally = createTally()
   stage.tallies.push(tally)
-  const done = runTraffic({ url: stage.gateway.url, key, name, pace, tally, goesOn: () => goesOn(tally) })
-  return { tally, done }
+  return { tally, done: runTraffic({ ...work, url: stage.gateway.url, key, name, tally, goesOn: () => goesOn(tally) }) }
 }
 
 /** Redraws the table while something runs, and once when it has ended. */
@@ -193,10 +199,12 @@ async function usedByResearch({ gateway }: Stage): Promise<number> {
   return (await readBudgets(gateway)).find(({ id }) => id === 'team:research')?.used ?? 0
 }
 
-async function picture({ gateway, tallies, pager, isColored, nightStartedAtMs }: Stage, when: string): Promise<readonly string[]> {
+async function picture({ gateway, tallies, pager, isColored, clock }: Stage, when: string): Promise<readonly string[]> {
   const total = (name: 'answered' | 'refused') => tallies.reduce((sum, tally) => sum + tally[name], 0).toLocaleString('en-US')
-  const time = (atMs: number) => (nightStartedAtMs === undefined ? 'in the week' : clockOf(minutesIn(atMs - nightStartedAtMs)))
-  const alerts = pager.pages.map(({ text, atMs }) => `ALERT ${time(atMs)}: ${text}`)
+  const alerts = pager.pages.map(({ text, at }) => {
+    const minutes = clock?.minutesAt(at)
+    return `ALERT ${minutes === undefined ? 'in the week' : clockOf(minutes)}: ${text}`
+  })
   return [
     `${when.padEnd(23)} ${total('answered')} calls answered, ${total('refused')} refused`,
     ...budgetLines(await readBudgets(gateway), isColored),

@@ -4,8 +4,8 @@ import { z } from 'zod'
 /** What a team's pager would show. */
 export interface Page {
   readonly text: string
-  /** On the clock of `performance.now()`. */
-  readonly atMs: number
+  /** When the budget was at that point, in milliseconds since 1970; the message may come later. */
+  readonly at: number
 }
 
 export interface Pager {
@@ -15,7 +15,7 @@ export interface Pager {
   readonly close: () => Promise<void>
 }
 
-const alert = z.object({ type: z.string(), data: z.looseObject({ message: z.string().optional() }) })
+const alert = z.object({ type: z.string(), timestamp: z.string(), data: z.looseObject({ message: z.string().optional() }) })
 
 /** Receives Bursar's real alerts over HTTP. */
 export async function startPager(): Promise<Pager> {
@@ -42,8 +42,8 @@ export async function startPager(): Promise<Pager> {
 
 function toPage(body: string): Page | undefined {
   try {
-    const { type, data } = alert.parse(JSON.parse(body))
-    return { text: data.message ?? type, atMs: performance.now() }
+    const { type, timestamp, data } = alert.parse(JSON.parse(body))
+    return { text: data.message ?? type, at: Date.parse(timestamp) }
   } catch {
     return undefined
   }

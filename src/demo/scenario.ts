@@ -9,49 +9,52 @@ export interface Team {
   readonly night: Pace | undefined
 }
 
-/** How fast calls are made: each of so many callers begins one every `everyMs`, or as soon as the last has ended. */
+/** What a team's calls are like, and how fast they are made: each caller begins one every `everyMs`, or as soon as the last has ended. */
 export interface Pace {
   readonly callers: number
   readonly everyMs: number
+  readonly model: string
 }
 
 /** How long the acts of the story take, and how large its hard cap is. */
 export interface Plan {
   readonly dayMs: number
-  /** The night ends then if the loop was not refused `refusalsMax` times before. */
-  readonly nightMsMax: number
   /** So many refusals are shown, then it is morning. */
   readonly refusalsMax: number
+  /** So many calls without a refusal end the night too: the cap did not hold. */
+  readonly callsMax: number
   readonly loop: Pace
   /** The limit of the team whose experiment it is. */
-  readonly researchTokens: number
+  readonly researchUsd: number
 }
 
-/** A second of the demo is a good half of a working day, and five minutes of the night; about half a minute in all. */
+/** A second of the demo is a good half of a working day; the night takes some fifteen seconds on a fast machine. */
 export const FRIDAY_NIGHT: Plan = {
   dayMs: 1500,
-  nightMsMax: 35_000,
   refusalsMax: 200,
-  loop: { callers: 12, everyMs: 110 },
-  researchTokens: 200_000,
+  callsMax: 20_000,
+  loop: { callers: 12, everyMs: 110, model: 'gpt-5-pro' },
+  researchUsd: 60,
 }
 
 export const DAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday'] as const
-export const NIGHT_MINUTES_PER_SECOND = 5
+/** A call of such a model takes about a minute, and the loop makes twelve at a time. */
+export const MINUTES_PER_CALL = 1 / 12
 /** From Friday 18:00 to Saturday 09:00, when somebody looks. */
 export const NIGHT_MINUTES = 15 * 60
 const NIGHT_STARTS_AT_MINUTE = 18 * 60
 
 export const PROVIDER_LATENCY_MS = 30
-export const OUTPUT_TOKENS_MAX = 100
+export const OUTPUT_TOKENS_MAX = 500
 
 /** The last is the one whose experiment it is. */
 export function teams(makeKey: () => string): readonly Team[] {
-  const onCall = { callers: 1, everyMs: 250 }
+  const model = 'gpt-5'
+  const onCall = { callers: 1, everyMs: 250, model }
   return [
-    { name: 'marketing', key: makeKey(), project: 'newsletter', week: { callers: 3, everyMs: 60 }, night: onCall },
-    { name: 'engineering', key: makeKey(), project: 'code-review', week: { callers: 6, everyMs: 60 }, night: onCall },
-    { name: 'research', key: makeKey(), project: 'experiment', week: { callers: 2, everyMs: 60 }, night: undefined },
+    { name: 'marketing', key: makeKey(), project: 'newsletter', week: { callers: 3, everyMs: 60, model }, night: onCall },
+    { name: 'engineering', key: makeKey(), project: 'code-review', week: { callers: 6, everyMs: 60, model }, night: onCall },
+    { name: 'research', key: makeKey(), project: 'experiment', week: { callers: 2, everyMs: 60, model }, night: undefined },
   ]
 }
 
@@ -61,7 +64,7 @@ export interface DemoUrls {
 }
 
 /** The gateway's config: budgets of a size that a demo can fill. */
-export function demoConfig(all: readonly Team[], urls: DemoUrls, { researchTokens }: Pick<Plan, 'researchTokens'>): string {
+export function demoConfig(all: readonly Team[], urls: DemoUrls, { researchUsd }: Pick<Plan, 'researchUsd'>): string {
   const keys = all.map(
     ({ name, key, project }) => `  - { name: ${name}, secret: ${key}, team: ${name}, project: ${project}, allow: [user] }`,
   )
@@ -73,10 +76,10 @@ providers:
 keys:
 ${keys.join('\n')}
 budgets:
-  - { id: global, name: Global Cap, limit: { tokens: 500k }, hard_cap: true, alert_at: [0.9] }
-  - { id: "team:marketing", name: Marketing, monthly_token_limit: 80000, alert_threshold: 0.8, hard_cap: false }
-  - { id: "team:engineering", name: Engineering, monthly_token_limit: 150000, alert_threshold: 0.9, hard_cap: false }
-  - { id: "team:research", name: Research, monthly_token_limit: ${researchTokens}, alert_threshold: 0.5, hard_cap: true }
+  - { id: global, name: Global Cap, limit: { usd: 100 }, hard_cap: true, alert_at: [0.9] }
+  - { id: "team:marketing", name: Marketing, limit: { usd: 10 }, alert_at: [0.8] }
+  - { id: "team:engineering", name: Engineering, limit: { usd: 20 }, alert_at: [0.9] }
+  - { id: "team:research", name: Research, limit: { usd: ${researchUsd} }, alert_at: [0.85], hard_cap: true }
 alerts:
   allow_private_urls: true
   channels:
@@ -90,9 +93,4 @@ export function clockOf(minutes: number): string {
   const day = total < 24 * 60 ? 'Friday' : 'Saturday'
   const two = (value: number) => String(value).padStart(2, '0')
   return `${day} ${two(Math.floor(total / 60) % 24)}:${two(total % 60)}`
-}
-
-/** Minutes of the night that passed in so many milliseconds of the demo. */
-export function minutesIn(ms: number): number {
-  return (ms / 1000) * NIGHT_MINUTES_PER_SECOND
 }

@@ -34,7 +34,7 @@ test('a log gets whole lines, now and then, and no escape codes', () => {
   expect(written).toEqual(['picture 0 of a table\n', 'picture 10 of a table\n'])
 })
 
-const BUDGET = { id: 'team:r', name: 'Engineering', used: 999_999, limit: 999_999, pct: 100, status: 'EXCEEDED', hard_cap: true }
+const BUDGET = { id: 'team:r', name: 'Engineering', used: 999.99, limit: 999.99, pct: 100, status: 'EXCEEDED', hard_cap: true }
 
 test.each([
   [0, '-'.repeat(20)],
@@ -50,10 +50,10 @@ test('the widest row fits into a terminal of 80 columns', () => {
 })
 
 const NIGHT = {
-  burntTokens: 180_000,
+  burntUsd: 60.004,
   loopMinutes: 90,
   isStopped: true,
-  firstAlertMinutes: 40,
+  firstAlert: { minutes: 40, text: 'Research has used 85.0 %' },
   refused: 200,
   refusal: 'no room',
   othersAnswered: 158,
@@ -64,11 +64,12 @@ const NIGHT = {
 test('the summary extrapolates the measured rate over the 15 hours, and says so', () => {
   expect(summaryLines(NIGHT)).toEqual([
     'Saturday 09:00.',
-    '  without Bursar, burnt  1,800,000 tokens',
-    '                         (its 2,000 a minute until Friday 19:30, for the 15 hours from 18:00)',
-    '  with Bursar, burnt     180,000 tokens',
+    '  without Bursar, burnt  $600',
+    '                         (its $0.67 a minute until Friday 19:30, for the 15 hours from 18:00)',
+    '  with Bursar, burnt     $60.00',
     '                         (the hard cap stopped it at Friday 19:30)',
     '  the first alert        Friday 18:40',
+    '                         "Research has used 85.0 %"',
     '  refused                200 calls of the loop',
     '                         "no room"',
     '  the other teams        158 calls in the night answered, 0 refused',
@@ -76,11 +77,11 @@ test('the summary extrapolates the measured rate over the 15 hours, and says so'
 })
 
 test('the summary claims no cap and no alert that did not come, and names calls that failed', () => {
-  const { refusal: _refusal, firstAlertMinutes: _alert, ...rest } = NIGHT
-  const night = { ...rest, isStopped: false, refused: 0, failed: 3, refusal: undefined, firstAlertMinutes: undefined }
+  const { refusal: _refusal, firstAlert: _alert, ...rest } = NIGHT
+  const night = { ...rest, isStopped: false, refused: 0, failed: 3, refusal: undefined, firstAlert: undefined }
   const text = summaryLines(night).join('\n')
-  expect(text).toContain('(it did not meet the hard cap before the demo ended)')
-  expect(text).not.toContain('stopped it')
+  expect(text).toContain('(the hard cap did not stop it)')
+  expect(text).not.toContain('stopped it at')
   expect(text).toMatch(/the first alert +none/)
   expect(text).toMatch(/failed otherwise +3 calls/)
 })

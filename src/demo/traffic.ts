@@ -9,8 +9,8 @@ export interface Tally {
   refused: number
   /** Anything else that is no answer: the demo has none, if all is well. */
   failed: number
-  /** On the clock of `performance.now()`. */
-  firstRefusalAtMs: number | undefined
+  /** Milliseconds since 1970. */
+  firstRefusalAt: number | undefined
   /** What the first refusal said. */
   refusal: string | undefined
 }
@@ -21,12 +21,14 @@ export interface Traffic {
   readonly name: string
   readonly pace: Pace
   readonly tally: Tally
+  /** A call was answered, refused or failed. */
+  readonly onCallEnded?: (() => void) | undefined
   /** False ends it. */
   readonly goesOn: () => boolean
 }
 
 export function createTally(): Tally {
-  return { answered: 0, refused: 0, failed: 0, firstRefusalAtMs: undefined, refusal: undefined }
+  return { answered: 0, refused: 0, failed: 0, firstRefusalAt: undefined, refusal: undefined }
 }
 
 /** Calls of one team through the gateway, until they are to end. */
@@ -34,7 +36,7 @@ export async function runTraffic(traffic: Traffic): Promise<void> {
   await Promise.all(Array.from({ length: traffic.pace.callers }, (_, caller) => runCaller(traffic, caller)))
 }
 
-const STREAM_EVERY = 3
+const STREAM_EVERY = 6
 
 async function runCaller(traffic: Traffic, caller: number): Promise<void> {
   const { callers, everyMs } = traffic.pace
@@ -45,17 +47,18 @@ async function runCaller(traffic: Traffic, caller: number): Promise<void> {
     // Whoever is late goes on from now: nothing is caught up with in a burst.
     dueAtMs = Math.max(dueAtMs, performance.now()) + everyMs
     await call(traffic, caller, number % STREAM_EVERY === 0).catch(() => traffic.tally.failed++)
+    traffic.onCallEnded?.()
   }
 }
 
-async function call({ url, key, name, tally }: Traffic, caller: number, isStream: boolean): Promise<void> {
+async function call({ url, key, name, pace, tally }: Traffic, caller: number, isStream: boolean): Promise<void> {
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'x-bursar-user': `${name}-${caller % 3}` },
     body: JSON.stringify({
-      model: 'gpt-4o-mini',
+      model: pace.model,
       messages: [{ role: 'user', content: 'Try again, but better.' }],
-      max_tokens: OUTPUT_TOKENS_MAX,
+      max_completion_tokens: OUTPUT_TOKENS_MAX,
       stream: isStream,
     }),
   })
@@ -70,7 +73,7 @@ function countRefusal(tally: Tally, text: string): void {
   try {
     const { error } = refusal.parse(JSON.parse(text))
     tally.refused++
-    tally.firstRefusalAtMs ??= performance.now()
+    tally.firstRefusalAt ??= Date.now()
     tally.refusal ??= error.message
   } catch {
     tally.failed++
