@@ -48,6 +48,8 @@ export interface AppOptions {
 const TICK_MS = 1000
 const HOUR_MS = 3_600_000
 const DRAIN_MS = 60_000
+/** A disk that hangs must not keep a failed start from ending. */
+const UNDO_MS = 5000
 /** Longer than load balancers keep theirs, so that it is never this side which closes first. */
 const KEEP_ALIVE_MS = 75_000
 
@@ -63,9 +65,20 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   try {
     return await start(config, options, (undo) => undoing.push(undo))
   } catch (error) {
-    for (const undo of undoing.toReversed()) await undo()
+    await undoAll(undoing, options.log)
     throw error
   }
+}
+
+/** Undoes each step, also where another one can't be undone: what kept Bursar from starting is what is told. */
+async function undoAll(steps: readonly (() => Promise<void>)[], log: AppOptions['log']): Promise<void> {
+  const undone = async () => {
+    for (const undo of steps.toReversed()) await undo().catch((error: unknown) => log('a start that failed could not be undone', error))
+  }
+  const { promise: late, resolve } = Promise.withResolvers<void>()
+  const deadline = setTimeout(resolve, UNDO_MS)
+  await Promise.race([undone(), late])
+  clearTimeout(deadline)
 }
 
 /** @param onFailure takes what undoes a step where a later one fails */

@@ -14,6 +14,8 @@ const EXIT = { done: 0, failed: 1, usage: 2 } as const
 
 const DEFAULT_CONFIG = 'bursar.yaml'
 const REPEAT_MS = 300
+/** For output that is on its way. */
+const LEFT_MS = 1000
 
 const logger = pino({ name: 'bursar', level: process.env['LOG_LEVEL'] ?? 'info' }, pino.destination(2))
 
@@ -119,6 +121,8 @@ try {
   process.exitCode = await main()
 } catch (error) {
   process.exitCode = exitCodeOf(error)
+  // Whatever a failed start may have left running does not keep the process, and with it the lock of data_dir.
+  setTimeout(() => process.exit(), LEFT_MS).unref()
   if (error instanceof Failure) process.stderr.write(`${error.message}\n`)
   else if (!(error instanceof CommanderError)) log('bursar ended in an unexpected error', error)
 }

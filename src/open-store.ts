@@ -1,5 +1,5 @@
 import type { Config } from './config/config.ts'
-import type { Catalog, Clock, Counters, Journal, Ledger, Retention } from './engine/ports.ts'
+import type { Catalog, Clock, Counters, Journal, Ledger, OpenState, Retention } from './engine/ports.ts'
 import { createMemoryCounters } from './stores/memory/counters.ts'
 import { openLedger } from './stores/sqlite/open-ledger.ts'
 import type { StreamLedger } from './stores/stream-applier.ts'
@@ -44,8 +44,17 @@ async function openEmbedded({ store, clock, base, channelNames, onAlerts, onTrou
   const { dataDir, durability, onStoreDown } = store
   const time = clock ?? base
   const { journal, ledger, retention, close } = await openLedger({ dataDir, durability, clock: time, onAlerts, onTrouble })
-  const counters = createMemoryCounters({ journal, channelNames, onStoreDown, state: await ledger.openState() })
+  const counters = await countersOf(ledger, (state) => createMemoryCounters({ journal, channelNames, onStoreDown, state })).catch(
+    async (error: unknown) => {
+      await close()
+      throw error
+    },
+  )
   return { clock: time, counters, catalog: counters, journal, ledger, retention, isMyTurn: async () => true, close }
+}
+
+async function countersOf<T>(ledger: Ledger, create: (state: OpenState) => T): Promise<T> {
+  return create(await ledger.openState())
 }
 
 /** Drivers of servers are loaded only where there are servers. */

@@ -43,7 +43,12 @@ async function start({ configPath, env, notesOf, print, log }: ServeOptions, fir
   const app = await startApp(config, { log, isAdminToken: access.isAdminToken }).catch((error: unknown) => {
     throw explainStart(error, config.server)
   })
-  access.announce(app.url)
+  try {
+    access.announce(app.url)
+  } catch (error) {
+    await app.close()
+    throw new Failure('store_unavailable', `can't write to the data_dir ${config.store.dataDir}: ${String(error)}`, error)
+  }
   print(`Bursar counts at ${app.url} (config ${configPath}, ${config.budgets.length} budgets, ledger in ${config.store.dataDir})`)
   if (access.generated !== undefined) print(`admin token, shown this once: ${access.generated} (lost: "npx bursar token reset")`)
   if (first !== undefined) print(firstSteps(app.url, configPath, first))

@@ -20,10 +20,10 @@ const OWNER_ONLY = 0o600
 /**
  * The admin token as the config says, else the one whose hash is in `data_dir`, else a new one. A hash that changes while the
  * server runs is in force with the next request.
- * @throws Error where `data_dir` can't be written
+ * @throws Failure store_unavailable where `data_dir` can't be made
  */
 export function openAdminAccess(dataDir: string, configured: string | undefined): AdminAccess {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  createDataDir(dataDir)
   const path = hashPathIn(dataDir)
   const generated = configured === undefined && !existsSync(path) ? newToken() : undefined
   const known = configured ?? generated
@@ -59,6 +59,16 @@ export function resetAdminToken(dataDir: string, configured: string | undefined)
   const token = newToken()
   writeFileSync(hashPathIn(dataDir), digest(token), { mode: OWNER_ONLY })
   return token
+}
+
+function createDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const reason = code === 'EEXIST' || code === 'ENOTDIR' ? 'there is a file of that name: set another store.data_dir' : String(error)
+    throw new Failure('store_unavailable', `can't create the data_dir ${dataDir}: ${reason}`, error)
+  }
 }
 
 function hashPathIn(dataDir: string): string {

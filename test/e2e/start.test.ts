@@ -1,10 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { called, opened, revised } from '../../src/stores/contract/sample-records.ts'
+import { lockDataDir } from '../../src/stores/sqlite/data-dir-lock.ts'
+import { toLine } from '../../src/stores/sqlite/record-line.ts'
 import { openLedger } from '../../src/stores/sqlite/open-ledger.ts'
 import { remove, startInProcess, startProcess, tempDir } from './bursar.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
@@ -32,6 +36,88 @@ test('a start on a port that is taken ends the process, says so, and lets go of 
   const ledger = await openLedger({ dataDir: `${dir}/data`, durability: 'process' })
   await ledger.close()
   await new Promise((resolve) => other.close(resolve))
+})
+
+/** Every page's bytes are spoiled, but for those that `isSpared`. */
+function spoil(path: string, isSpared: (page: number) => boolean): void {
+  const bytes = readFileSync(path)
+  for (let at = 1000; at < bytes.length; at += 4096) if (!isSpared(Math.floor(at / 4096))) bytes[at] = (bytes[at] ?? 0) ^ 0xff
+  writeFileSync(path, bytes)
+}
+
+/** What can be wrong with `data_dir` when Bursar starts, and what it says of it. */
+const BROKEN: Readonly<
+  Record<string, { readonly breakIt: (dataDir: string) => void | (() => Promise<void> | void); readonly says: string }>
+> = {
+  'ledger.db is no database': {
+    breakIt: (data) => writeFileSync(join(data, 'ledger.db'), 'x'.repeat(9000)),
+    says: 'is not a SQLite database',
+  },
+  'ledger.db is damaged in all pages': {
+    breakIt: (data) => spoil(join(data, 'ledger.db'), (page) => page === 0),
+    says: 'restore data_dir',
+  },
+  'ledger.db is a directory': {
+    breakIt: (data) => {
+      rmSync(join(data, 'ledger.db'))
+      mkdirSync(join(data, 'ledger.db'))
+    },
+    says: 'can not be opened',
+  },
+  'data_dir is a file': {
+    breakIt: (data) => {
+      rmSync(data, { recursive: true })
+      writeFileSync(data, 'x')
+    },
+    says: 'data_dir',
+  },
+  'the journal is a file': {
+    breakIt: (data) => {
+      rmSync(join(data, 'journal'), { recursive: true })
+      writeFileSync(join(data, 'journal'), 'x')
+    },
+    says: 'journal',
+  },
+  'a file of the journal is a directory': { breakIt: (data) => mkdirSync(join(data, 'journal', '0000000009.jsonl')), says: 'journal' },
+  'a file of the journal is missing': {
+    breakIt: (data) => writeFileSync(join(data, 'journal', '0000000009.jsonl'), 'x'),
+    says: 'has a gap',
+  },
+  'a line of the journal is damaged': {
+    breakIt: (data) => {
+      const last = readdirSync(join(data, 'journal')).sort().at(-1) ?? '0000000001.jsonl'
+      appendFileSync(join(data, 'journal', last), `00000000 damaged\n${toLine([revised('global')])}`)
+    },
+    says: 'the journal is damaged',
+  },
+  'another process has it': {
+    breakIt: (data) => lockDataDir(data, 'exclusive'),
+    says: 'is in use by another Bursar process',
+  },
+}
+
+describe('a start that fails ends within seconds with code 1 and one line, and lets go of data_dir', () => {
+  test.each(Object.entries(BROKEN))(
+    '%s',
+    async (_, { breakIt, says }) => {
+      const setup = { upstreamUrl: upstream.url, dir, budgets: '  - { id: global, limit: { tokens: 1000 } }' }
+      const { journal, close } = await openLedger({ dataDir: join(dir, 'data'), durability: 'process' })
+      await journal.append([revised('global'), opened('global'), ...called('call-1', { charges: { global: 10 } })])
+      await close()
+      const undo = breakIt(join(dir, 'data'))
+      const failure = await startProcess(setup).then(
+        () => 'started',
+        (error: unknown) => String(error),
+      )
+      await undo?.()
+      expect(failure).toContain('bursar ended with 1: ')
+      const said = failure.replace(/^.*?ended with 1: /, '').trim()
+      expect(said).toContain(says)
+      expect(said.split('\n').filter((line) => !line.startsWith('{'))).toHaveLength(1)
+      expect(() => new DatabaseSync(join(dir, 'data', 'lock.db'), { timeout: 0 }).exec('BEGIN EXCLUSIVE')).not.toThrow(/locked/)
+    },
+    20_000,
+  )
 })
 
 const BIN = new URL('../../bin/bursar.js', import.meta.url).pathname

@@ -1,3 +1,4 @@
+import { Defect } from '../../domain/defect.ts'
 import { Failure } from '../../engine/failure.ts'
 
 const ADVICE: Readonly<Record<string, string>> = {
@@ -34,6 +35,7 @@ export function explain(error: unknown, what: string): Failure {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if (error instanceof Defect) return `what it holds is not what was written to it: restore data_dir from a backup (${error.message})`
   const errcode = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : undefined
   if (errcode !== undefined) return `${SQLITE_CODES[errcode] ?? 'SQLite failed'} (${error.message})`
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
