@@ -50,6 +50,8 @@ const HOUR_MS = 3_600_000
 const DRAIN_MS = 60_000
 /** A disk that hangs must not keep a failed start from ending. */
 const UNDO_MS = 5000
+/** For calls that are cut off at the end of a drain. */
+const SETTLE_MS = 5000
 /** Longer than load balancers keep theirs, so that it is never this side which closes first. */
 const KEEP_ALIVE_MS = 75_000
 
@@ -108,6 +110,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   const metrics = createMetrics(engine.standings, { callsInFlight: engine.callsInFlight, trouble: () => journal.trouble() !== undefined })
   const upstreams = config.providers.map((provider) => createUpstream(provider, apiShape(provider.api)))
   let isDraining = false
+  const closing = new AbortController()
   const pipeline = createPipeline({
     engine,
     keys,
@@ -120,12 +123,14 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     outputMaxOf: (route, model) => route.shape.outputMaxOf(model),
     ...createMemory(),
     isDraining: () => isDraining,
+    closing: closing.signal,
+    onHangUp: server.onHangUp,
     events: { refused: metrics.refused, ended: metrics.ended, defect: (error) => log('a call ended in an unexpected error', error) },
   })
   const disabled = config.alerts.channels.flatMap((channel) => (channel.kind === 'disabled' ? [channel.name] : []))
   const health = () => healthOf(journal.trouble(), isDraining)
   const api = controlPlaneOf({ store, engine, keys, ids, channels, disabled, health, metrics: metrics.text, log, isAdminToken })
-  const listener = createListener(getRequestListener(api.fetch), pipeline)
+  const listener = createListener(getRequestListener(api.fetch), pipeline, log)
   const url = await listen(listener, server)
   setTimeout(() => loadTokenizer(), TICK_MS).unref()
   const jobs = new JobPoller({ engine, upstreams, clock, countTokens, ended: metrics.ended, log })
@@ -135,7 +140,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     url,
     close: async () => {
       isDraining = true
-      await drain(listener, engine)
+      await drain(listener, engine, closing)
       clearInterval(ticking)
       await worker.stop()
       await Promise.all(upstreams.map(({ pool }) => pool.destroy()))
@@ -235,10 +240,14 @@ function startTicking(ticks: readonly (() => Promise<unknown>)[], log: AppOption
 }
 
 /** One port for both: calls to providers pass no web framework, which would cost more than all of the gateway. */
-function createListener(controlPlane: Handler, gateway: Handler): Server {
+function createListener(controlPlane: Handler, gateway: Handler, log: AppOptions['log']): Server {
   return createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, (request, response) => {
     const handle = CONTROL_PLANE.test(request.url ?? '') ? controlPlane : gateway
-    void handle(request, response)
+    // Both answer whatever fails in them; what fails in that ends this connection, and not the process.
+    handle(request, response).catch((error: unknown) => {
+      log('a request ended in an unexpected error', error)
+      response.destroy()
+    })
   })
 }
 
@@ -285,8 +294,12 @@ function isAddressInfo(address: AddressInfo | string | null): address is Address
   return typeof address === 'object' && address !== null
 }
 
-/** Open calls end in their own time; idle connections and new ones are closed at once. */
-async function drain(listener: Server, engine: Engine): Promise<void> {
+/**
+ * Open calls end in their own time, as long as there is; idle connections and new ones are closed at once. Answers whose caller
+ * hung up are read on for as long.
+ */
+async function drain(listener: Server, engine: Engine, closing: AbortController): Promise<void> {
+  const endsAt = performance.now() + DRAIN_MS
   const closed = new Promise<void>((resolve) => {
     listener.close(() => resolve())
   })
@@ -295,5 +308,10 @@ async function drain(listener: Server, engine: Engine): Promise<void> {
   await closed
   clearInterval(idle)
   clearTimeout(deadline)
-  for (let waits = 0; engine.callsInFlight() > 0 && waits < 100; waits++) await new Promise((resolve) => setTimeout(resolve, 50))
+  const areEnded = async (until: number) => {
+    while (engine.callsInFlight() > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  await areEnded(endsAt)
+  closing.abort()
+  await areEnded(performance.now() + SETTLE_MS)
 }

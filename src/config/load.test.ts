@@ -137,7 +137,7 @@ test.each<[string, string]>([
 
 test.each<[string, string]>([
   ['sever: {}', 'c.yaml:1:1  sever: unknown key; did you mean "server"?'],
-  ['server: 4000', 'c.yaml:1:9  server: found 4000, expected a map with host, port, admin_token, max_body_bytes'],
+  ['server: 4000', 'c.yaml:1:9  server: found 4000, expected a map with host, port, admin_token, max_body_bytes, …'],
   ['server: { port: 65536 }', 'c.yaml:1:17  server.port: found 65536, expected a whole number from 0 to 65535'],
   [
     'server: { admin_token: "${SHORT}" }',
@@ -512,7 +512,7 @@ prices:
 
 test('the whole config of the design, as far as it is available, becomes domain values', () => {
   expect(configOf(FULL)).toEqual({
-    server: { host: '0.0.0.0', port: 4100, adminToken: SECRET, bodyBytesMax: 1_000_000 },
+    server: { host: '0.0.0.0', port: 4100, adminToken: SECRET, bodyBytesMax: 1_000_000, onHangUp: 'drain' },
     store: { dataDir: '/etc/bursar/data', durability: 'disk', onStoreDown: 'admit', onLost: 'release', holdTtlMs: 600_000 },
     providers: [
       {
@@ -690,7 +690,7 @@ test.each(['', '# nothing\n', '{}', 'keys:\nbudgets:\nproviders:\nprices:\nalert
   'an empty config (%j) is one of defaults, with a warning',
   (text) => {
     expect(configOf(text)).toEqual({
-      server: { host: '127.0.0.1', port: 4000, bodyBytesMax: 33_554_432 },
+      server: { host: '127.0.0.1', port: 4000, bodyBytesMax: 33_554_432, onHangUp: 'drain' },
       store: { dataDir: '/etc/bursar/data', durability: 'process', onStoreDown: 'refuse', onLost: 'charge', holdTtlMs: 900_000 },
       providers: [],
       keys: [],

@@ -42,6 +42,7 @@ const server = field.section('server', {
   port: field.count({ max: 65_535 }).default(4000),
   admin_token: field.emptyIsAbsent(field.secret({ charactersMin: SECRET_CHARACTERS_MIN })),
   max_body_bytes: field.count({ min: 1, max: BODY_BYTES_MAX }).default(33_554_432),
+  on_hangup: field.choice(['drain', 'cancel']).default('drain'),
 })
 
 const redisNodes = field

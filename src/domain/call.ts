@@ -54,8 +54,9 @@ export function oldestFirst(holds: readonly OpenHold[]): readonly OpenHold[] {
  * How a call ended.
  * `done`: the provider answered. `provider_error`: it answered with an error. `client_gone`: the caller hung up.
  * `upstream_unreachable`, `upstream_timeout`: no answer, or none to its end. `lost`: the process died, or the hold expired.
+ * `defect`: a bug of Bursar's ended it.
  */
-export type Ending = 'done' | 'provider_error' | 'client_gone' | 'upstream_unreachable' | 'upstream_timeout' | 'lost'
+export type Ending = 'done' | 'provider_error' | 'client_gone' | 'upstream_unreachable' | 'upstream_timeout' | 'lost' | 'defect'
 
 /** How a call ended and what it is charged, next to its hold: what stands there is not told again. */
 export interface Settlement {

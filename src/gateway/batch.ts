@@ -22,6 +22,7 @@ export interface BatchDeps {
   readonly engine: Engine
   readonly upstreams: readonly Upstream[]
   readonly clock: Clock
+  readonly closing: AbortSignal
   readonly bodyBytesMax: number
   readonly outputMaxOf: (route: Route, model: string) => number
 }
@@ -61,6 +62,7 @@ export async function submitBatch(deps: BatchDeps, callers: CallerBook, submissi
   if (id === undefined) await Promise.all(admitted.map((call) => settle(deps, call, end)))
   else await Promise.all(admitted.map(({ call }) => deps.engine.defer(call.id, id)))
   if (end.kind === 'no_answer') throw noAnswerError(end, target.upstream, {})
+  if (end.kind === 'defect') throw end.error
   finish()
 }
 
@@ -120,10 +122,16 @@ async function forward(
     return UNREAD.whole(status, answer, {})
   }
   const standings = admitted.flatMap((one) => one.standings)
-  const relay = new Relay(response, { ...UNREAD, whole }, () => ({
-    'x-bursar-call': admitted.map(({ call }) => call.id).join(', '),
-    ...ratelimitHeaders(standings, deps.clock.now()),
-  }))
+  const relay = new Relay(response, {
+    // Who hung up may have made a batch, whose id is still to come.
+    reader: { ...UNREAD, whole, readsOn: true },
+    extraHeaders: () => ({
+      'x-bursar-call': admitted.map(({ call }) => call.id).join(', '),
+      ...ratelimitHeaders(standings, deps.clock.now()),
+    }),
+    deadlines: target.upstream.deadlines,
+    closing: deps.closing,
+  })
   const own = { 'content-length': String(body.length), 'content-type': 'application/json', 'accept-encoding': 'identity' }
   const headers = headersToProvider(request.headers, own, target.upstream.isForwarded)
   dispatch({ target, route, relay, headers, body })
@@ -133,7 +141,7 @@ async function forward(
 
 /** A submission that was not taken costs nothing; where that is not known, its whole hold. */
 async function settle({ engine, clock }: BatchDeps, { call }: Admitted, end: CallEnd): Promise<void> {
-  const isTaken = end.kind === 'cut' || end.kind === 'client_gone' || (end.kind === 'answered' && end.status < 400)
+  const isTaken = end.kind === 'cut' || end.kind === 'client_gone' || end.kind === 'defect' || (end.kind === 'answered' && end.status < 400)
   const status = 'status' in end && end.status !== undefined ? { status: end.status } : {}
   await engine.settle({ call: call.id, endedAt: clock.now(), ending: endingOf(end), ...status, usage: isTaken ? 'held' : { kind: 'none' } })
 }

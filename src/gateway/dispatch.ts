@@ -23,9 +23,13 @@ export function dispatch({ target, route, relay, headers, body }: Dispatched): v
     for (const name in credentials) headers.push(name, credentials[name] ?? '')
     upstream.pool.dispatch({ path, method, headers, body }, relay)
   }
-  const credentials = upstream.authorize({ method, url: () => new URL(path, upstream.origin), headers, body })
-  if (credentials instanceof Promise) credentials.then(send, (error: unknown) => relay.fail(error))
-  else send(credentials)
+  try {
+    const credentials = upstream.authorize({ method, url: () => new URL(path, upstream.origin), headers, body })
+    if (credentials instanceof Promise) credentials.then(send).catch((error: unknown) => relay.fail(error))
+    else send(credentials)
+  } catch (error) {
+    relay.fail(error)
+  }
 }
 
 export function noAnswerError(end: CallEnd & { kind: 'no_answer' }, upstream: Upstream, headers: Headers): GatewayError {

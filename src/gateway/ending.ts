@@ -1,7 +1,7 @@
 import type { Ending } from '../domain/call.ts'
 import { rawText } from '../domain/usage/raw-text.ts'
 import { NOT_UNDERSTOOD, type TokenCounts, type Usage, type Used } from '../domain/usage/usage.ts'
-import type { AnswerReading } from '../providers/provider.ts'
+import type { AnswerReading, EndingRules } from '../providers/provider.ts'
 
 /** Every way in which a call can end, once it was admitted. All of them meet in the pipeline, which settles in one place. */
 export type CallEnd =
@@ -11,15 +11,26 @@ export type CallEnd =
   | { readonly kind: 'cut'; readonly status: number; readonly reading: AnswerReading; readonly isTimeout: boolean }
   /** Bursar ended the answer, since no budget had room for more of it. */
   | { readonly kind: 'stopped'; readonly status: number; readonly reading: AnswerReading }
-  /** The caller hung up; the provider's answer was cancelled. */
-  | { readonly kind: 'client_gone'; readonly status?: number; readonly reading?: AnswerReading }
-  /** The provider sent nothing back. */
+  /** The caller hung up. `hasEnded`: the answer was read on to its end; else it was cancelled. */
+  | { readonly kind: 'client_gone'; readonly status?: number; readonly reading?: AnswerReading; readonly hasEnded?: false }
+  | { readonly kind: 'client_gone'; readonly status: number; readonly reading: AnswerReading; readonly hasEnded: true }
+  /** The caller hung up before anything was sent to the provider. */
+  | { readonly kind: 'not_sent' }
+  /** The provider sent nothing back that could be passed on. */
   | { readonly kind: 'no_answer'; readonly isTimeout: boolean; readonly reason: string }
+  /** A bug of Bursar's ended the call. */
+  | { readonly kind: 'defect'; readonly error: unknown }
 
-/** What the request's own text counts, for what a provider left out of its answer. */
+/** What stands in for what a provider left out of its answer. */
 export interface Estimates {
+  /** What the request's own text counts. */
   readonly input: () => number
   readonly text: (text: string) => number
+  /** The output that the hold expected, in tokens of all choices. */
+  readonly outputExpected: () => number
+  /** True where the answer shows all that it used: what came is all there was. */
+  readonly showsAll: boolean
+  readonly rules: EndingRules
   /** True where the provider goes on working after it answered (background mode): its use can't be known from the answer. */
   readonly isBackground: boolean
 }
@@ -28,17 +39,18 @@ export interface Estimates {
 export function usageOf(end: CallEnd, estimates: Estimates): Usage | 'held' {
   switch (end.kind) {
     case 'no_answer':
+    case 'not_sent':
       return { kind: 'none' }
+    case 'defect':
+      return 'held'
     case 'client_gone':
-      return end.reading === undefined
-        ? { kind: 'estimated', counts: { input: estimates.input(), output: 0 }, why: 'the caller hung up before the answer began' }
-        : usageOfReading(end.reading, estimates, 'the caller hung up')
+      return usageAfterHangUp(end, estimates)
     case 'cut':
       return usageOfReading(end.reading, estimates, 'the answer broke off')
     case 'stopped':
       return usageOfReading(end.reading, estimates, 'no budget had room for more of the answer')
     case 'answered':
-      return end.status >= 400 ? usageOfError(end.reading) : usageOfAnswer(end.reading, estimates)
+      return usageOfEnd(end, estimates)
   }
 }
 
@@ -48,7 +60,10 @@ export function endingOf(end: CallEnd): Ending {
     case 'no_answer':
       return end.isTimeout ? 'upstream_timeout' : 'upstream_unreachable'
     case 'client_gone':
+    case 'not_sent':
       return 'client_gone'
+    case 'defect':
+      return 'defect'
     case 'cut':
       return end.isTimeout ? 'upstream_timeout' : 'upstream_unreachable'
     case 'stopped':
@@ -57,6 +72,25 @@ export function endingOf(end: CallEnd): Ending {
       return end.status >= 400 || end.reading.isError ? 'provider_error' : 'done'
   }
 }
+
+/** An answer that came to its end. */
+function usageOfEnd(
+  { status, reading }: { readonly status: number; readonly reading: AnswerReading },
+  estimates: Estimates,
+): Usage | 'held' {
+  return status >= 400 ? usageOfError(reading) : usageOfAnswer(reading, estimates)
+}
+
+function usageAfterHangUp(end: CallEnd & { kind: 'client_gone' }, estimates: Estimates): Usage | 'held' {
+  if (end.hasEnded === true) return usageOfEnd(end, estimates)
+  const { reading = NOTHING_READ } = end
+  if (reading.isComplete && reading.reported !== undefined) return usageOfReading(reading, estimates, '')
+  // The provider works on, and bills all of it.
+  if (estimates.rules.billsAfterHangUp === true) return 'held'
+  return usageOfReading(estimates.showsAll ? reading : { ...reading, isUnread: true }, estimates, 'the caller hung up')
+}
+
+const NOTHING_READ: AnswerReading = { isComplete: false, produced: '', producedBeyond: 0, isError: false }
 
 function usageOfAnswer(reading: AnswerReading, estimates: Estimates): Usage | 'held' {
   if (!reading.isComplete && estimates.isBackground) return 'held'
@@ -68,7 +102,7 @@ function usageOfReading(reading: AnswerReading, estimates: Estimates, why: strin
   if (reading.isComplete && reading.reported !== undefined) return { kind: 'reported', counts: reading.reported, ...known }
   if (reading.isError && isNothingProduced(reading)) return usageOfError(reading)
   const counts = estimatedCounts(reading, estimates)
-  return { kind: 'estimated', counts, ...known, why: reading.isNotUnderstood === true ? NOT_UNDERSTOOD : (reading.standIn?.why ?? why) }
+  return { kind: 'estimated', counts, ...known, why: whyOf(reading) ?? why }
 }
 
 /** What is known beside the counts. */
@@ -76,14 +110,19 @@ function knownOf({ billing, raw }: AnswerReading): Pick<Used, 'billing' | 'raw'>
   return { billing, raw: rawText(raw) }
 }
 
+function whyOf({ isNotUnderstood, standIn }: AnswerReading): string | undefined {
+  return isNotUnderstood === true ? NOT_UNDERSTOOD : standIn?.why
+}
+
 function isNothingProduced({ produced, producedBeyond, standIn }: AnswerReading): boolean {
   return produced === '' && producedBeyond === 0 && standIn === undefined
 }
 
 function estimatedCounts(reading: AnswerReading, estimates: Estimates): TokenCounts {
-  const { reported = {}, standIn, produced, producedBeyond } = reading
-  const output = standIn?.output ?? (isNothingProduced(reading) ? 0 : estimates.text(produced) + producedBeyond)
-  return { ...reported, input: reported.input ?? standIn?.input ?? estimates.input(), output: Math.max(reported.output ?? 0, output) }
+  const { reported = {}, standIn, produced, producedBeyond, isUnread } = reading
+  const seen = standIn?.output ?? (isNothingProduced(reading) ? 0 : estimates.text(produced) + producedBeyond)
+  const output = Math.max(reported.output ?? 0, seen, isUnread === true ? estimates.outputExpected() : 0)
+  return { ...reported, input: reported.input ?? standIn?.input ?? estimates.input(), output }
 }
 
 /** A provider's own error costs what the provider says, and nothing where it says nothing. */

@@ -3,7 +3,8 @@ import { readBody } from '../http/body.ts'
 import { headersToProvider } from '../http/header-names.ts'
 import type { AnswerReading } from '../providers/provider.ts'
 import { dispatch, noAnswerError } from './dispatch.ts'
-import { type AnswerReader, Relay } from './relay.ts'
+import type { AnswerReader } from './answer-reader.ts'
+import { Relay } from './relay.ts'
 import type { Route } from './route.ts'
 import { chooseTarget, type Upstream } from './upstream.ts'
 
@@ -14,6 +15,7 @@ export const UNREAD: AnswerReader = {
   isStream: false,
   hasJsonStreams: false,
   hidesUsageChunk: false,
+  readsOn: false,
   whole: () => NOTHING,
   stream: () => ({ push: (chunk) => chunk, end: () => Buffer.alloc(0), reading: () => NOTHING }),
 }
@@ -25,7 +27,7 @@ export async function relayFree(
 ): Promise<void> {
   const body = await readBody(request, deps.bodyBytesMax)
   const target = chooseTarget(deps.upstreams, route, '')
-  const relay = new Relay(response, UNREAD, () => ({}))
+  const relay = new Relay(response, { reader: UNREAD, extraHeaders: () => ({}), deadlines: target.upstream.deadlines })
   const headers = headersToProvider(
     request.headers,
     body.length === 0 ? {} : { 'content-length': String(body.length) },
@@ -34,5 +36,6 @@ export async function relayFree(
   dispatch({ target, route, relay, headers, body: body.length === 0 ? null : body })
   const { end, finish } = await relay.relayed
   if (end.kind === 'no_answer') throw noAnswerError(end, target.upstream, {})
+  if (end.kind === 'defect') throw end.error
   finish()
 }

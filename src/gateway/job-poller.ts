@@ -96,7 +96,14 @@ export class JobPoller {
   }
 
   #usageOf(reading: AnswerReading, hold: OpenHold): Usage | 'held' {
-    const estimates: Estimates = { input: () => hold.input, text: this.#deps.countTokens, isBackground: false }
+    const estimates: Estimates = {
+      input: () => hold.input,
+      text: this.#deps.countTokens,
+      outputExpected: () => hold.output,
+      showsAll: false,
+      rules: {},
+      isBackground: false,
+    }
     return usageOf({ kind: 'answered', status: 200, reading }, estimates)
   }
 

@@ -32,7 +32,8 @@ import { type InputBoundDeps, observeInput, refinedInput } from './input-bound.t
 import { GUARD_MARGIN, OutputGuard } from './output-guard.ts'
 import { ratelimitHeaders } from './ratelimit-headers.ts'
 import { refusalError } from './refusal.ts'
-import { type AnswerReader, Relay, type Relayed } from './relay.ts'
+import type { AnswerReader } from './answer-reader.ts'
+import { Relay, type Relayed } from './relay.ts'
 import type { Route, Router } from './route.ts'
 import { chooseTarget, type Target, type Upstream } from './upstream.ts'
 
@@ -55,6 +56,10 @@ export interface GatewayDeps extends InputBoundDeps {
   readonly conversations: Conversations
   /** True once the process ends its open calls and takes no new ones. */
   readonly isDraining: () => boolean
+  /** Aborted once the process waits for no call any more. */
+  readonly closing: AbortSignal
+  /** What becomes of an answer whose caller hung up: see `server.on_hangup`. */
+  readonly onHangUp: 'drain' | 'cancel'
   readonly events: GatewayEvents
 }
 
@@ -161,7 +166,7 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
     if (ended !== undefined) learn(deps, asked, end, ended)
   }
   try {
-    if (exchange.response.destroyed) return settled(GONE, await settle(deps, admitted, GONE, { kind: 'none' }))
+    if (exchange.response.destroyed) return settled(NOT_SENT, await settle(deps, admitted, NOT_SENT, { kind: 'none' }))
     const { end, finish } = await forward(deps, exchange)
     const job = jobOf(end, asked.facts)
     if (job !== undefined) {
@@ -169,18 +174,27 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
       await deps.engine.defer(admitted.call.id, job)
       return finish()
     }
-    settled(end, await settle(deps, admitted, end, usageOf(end, estimatesOf(deps, asked))))
+    settled(end, await settle(deps, admitted, end, usageOf(end, estimatesOf(deps, asked, admitted))))
     if (end.kind === 'no_answer') throw noAnswerError(end, asked.target.upstream, answerHeaders(deps, admitted, {}))
+    if (end.kind === 'defect') throw end.error
     finish()
   } catch (error) {
-    if (!isSettled) settled(DEFECT, await settle(deps, admitted, DEFECT, 'held'))
+    if (!isSettled) await settleDefect(deps, admitted, error)
     throw error
   }
 }
 
-/** The caller hung up before anything was forwarded. */
-const GONE: CallEnd = { kind: 'client_gone' }
-const DEFECT: CallEnd = { kind: 'no_answer', isTimeout: false, reason: 'defect' }
+/** Where even that fails, the hold runs out: it is not renewed any more. */
+async function settleDefect(deps: GatewayDeps, admitted: Admitted, error: unknown): Promise<void> {
+  try {
+    const ended = await settle(deps, admitted, { kind: 'defect', error }, 'held')
+    if (ended !== undefined) deps.events.ended(ended)
+  } catch (second) {
+    deps.events.defect(second)
+  }
+}
+
+const NOT_SENT: CallEnd = { kind: 'not_sent' }
 
 function settle(deps: GatewayDeps, { call }: Admitted, end: CallEnd, usage: Usage | 'held'): Promise<EndedCall | undefined> {
   const status = 'status' in end ? end.status : undefined
@@ -227,10 +241,14 @@ interface Served {
 function forward(deps: GatewayDeps, { request, response, asked, admitted }: Served): Promise<Relayed> {
   const limit = limitOf(deps, asked, admitted)
   const outgoing = prepare(asked, limit)
-  const relay = new Relay(response, readerOf(asked, outgoing, limit), () => answerHeaders(deps, admitted, limit))
-  const own: Headers = { 'content-length': String(outgoing.body.length) }
-  // An encoded stream would have to be decoded for the client before a chunk of it could be left out.
-  if (outgoing.hidesUsageChunk || limit.guard !== undefined) own['accept-encoding'] = 'identity'
+  const relay = new Relay(response, {
+    reader: readerOf(deps, asked, { outgoing, limit }),
+    extraHeaders: () => answerHeaders(deps, admitted, limit),
+    deadlines: asked.target.upstream.deadlines,
+    closing: deps.closing,
+  })
+  // An encoded answer would have to be decoded to be read, and costs more time than it saves so near to the client.
+  const own: Headers = { 'content-length': String(outgoing.body.length), 'accept-encoding': 'identity' }
   if (isReadAsJson(request.headers['content-type'])) own['content-type'] = 'application/json'
   const headers = headersToProvider(request.headers, own, asked.target.upstream.isForwarded)
   dispatch({ target: asked.target, route: asked.route, relay, headers, body: outgoing.body })
@@ -281,8 +299,16 @@ function prepare({ metered, body, json, facts, target, route }: Asked, { outputM
   return metered.prepare(body, json, changes, route.values)
 }
 
-function readerOf({ metered, facts }: Asked, { hidesUsageChunk }: OutgoingBody, { guard }: Limit): AnswerReader {
+function readerOf(
+  { onHangUp }: GatewayDeps,
+  asked: Asked,
+  { outgoing, limit }: { readonly outgoing: OutgoingBody; readonly limit: Limit },
+): AnswerReader {
+  const { metered, facts } = asked
+  const { hidesUsageChunk } = outgoing
+  const { guard } = limit
   return {
+    readsOn: onHangUp === 'drain' && !showsAllOf(asked),
     isStream: facts.isStream,
     hidesUsageChunk,
     hasJsonStreams: metered.hasJsonStreams === true,
@@ -292,8 +318,22 @@ function readerOf({ metered, facts }: Asked, { hidesUsageChunk }: OutgoingBody, 
   }
 }
 
-function estimatesOf(deps: GatewayDeps, { metered, json, facts }: Asked): Estimates {
-  return { input: () => metered.estimateInput(json, facts), text: deps.countTokens, isBackground: facts.isBackground === true }
+/** True where what comes is all that the answer uses, and it can be stopped. */
+function showsAllOf({ metered, facts, json, target }: Asked): boolean {
+  if (target.upstream.shape.endings?.billsAfterHangUp === true) return false
+  return facts.isStream && metered.showsAll?.(target.model, json) === true
+}
+
+function estimatesOf(deps: GatewayDeps, asked: Asked, { outputMax }: Admitted): Estimates {
+  const { metered, json, facts, caller, target } = asked
+  return {
+    input: () => metered.estimateInput(json, facts),
+    text: deps.countTokens,
+    outputExpected: () => Math.min(outputMax, deps.expectedOutput.of(caller.outputName)) * facts.choices,
+    showsAll: showsAllOf(asked),
+    rules: target.upstream.shape.endings ?? {},
+    isBackground: facts.isBackground === true,
+  }
 }
 
 function answerError(

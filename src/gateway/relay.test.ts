@@ -3,13 +3,16 @@ import { connect } from 'node:net'
 import { once } from 'node:events'
 import type { Dispatcher } from 'undici'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { type AnswerReader, Relay } from './relay.ts'
+import type { AnswerReader } from './answer-reader.ts'
+import { deadlinesOf } from './deadlines.ts'
+import { Relay } from './relay.ts'
 
 const NOTHING = { isComplete: false, produced: '', producedBeyond: 0, isError: false }
 const reader: AnswerReader = {
   isStream: true,
   hasJsonStreams: false,
   hidesUsageChunk: false,
+  readsOn: false,
   whole: () => NOTHING,
   stream: () => ({ push: (chunk) => chunk, end: () => Buffer.alloc(0), reading: () => NOTHING }),
 }
@@ -34,7 +37,7 @@ async function unreadAnswer(): Promise<{ readonly response: ServerResponse; read
 
 test('chunks that come faster than the client reads wait for it once, and all of them arrive', async () => {
   const { response, read } = await unreadAnswer()
-  const relay = new Relay(response, reader, () => ({}))
+  const relay = new Relay(response, { reader, extraHeaders: () => ({}), deadlines: deadlinesOf(600_000) })
   const calls: string[] = []
   const controller: Dispatcher.DispatchController = {
     aborted: false,

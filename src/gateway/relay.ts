@@ -2,23 +2,13 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Transform } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
 import { type Headers, headersToClient } from '../http/header-names.ts'
-import type { AnswerReading, AnswerStream, Stoppable } from '../providers/provider.ts'
-import { createDecoder, decodeWhole } from './decode.ts'
+import { type AnswerReading, type AnswerStream, beginningOf, type Stoppable } from '../providers/provider.ts'
+import { type AnswerReader, headerOf, isStreamed, passThrough, readWholeAnswer } from './answer-reader.ts'
+import { ClientSide } from './client-side.ts'
+import type { Deadlines } from './deadlines.ts'
+import { createDecoder, isPlain, RATIO_BYTES_MIN, RATIO_MAX } from './decode.ts'
 import type { CallEnd } from './ending.ts'
 import type { OutputGuard } from './output-guard.ts'
-
-/** How an answer is read while it passes. */
-export interface AnswerReader {
-  readonly isStream: boolean
-  /** True where a stream may have a JSON content type. */
-  readonly hasJsonStreams: boolean
-  /** True where the relayed bytes may be fewer than the provider's. */
-  readonly hidesUsageChunk: boolean
-  readonly whole: (status: number, body: Buffer, headers: IncomingHttpHeaders) => AnswerReading
-  readonly stream: (headers: IncomingHttpHeaders) => AnswerStream
-  /** What ends a stream that no budget has room for; absent: nothing does. */
-  readonly guard?: OutputGuard | undefined
-}
 
 /** What is still to be sent once the call is settled: the end of a stream, or a whole answer. */
 export interface Relayed {
@@ -26,54 +16,77 @@ export interface Relayed {
   readonly finish: () => void
 }
 
-const NOTHING_READ: AnswerReading = { isComplete: false, produced: '', producedBeyond: 0, isError: false }
+export interface RelayOptions {
+  readonly reader: AnswerReader
+  /** Bursar's own headers of the answer. */
+  readonly extraHeaders: () => Headers
+  readonly deadlines: Deadlines
+  /** Aborted where the process can wait for no answer any more. */
+  readonly closing?: AbortSignal | undefined
+}
 
-/** Beyond this an answer that is not a stream is passed through as it comes, and its usage is estimated. */
+/** Beyond this an answer that is not a stream is passed through as it comes, unread. */
 const WHOLE_BYTES_MAX = 64 * 1024 * 1024
+
+/** An answer whose caller hung up is read on for so many bytes. */
+const READ_ON_BYTES_MAX = 64 * 1024 * 1024
 
 const NO_BYTES = Buffer.alloc(0)
 
 /** A guarded stream is looked at in pieces of so many bytes: less than the tokens that its guard keeps in reserve, even if each has four. */
 const PIECE_BYTES = 128
 
-/** Up to here node:http sends head and body as one string in one write, where a buffer takes the longer way of a vectored one. */
-const ONE_WRITE_BYTES_MAX = 16 * 1024
+/** For what an answer has to wait. */
+const CLIENT = 1
+const GUARD = 2
 
 /**
  * Relays one answer of a provider to the client: a stream byte for byte as it comes, with backpressure; any other answer in
- * one write after its call is settled. Hop-by-hop headers are dropped. The client hanging up cancels the provider's work.
- * It never ends the client's answer itself: `relayed` resolves first, so that the call is settled before its last byte goes.
+ * one write after its call is settled. Hop-by-hop headers are dropped. Where the client hangs up, the provider's work is
+ * cancelled, or read on for what it says of its use. It never ends the client's answer itself: `relayed` resolves first, so that
+ * the call is settled before its last byte goes. Whatever fails in here, `relayed` resolves.
  */
 export class Relay implements Dispatcher.DispatchHandler {
   readonly relayed: Promise<Relayed>
-  readonly #response: ServerResponse
+  readonly #client: ClientSide
   readonly #reader: AnswerReader
-  /** Bursar's own headers of the answer. */
   readonly #extraHeaders: () => Headers
+  readonly #deadlines: Deadlines
+  readonly #closing: AbortSignal | undefined
+  readonly #timer: NodeJS.Timeout
+  #readOnTimer: NodeJS.Timeout | undefined
   #resolve: (relayed: Relayed) => void = () => undefined
   #controller: Dispatcher.DispatchController | undefined
   #status = 0
   #headers: IncomingHttpHeaders = {}
+  /** True where the call asked for a stream, and what comes is not called one: its first byte decides. */
+  #isUndecided = false
   #body: Buffer[] = []
   #bodyBytes = 0
   #stream: AnswerStream | undefined
   #decoder: Transform | undefined
+  #decodedBytes = 0
   /** Of a guarded stream: what came and was not looked at yet. */
   #backlog: Buffer[] = []
-  #isPumping = false
-  /** What the provider had sent before it was paused still comes. */
-  #isWaitingForClient = false
+  /** What has to happen before more is taken; what the provider had sent before it was paused still comes. */
+  #waitsFor = 0
   #hasAllCome = false
+  #isClientGone = false
   #isOver = false
 
-  constructor(response: ServerResponse, reader: AnswerReader, extraHeaders: () => Headers) {
-    this.#response = response
+  constructor(response: ServerResponse, { reader, extraHeaders, deadlines, closing }: RelayOptions) {
     this.#reader = reader
     this.#extraHeaders = extraHeaders
+    this.#deadlines = deadlines
+    this.#closing = closing
     this.relayed = new Promise((resolve) => {
       this.#resolve = resolve
     })
-    response.on('close', () => this.#clientGone())
+    this.#timer = setTimeout(() => this.#safely(() => this.#late()), deadlines.answerMs)
+    this.#client = new ClientSide(response, deadlines.stallMs, {
+      closed: () => this.#safely(() => this.#clientGone()),
+      drained: () => this.#safely(() => this.#proceed(CLIENT)),
+    })
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -82,33 +95,27 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    if (status < 200) return
+    if (status < 200 || this.#isOver) return
     this.#controller = controller
-    this.#status = status
-    this.#headers = headers
-    if (this.#isStreamed()) this.#startStream()
+    this.#safely(() => this.#begin(status, headers))
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#stream !== undefined) return this.#relayChunk(chunk)
-    this.#body.push(chunk)
-    this.#bodyBytes += chunk.length
-    if (this.#bodyBytes > WHOLE_BYTES_MAX) this.#turnIntoStream()
+    if (this.#isOver) return
+    try {
+      this.#take(chunk)
+    } catch (error) {
+      this.#defect(error)
+    }
   }
 
   onResponseEnd(): void {
-    if (this.#stream === undefined) return this.#endWhole()
-    this.#hasAllCome = true
-    if (this.#backlog.length > 0) return
-    if (this.#decoder === undefined) return this.#endStream()
-    this.#decoder.once('close', () => this.#endStream())
-    this.#decoder.end()
+    this.#safely(() => this.#allCame())
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     const isTimeout = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError
-    if (this.#status === 0) this.#over({ kind: 'no_answer', isTimeout, reason: reasonOf(error) }, () => undefined)
-    else this.#cut(isTimeout)
+    this.#safely(() => this.#fails(isTimeout, reasonOf(error)))
   }
 
   /** Nothing was sent. */
@@ -117,64 +124,118 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#over({ kind: 'no_answer', isTimeout: false, reason }, () => undefined)
   }
 
-  #isStreamed(): boolean {
-    const type = this.#headers['content-type'] ?? ''
-    if (type.includes('event-stream') || type.includes('eventstream')) return true
-    return this.#reader.isStream && this.#status < 400 && (this.#reader.hasJsonStreams || !type.includes('json'))
+  #begin(status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status
+    this.#headers = headers
+    if (status >= 300 && status < 400 && status !== 304) return this.#refuseRedirect(status)
+    if (isStreamed(this.#reader, status, headers)) return this.#startStream()
+    this.#isUndecided = this.#reader.isStream && status < 400 && isPlain(this.#encoding())
+  }
+
+  /** The client would follow it with its own key, past Bursar. */
+  #refuseRedirect(status: number): void {
+    this.#over({ kind: 'no_answer', isTimeout: false, reason: `it redirects with ${status}` }, () => undefined)
+    this.#controller?.abort(new Error('redirects are not followed'))
   }
 
   #startStream(): void {
-    this.#stream = this.#reader.stream(this.#headers)
-    const encoding = encodingOf(this.#headers)
-    this.#decoder = createDecoder(encoding)
-    this.#decoder?.on('data', (chunk: Buffer) => this.#relayDecoded(chunk))
-    // A broken encoding can't be read further; the client still gets the provider's bytes where none are hidden.
-    this.#decoder?.on('error', () => undefined)
+    const encoding = this.#encoding()
+    const stream = this.#reader.stream(this.#headers)
+    this.#decoder = isPlain(encoding) ? undefined : createDecoder(encoding)
+    this.#stream = isPlain(encoding) || this.#decoder !== undefined ? stream : passThrough()
+    if (this.#decoder !== undefined) this.#readFrom(this.#decoder)
+    this.#sendHead()
+  }
+
+  #sendHead(): void {
+    const { hidesUsageChunk, guard } = this.#reader
     const isDecoded = this.#decoder !== undefined
+    const isChanged = isDecoded || hidesUsageChunk || guard !== undefined
     const isUntrue = (name: string) => name === 'content-length' || (name === 'content-encoding' && isDecoded)
-    const headers = headersToClient(this.#headers, this.#extraHeaders(), this.#reader.hidesUsageChunk ? isUntrue : undefined)
-    this.#response.writeHead(this.#status, headers)
-    // The first bytes mostly come in the same turn and take the head with them; else it goes alone.
-    setImmediate(() => {
-      if (!this.#response.writableEnded && !this.#response.destroyed) this.#response.flushHeaders()
-    })
+    this.#client.begin(this.#status, headersToClient(this.#headers, this.#extraHeaders(), isChanged ? isUntrue : undefined))
   }
 
-  #relayChunk(chunk: Buffer): void {
-    if (this.#reader.guard !== undefined && this.#stream?.stoppable !== undefined) {
-      this.#backlog.push(chunk)
-      return void this.#pump(this.#reader.guard, this.#stream.stoppable)
+  #readFrom(decoder: Transform): void {
+    decoder.on('data', (chunk: Buffer) => this.#safely(() => this.#takeDecoded(chunk)))
+    decoder.on('drain', () => this.#controller?.resume())
+    decoder.on('error', () => this.#safely(() => this.#fails(false, 'a broken encoding')))
+    // Without all bytes of the answer it ends where others stand behind its end.
+    decoder.on('end', () => this.#safely(() => (this.#hasAllCome ? this.#endInTurn() : this.#fails(false, 'a broken encoding'))))
+  }
+
+  #take(chunk: Buffer): void {
+    this.#bodyBytes += chunk.length
+    if (this.#isClientGone && this.#bodyBytes > READ_ON_BYTES_MAX) return this.#giveUp()
+    if (this.#decoder !== undefined) {
+      if (!this.#decoder.write(chunk)) this.#controller?.pause()
+      return
     }
-    if (this.#decoder === undefined) return this.#write(this.#stream?.push(chunk) ?? NO_BYTES)
-    this.#decoder.write(chunk)
-    if (!this.#reader.hidesUsageChunk) this.#write(chunk)
+    if (this.#stream !== undefined) return this.#takeContent(chunk)
+    this.#body.push(chunk)
+    if (this.#isUndecided) this.#decide(chunk)
+    else if (this.#bodyBytes > WHOLE_BYTES_MAX) this.#passOn(passThrough())
   }
 
-  #relayDecoded(chunk: Buffer): void {
-    const visible = this.#stream?.push(chunk) ?? NO_BYTES
-    if (this.#reader.hidesUsageChunk) this.#write(visible)
+  #decide(chunk: Buffer): void {
+    const beginning = beginningOf(chunk)
+    this.#isUndecided = beginning === undefined && this.#bodyBytes <= WHOLE_BYTES_MAX
+    if (beginning === 'other') this.#passOn(this.#reader.stream(this.#headers))
+  }
+
+  #takeDecoded(chunk: Buffer): void {
+    if (this.#isOver) return
+    this.#decodedBytes += chunk.length
+    const isBomb = this.#decodedBytes > RATIO_BYTES_MIN && this.#decodedBytes > RATIO_MAX * this.#bodyBytes
+    if (isBomb) return this.#fails(false, 'a broken encoding')
+    if (this.#isClientGone && this.#decodedBytes > READ_ON_BYTES_MAX) return this.#giveUp()
+    this.#takeContent(chunk)
+  }
+
+  #takeContent(chunk: Buffer): void {
+    const { guard } = this.#reader
+    const stoppable = this.#stream?.stoppable
+    if (guard === undefined || stoppable === undefined) return this.#write(this.#stream?.push(chunk) ?? NO_BYTES)
+    this.#backlog.push(chunk)
+    this.#pump(guard, stoppable)
   }
 
   /** Relays what came in small pieces, so that the answer can be ended in the middle of what the provider sent at once. */
-  async #pump(guard: OutputGuard, { fresh, stop }: Stoppable): Promise<void> {
-    if (this.#isPumping) return
-    this.#isPumping = true
-    while (this.#backlog.length > 0 && !this.#isOver) {
-      if (guard.state() === 'stop') return this.#stop(stop())
-      if (guard.state() === 'wait') await this.#waitFor(guard)
-      else {
-        this.#write(this.#stream?.push(this.#nextPiece()) ?? NO_BYTES)
-        guard.take(fresh())
-      }
+  #pump(guard: OutputGuard, { fresh, stop }: Stoppable): void {
+    while (this.#backlog.length > 0 && this.#waitsFor === 0 && !this.#isOver) {
+      const state = guard.state()
+      if (state === 'stop') return this.#stop(stop())
+      if (state === 'wait') return this.#waitForGuard(guard)
+      this.#write(this.#stream?.push(this.#nextPiece()) ?? NO_BYTES)
+      guard.take(fresh())
     }
-    this.#isPumping = false
-    if (this.#hasAllCome) this.#endStream()
+    if (this.#hasAllCome) this.#endInTurn()
   }
 
-  async #waitFor(guard: OutputGuard): Promise<void> {
-    this.#controller?.pause()
-    await guard.decided()
-    this.#controller?.resume()
+  #waitForGuard(guard: OutputGuard): void {
+    this.#wait(GUARD)
+    guard.decided().then(
+      () => this.#safely(() => this.#proceed(GUARD)),
+      (error: unknown) => this.#defect(error),
+    )
+  }
+
+  #wait(reason: number): void {
+    if (this.#waitsFor === 0) this.#source()?.pause()
+    this.#waitsFor |= reason
+  }
+
+  #proceed(reason: number): void {
+    this.#waitsFor &= ~reason
+    if (this.#isOver || this.#waitsFor !== 0) return
+    const { guard } = this.#reader
+    const stoppable = this.#stream?.stoppable
+    if (guard !== undefined && stoppable !== undefined) this.#pump(guard, stoppable)
+    if (this.#waitsFor === 0) this.#source()?.resume()
+  }
+
+  /** What gives the content of the answer, and can be told to wait. */
+  #source(): { readonly pause: () => unknown; readonly resume: () => unknown } | undefined {
+    return this.#decoder ?? this.#controller
   }
 
   #nextPiece(): Buffer {
@@ -186,86 +247,133 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   #stop(closing: Buffer): void {
     this.#backlog = []
-    this.#over({ kind: 'stopped', status: this.#status, reading: this.#reading() }, () => this.#response.end(closing))
-    this.#controller?.abort(new Error('no budget has room for more of the answer'))
+    this.#over({ kind: 'stopped', status: this.#status, reading: this.#reading() }, () => this.#client.end(closing))
+    this.#cancel('no budget has room for more of the answer')
   }
 
   #write(bytes: Buffer): void {
-    if (bytes.length === 0 || this.#isOver || this.#response.write(bytes) || this.#isWaitingForClient) return
-    this.#isWaitingForClient = true
-    this.#controller?.pause()
-    this.#response.once('drain', () => {
-      this.#isWaitingForClient = false
-      this.#controller?.resume()
-    })
+    if (this.#isOver || this.#isClientGone || this.#client.write(bytes)) return
+    this.#wait(CLIENT)
   }
 
-  #turnIntoStream(): void {
+  /** What was taken for a whole answer goes to the client as it comes. */
+  #passOn(stream: AnswerStream): void {
     const chunks = this.#body
     this.#body = []
-    this.#startStream()
-    for (const chunk of chunks) this.#relayChunk(chunk)
+    this.#stream = stream
+    if (!this.#isClientGone) this.#sendHead()
+    for (const chunk of chunks) this.#takeContent(chunk)
   }
 
-  #endStream(): void {
+  #allCame(): void {
+    this.#hasAllCome = true
+    if (this.#isOver) return
+    if (this.#stream === undefined) return void this.#endWhole().catch((error: unknown) => this.#defect(error))
+    if (this.#decoder === undefined) this.#endInTurn()
+    else this.#decoder.end()
+  }
+
+  /** Where a guard has not looked at all of it yet, it ends the stream when it has. */
+  #endInTurn(): void {
+    if (this.#backlog.length > 0) return
     const tail = this.#stream?.end() ?? NO_BYTES
-    const isRelayedDecoded = this.#decoder === undefined || this.#reader.hidesUsageChunk
-    this.#over({ kind: 'answered', status: this.#status, reading: this.#reading() }, () =>
-      isRelayedDecoded && tail.length > 0 ? this.#response.end(tail) : this.#response.end(),
-    )
+    this.#ended(this.#reading(), () => this.#client.end(tail))
   }
 
-  #endWhole(): void {
-    const body = this.#wholeBody()
-    const reading = this.#reader.whole(this.#status, decodeWhole(body, encodingOf(this.#headers)), this.#headers)
-    this.#over({ kind: 'answered', status: this.#status, reading }, () => {
+  async #endWhole(): Promise<void> {
+    const body = this.#body.length === 1 && this.#body[0] !== undefined ? this.#body[0] : Buffer.concat(this.#body)
+    const answer = { status: this.#status, headers: this.#headers, body, encoding: this.#encoding() }
+    const reading = readWholeAnswer(this.#reader, answer)
+    this.#ended(reading instanceof Promise ? await reading : reading, () => {
       const own = this.#extraHeaders()
       if (this.#status !== 204 && this.#status !== 304) own['content-length'] = String(body.length)
-      this.#response.writeHead(this.#status, headersToClient(this.#headers, own))
-      if (body.length <= ONE_WRITE_BYTES_MAX) this.#response.end(body.toString('latin1'), 'latin1')
-      else this.#response.end(body)
+      this.#client.send(this.#status, headersToClient(this.#headers, own), body)
     })
   }
 
-  /** The client sees the answer break off where it did, after all bytes that came. */
+  #ended(reading: AnswerReading, finish: () => void): void {
+    const end = { status: this.#status, reading }
+    if (this.#isClientGone) this.#over({ kind: 'client_gone', ...end, hasEnded: true }, () => undefined)
+    else this.#over({ kind: 'answered', ...end }, finish)
+  }
+
+  /** No more comes, or nothing that can be read. */
+  #fails(isTimeout: boolean, reason: string): void {
+    if (this.#isOver) return
+    if (this.#isClientGone) return this.#giveUp()
+    if (this.#status === 0) this.#over({ kind: 'no_answer', isTimeout, reason }, () => undefined)
+    else this.#cut(isTimeout)
+    this.#cancel(reason)
+  }
+
+  #late(): void {
+    this.#fails(true, 'it goes on for too long')
+  }
+
   #cut(isTimeout: boolean): void {
+    this.#backlog = []
     const tail = this.#stream?.end() ?? NO_BYTES
-    this.#over({ kind: 'cut', status: this.#status, reading: this.#reading(), isTimeout }, () => {
-      if (this.#stream === undefined) {
-        this.#response.destroy()
-        return
-      }
-      const breakOff = () => this.#response.socket?.destroySoon()
-      if (tail.length > 0) this.#response.write(tail, breakOff)
-      else breakOff()
-    })
-  }
-
-  #wholeBody(): Buffer {
-    return this.#body.length === 1 && this.#body[0] !== undefined ? this.#body[0] : Buffer.concat(this.#body)
+    const end = { status: this.#status, reading: this.#reading(), isTimeout }
+    this.#over({ kind: 'cut', ...end }, () => this.#client.breakOff(tail))
   }
 
   #reading(): AnswerReading {
-    return this.#stream?.reading() ?? NOTHING_READ
+    return this.#stream?.reading() ?? passThrough().reading()
   }
 
+  /** Nothing that it was to be sent goes anywhere. */
   #clientGone(): void {
     if (this.#isOver) return
+    this.#isClientGone = true
+    if (this.#controller === undefined) return this.#over({ kind: 'not_sent' }, () => undefined)
+    if (this.#hasAllCome && this.#stream === undefined) return
+    if (!this.#reader.readsOn || this.#closing?.aborted === true) return this.#giveUp()
+    this.#readOnTimer = setTimeout(() => this.#safely(() => this.#giveUp()), this.#deadlines.readOnMs)
+    this.#closing?.addEventListener('abort', this.#onClosing)
+    this.#proceed(CLIENT)
+  }
+
+  readonly #onClosing = (): void => this.#safely(() => this.#giveUp())
+
+  /** The caller is gone, and what the answer used is not to be learnt. */
+  #giveUp(): void {
     const end: CallEnd =
       this.#status === 0 ? { kind: 'client_gone' } : { kind: 'client_gone', status: this.#status, reading: this.#reading() }
     this.#over(end, () => undefined)
-    this.#controller?.abort(new Error('the client is gone'))
+    this.#cancel('the client is gone')
+  }
+
+  #cancel(why: string): void {
+    this.#decoder?.destroy()
+    this.#controller?.abort(new Error(why))
+  }
+
+  /** A bug ends this call and nothing else. */
+  #defect(error: unknown): void {
+    this.#over({ kind: 'defect', error }, () => undefined)
+    this.#cancel('an unexpected error')
+  }
+
+  #safely(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.#defect(error)
+    }
   }
 
   #over(end: CallEnd, finish: () => void): void {
     if (this.#isOver) return
     this.#isOver = true
+    clearTimeout(this.#timer)
+    clearTimeout(this.#readOnTimer)
+    this.#closing?.removeEventListener('abort', this.#onClosing)
     this.#resolve({ end, finish })
   }
-}
 
-function encodingOf(headers: IncomingHttpHeaders): string {
-  return (headers['content-encoding'] ?? '').trim().toLowerCase()
+  #encoding(): string {
+    return headerOf(this.#headers, 'content-encoding')
+  }
 }
 
 /** An error's code, without addresses or bytes of the call. */

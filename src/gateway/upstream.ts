@@ -3,6 +3,7 @@ import type { ApiShape, Authorize, Credentials } from '../providers/provider.ts'
 import { globs } from '../engine/glob.ts'
 import { forwardedHeaders, type IsForwarded } from '../http/header-names.ts'
 import { GatewayError } from './gateway-error.ts'
+import { type Deadlines, deadlinesOf } from './deadlines.ts'
 import type { Route } from './route.ts'
 
 /** A configured provider. */
@@ -28,6 +29,7 @@ export interface Upstream {
   readonly origin: string
   readonly basePath: string
   readonly authorize: Authorize
+  readonly deadlines: Deadlines
   readonly claims: (model: string) => boolean
   readonly isForwarded: IsForwarded
   /** @param path below the `base_url` */
@@ -55,6 +57,7 @@ export function createUpstream(config: UpstreamConfig, shape: ApiShape): Upstrea
     origin: url.origin,
     basePath: url.pathname.replace(/\/+$/, ''),
     authorize: shape.authorizer(config.credentials),
+    deadlines: deadlinesOf(config.timeoutMs),
     asksForUsage: (path) => shape.asksForUsage?.(config.baseUrl, path) !== false,
     isForwarded: forwardedHeaders([...shape.forwardHeaders, ...config.forwardHeaders]),
     claims: config.models.length === 0 ? () => false : globs(config.models),

@@ -61,6 +61,9 @@ const NOT_TO_CLIENT: ReadonlySet<string> = new Set([
   'alt-svc',
   'strict-transport-security',
   'clear-site-data',
+  'nel',
+  'report-to',
+  'location',
 ])
 const NOT_TO_CLIENT_PREFIXES = ['x-bursar-', 'access-control-'] as const
 

@@ -1,5 +1,8 @@
 import type { Billing, TokenCounts } from '../domain/usage/usage.ts'
-import { SseFramer } from './framing/sse.ts'
+import { beginningOf } from './framing/first-byte.ts'
+import { GrowingBytes } from './framing/growing-bytes.ts'
+import { JsonObjectFramer } from './framing/json-objects.ts'
+import { type SseEvent, SseFramer } from './framing/sse.ts'
 import { RawUsage } from './raw-usage.ts'
 import type { AnswerReading, AnswerStream, JsonObject, Stoppable } from './provider.ts'
 
@@ -134,34 +137,43 @@ export function createSseAnswer(parts: AnswerParts, isHidden?: (data: JsonObject
   const framer = new SseFramer()
   const plain = new PlainBody()
   const events = new Events(parts)
-  const relay = (bytes: Buffer, data: string | undefined): Buffer => {
+  const relay = ({ bytes, data, isUnread }: SseEvent): Buffer => {
+    if (isUnread === true) events.passOver()
     const parsed = data === undefined ? undefined : events.take(data)
     return parsed !== undefined && isHidden?.(parsed) === true ? NO_BYTES : bytes
   }
   const readKept = (kept: Buffer): void => {
+    if (plain.isTooLarge) return events.passOver()
     const whole = parseObject(kept.toString())
     if (whole !== undefined) return parts.whole(whole)
-    for (const { bytes, data } of [...framer.push(kept), framer.end()]) relay(bytes, data)
+    for (const data of eventsIn(kept)) events.take(data)
+  }
+  const rest = (): Buffer => {
+    const visible = relay(framer.end())
+    return isInEvents ? visible : NO_BYTES
   }
   return {
     reading: () => events.reading(),
     push: (chunk) => {
-      if (plain.takes(chunk)) return chunk
-      const visible = framer.push(chunk).map(({ bytes, data }) => relay(bytes, data))
+      if (plain.takes(chunk)) return isInEvents ? Buffer.concat([rest(), chunk]) : chunk
+      const visible = framer.push(chunk).map((event) => relay(event))
       return isInEvents ? Buffer.concat(visible) : chunk
     },
     end: () => {
       const kept = plain.bytes()
-      if (kept !== undefined) {
-        readKept(kept)
-        return NO_BYTES
-      }
-      const { bytes, data } = framer.end()
-      const visible = relay(bytes, data)
-      return isInEvents ? visible : NO_BYTES
+      if (kept === undefined) return rest()
+      readKept(kept)
+      return NO_BYTES
     },
     ...(isStoppable && parts.stoppable !== undefined ? { stoppable: stoppableBy(parts.stoppable, events) } : {}),
   }
+}
+
+/** The data of a damaged stream's events, or lines of JSON. */
+function eventsIn(kept: Buffer): readonly string[] {
+  const framer = new SseFramer()
+  const found = [...framer.push(kept), framer.end()].flatMap(({ data }) => data ?? [])
+  return found.length > 0 ? found : new JsonObjectFramer().push(kept)
 }
 
 function stoppableBy({ fresh, closing }: NonNullable<AnswerParts['stoppable']>, events: Events): Stoppable {
@@ -186,6 +198,7 @@ class Events {
   readonly #parts: AnswerParts
   #unread: string[] = []
   #unreadChars = 0
+  #isPassedOver = false
 
   constructor(parts: AnswerParts) {
     this.#parts = parts
@@ -199,11 +212,15 @@ class Events {
     return parsed
   }
 
+  /** Something of the answer was too large to be read. */
+  passOver(): void {
+    this.#isPassedOver = true
+  }
+
   reading(): AnswerReading {
+    if (this.#unread.length > 0 && !this.#parts.reading().isComplete) this.readUnread()
     const reading = this.#parts.reading()
-    if (reading.isComplete || this.#unread.length === 0) return reading
-    this.readUnread()
-    return this.#parts.reading()
+    return this.#isPassedOver && !reading.isComplete ? { ...reading, isUnread: true } : reading
   }
 
   #keep(data: string): undefined {
@@ -232,29 +249,37 @@ const NO_BYTES = Buffer.alloc(0)
 const PLAIN_BYTES_MAX = 16 * 1024 * 1024
 
 /** A body that begins with a brace is no stream of events, or a damaged one: it is kept (bounded) and read at its end. */
-class PlainBody {
+export class PlainBody {
   #isPlain: boolean | undefined
-  readonly #chunks: Buffer[] = []
-  #bytes = 0
+  readonly #kept = new GrowingBytes()
+  #isTooLarge = false
 
   takes(chunk: Buffer): boolean {
-    if (this.#isPlain === undefined && chunk.length > 0) this.#isPlain = /^\s*\{/.test(chunk.toString('latin1', 0, 64))
+    if (this.#isPlain === undefined) {
+      const beginning = beginningOf(chunk)
+      if (beginning !== undefined) this.#isPlain = beginning === 'object'
+    }
     if (this.#isPlain !== true) return false
-    this.#bytes += chunk.length
-    if (this.#bytes <= PLAIN_BYTES_MAX) this.#chunks.push(chunk)
+    this.#isTooLarge ||= this.#kept.length + chunk.length > PLAIN_BYTES_MAX
+    if (this.#isTooLarge) this.#kept.take()
+    else this.#kept.add(chunk)
     return true
   }
 
-  /** All of it; undefined where it is none. */
+  /** All of it; undefined where it is none; empty where it is too large. */
   bytes(): Buffer | undefined {
-    return this.#isPlain === true ? Buffer.concat(this.#chunks) : undefined
+    return this.#isPlain === true ? this.#kept.bytes() : undefined
+  }
+
+  get isTooLarge(): boolean {
+    return this.#isTooLarge
   }
 }
 
 /** The JSON object of a text; undefined where it is none. */
 export function parseObject(text: string): JsonObject | undefined {
   try {
-    return asObject(JSON.parse(text))
+    return asObject(JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text))
   } catch {
     return undefined
   }

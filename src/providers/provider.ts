@@ -1,6 +1,8 @@
 import type { ServiceTier } from '../domain/usage/price.ts'
 import type { Billing, TokenCounts } from '../domain/usage/usage.ts'
 
+export { beginningOf } from './framing/first-byte.ts'
+
 /** A JSON object as `JSON.parse` gives it. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -65,6 +67,8 @@ export interface AnswerReading {
   readonly standIn?: { readonly input?: number; readonly output?: number; readonly why: string } | undefined
   /** True where a usage object was there, and nothing in it was understood. */
   readonly isNotUnderstood?: boolean
+  /** True where a part of the answer was too large, or encoded so, that it was not read: the report may have been in it. */
+  readonly isUnread?: boolean
   /** True where the report covers input and output, so that nothing has to be estimated. */
   readonly isComplete: boolean
   /** All text that the answer produced, to be counted where the report is not complete (bounded; see `producedBeyond`). */
@@ -254,6 +258,12 @@ export interface QueryParameters {
   readonly free: AllowedParameters
 }
 
+/** What a provider bills of a call that has not ended as it was meant to; each with its source, where the shape is. */
+export interface EndingRules {
+  /** True where it works on after the connection was closed, and bills the whole answer; absent: it stops. */
+  readonly billsAfterHangUp?: boolean
+}
+
 /** One API shape: its paths, how a key is sent, how an error looks. */
 export interface ApiShape {
   readonly api: 'openai' | 'anthropic' | 'gemini' | 'vertex' | 'bedrock' | 'azure' | 'cohere' | 'ollama'
@@ -279,4 +289,6 @@ export interface ApiShape {
   readonly asksForUsage?: (baseUrl: string, path: string) => boolean
   /** The model's maximum output in tokens, by its published limits; a safe upper value where the model is unknown. */
   readonly outputMaxOf: (model: string) => number
+  /** Absent: it stops where its caller hangs up, and bills no error that reports no use. */
+  readonly endings?: EndingRules
 }

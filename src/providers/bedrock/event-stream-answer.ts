@@ -1,4 +1,4 @@
-import { parseObject } from '../answer.ts'
+import { parseObject, PlainBody } from '../answer.ts'
 import { AwsEventStreamFramer, type EventStreamMessage } from '../framing/aws-event-stream.ts'
 import type { AnswerReading, AnswerStream, JsonObject } from '../provider.ts'
 
@@ -14,19 +14,30 @@ export interface BedrockParts {
 
 const NO_BYTES = Buffer.alloc(0)
 
-/** Reads a stream of AWS's binary events as it passes; every byte is relayed as it came. Never throws, whatever the bytes. */
+/**
+ * Reads a stream of AWS's binary events as it passes; every byte is relayed as it came. A body that is one JSON object, and no
+ * stream, is read at its end. Never throws, whatever the bytes.
+ */
 export function createEventStreamAnswer(parts: BedrockParts): AnswerStream {
   const framer = new AwsEventStreamFramer()
+  const plain = new PlainBody()
   return {
     push: (chunk) => {
+      if (plain.takes(chunk)) return chunk
       for (const message of framer.push(chunk)) take(parts, message)
       return chunk
     },
-    end: () => NO_BYTES,
+    end: () => {
+      const whole = parseObject(plain.bytes()?.toString() ?? '')
+      if (whole !== undefined) parts.whole(whole)
+      return NO_BYTES
+    },
     reading: () => {
       const reading = parts.reading()
+      if (reading.isComplete) return reading
       // A usage report may have been in what could not be read.
-      return framer.isDamaged && !reading.isComplete ? { ...reading, isNotUnderstood: true } : reading
+      if (plain.isTooLarge) return { ...reading, isUnread: true }
+      return framer.isDamaged ? { ...reading, isNotUnderstood: true } : reading
     },
   }
 }

@@ -64,4 +64,7 @@ export const bedrock: ApiShape = {
   errorBody: bedrockError,
   errorHeaders: bedrockErrorHeaders,
   outputMaxOf: bedrockOutputMax,
+  // An invocation is not ended by closing its connection
+  // (https://docs.aws.amazon.com/bedrock/latest/userguide/inference-invoke.html).
+  endings: { billsAfterHangUp: true },
 }

@@ -14,7 +14,7 @@ function metered(readRequest: Metered['readRequest'], parts: () => AnswerParts):
     prepare,
     estimateInput,
     readAnswer: (status, body) => readWhole(parts(), status, body),
-    readStream: (_, headers) => createJsonAnswer(parts(), headers),
+    readStream: () => createJsonAnswer(parts()),
     hasJsonStreams: true,
   }
 }

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { EventStreamCodec } from '@smithy/eventstream-codec'
 import { fromUtf8, toUtf8 } from '@smithy/util-utf8'
+import { GrowingBytes } from './growing-bytes.ts'
 
 /** A message of an AWS event stream. */
 export interface EventStreamMessage {
@@ -20,7 +21,6 @@ const MESSAGE_BYTES_MIN = PRELUDE_BYTES + 4
 const MESSAGE_BYTES_MAX = MESSAGE_BYTES_MIN + 16 * 1024 * 1024 + 128 * 1024
 
 const codec = new EventStreamCodec(toUtf8, fromUtf8)
-const NO_BYTES = Buffer.alloc(0)
 const NO_MESSAGES: readonly EventStreamMessage[] = []
 
 /**
@@ -29,9 +29,8 @@ const NO_MESSAGES: readonly EventStreamMessage[] = []
  * begins, so that nothing behind it is read. Keeps at most two messages of the largest size.
  */
 export class AwsEventStreamFramer {
-  /** Room for what is not finished yet; it is in the first `#pendingBytes`. */
-  #pending: Buffer = NO_BYTES
-  #pendingBytes = 0
+  /** What is not finished yet. */
+  readonly #pending = new GrowingBytes()
   /** As many bytes must be pending before there is something to read. */
   #neededBytes = PRELUDE_BYTES
   #isLost = false
@@ -45,9 +44,9 @@ export class AwsEventStreamFramer {
   /** The messages that these bytes finish. */
   push(chunk: Buffer): readonly EventStreamMessage[] {
     if (this.#isLost) return NO_MESSAGES
-    if (this.#pendingBytes === 0) return this.#read(chunk)
-    this.#keep(chunk)
-    return this.#pendingBytes < this.#neededBytes ? NO_MESSAGES : this.#read(this.#takePending())
+    if (this.#pending.length === 0) return this.#read(chunk)
+    this.#pending.add(chunk)
+    return this.#pending.length < this.#neededBytes ? NO_MESSAGES : this.#read(this.#pending.take())
   }
 
   #read(bytes: Buffer): readonly EventStreamMessage[] {
@@ -66,7 +65,7 @@ export class AwsEventStreamFramer {
       else messages.push(message)
       at += length
     }
-    this.#keep(bytes.subarray(at))
+    if (at < bytes.length) this.#pending.add(bytes.subarray(at))
     return messages
   }
 
@@ -74,25 +73,6 @@ export class AwsEventStreamFramer {
     this.#isLost = true
     this.#isDamaged = true
     return messages
-  }
-
-  /** Grows by doubling, so that bytes that come one by one are not copied again each time. */
-  #keep(chunk: Buffer): void {
-    const bytes = this.#pendingBytes + chunk.length
-    if (bytes > this.#pending.length) {
-      const grown = Buffer.allocUnsafe(Math.max(bytes, Math.min(2 * this.#pending.length, MESSAGE_BYTES_MAX)))
-      this.#pending.copy(grown, 0, 0, this.#pendingBytes)
-      this.#pending = grown
-    }
-    chunk.copy(this.#pending, this.#pendingBytes)
-    this.#pendingBytes = bytes
-  }
-
-  #takePending(): Buffer {
-    const bytes = this.#pending.subarray(0, this.#pendingBytes)
-    this.#pending = NO_BYTES
-    this.#pendingBytes = 0
-    return bytes
   }
 }
 

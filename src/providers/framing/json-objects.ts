@@ -1,3 +1,5 @@
+import { GrowingBytes } from './growing-bytes.ts'
+
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b])
@@ -16,8 +18,14 @@ export class JsonObjectFramer {
   #elementDepth = 0
   #isInString = false
   #isEscaped = false
-  #pieces: Buffer[] = []
-  #bytes = 0
+  readonly #element = new GrowingBytes()
+  #isTooLarge = false
+  #hasUnread = false
+
+  /** True once an element was too large to be read. */
+  get hasUnread(): boolean {
+    return this.#hasUnread
+  }
 
   /** The texts of the elements that these bytes finish. */
   push(chunk: Buffer): readonly string[] {
@@ -55,17 +63,16 @@ export class JsonObjectFramer {
   }
 
   #keep(piece: Buffer): void {
-    this.#bytes += piece.length
-    if (this.#bytes <= ELEMENT_BYTES_MAX) this.#pieces.push(piece)
-    else this.#pieces = []
+    this.#isTooLarge ||= this.#element.length + piece.length > ELEMENT_BYTES_MAX
+    this.#hasUnread ||= this.#isTooLarge
+    if (this.#isTooLarge) this.#element.take()
+    else this.#element.add(piece)
   }
 
   #takeElement(): readonly string[] {
-    const isWhole = this.#bytes <= ELEMENT_BYTES_MAX
-    const text = Buffer.concat(this.#pieces).toString()
-    this.#pieces = []
-    this.#bytes = 0
+    const text = this.#isTooLarge ? [] : [this.#element.take().toString()]
+    this.#isTooLarge = false
     this.#elementDepth = 0
-    return isWhole ? [text] : []
+    return text
   }
 }

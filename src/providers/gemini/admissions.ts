@@ -10,7 +10,7 @@ function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () =>
     ...request,
     estimateInput: estimateGeminiInput,
     readAnswer: (status, body) => readWhole(parts(), status, body),
-    readStream: (_, headers) => createJsonAnswer(parts(), headers),
+    readStream: () => createJsonAnswer(parts()),
     hasJsonStreams: true,
   }
 }
