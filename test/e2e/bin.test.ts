@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { remove, tempDir } from './bursar.ts'
@@ -36,6 +36,12 @@ describe.skipIf(!existsSync('/proc/self/cmdline'))('the Node of a server', () =>
   test('has what NODE_OPTIONS says of it', async () => {
     expect(await commandOf('--max-semi-space-size=8')).not.toContain('semi-space-size')
   })
+})
+
+test('what Node makes of the sources is kept for the next start', () => {
+  const cache = join(dir, 'cache')
+  execFileSync(process.execPath, [BIN, '--version'], { env: { ...process.env, NODE_COMPILE_CACHE: cache } })
+  expect(readdirSync(cache)).toHaveLength(1)
 })
 
 /** A Node older than the one that Bursar needs, where this machine has one. */
