@@ -21,10 +21,11 @@ interface Counted {
 
 /**
  * How to bound a request's input more tightly than by its bytes: by the model's own tokenizer, else by the one at hand and the
- * margin that was learnt for the model. Undefined where neither is known.
+ * margin that was learnt for the model. Undefined where neither is known, or the input may be more than the request.
  */
 export function refinedInput(deps: InputBoundDeps, asked: Counted): (() => number) | undefined {
-  const { metered, json } = asked
+  const { metered, json, facts } = asked
+  if (facts.unknownInput !== undefined) return undefined
   const model = asked.caller.inputName
   const isLearnt = deps.inputMargins.isLearnt(model)
   if (metered.refineInputBound === undefined && !isLearnt) return undefined
@@ -43,7 +44,7 @@ function boundByMargin(deps: InputBoundDeps, model: string, { body, json, facts 
 /** Learns from a call that ended, once what is urgent is done: counting takes some milliseconds. */
 export function observeInput(deps: InputBoundDeps, { body, json, facts, caller }: Counted, { tokens, overrun, endedAt }: EndedCall): void {
   const model = caller.inputName
-  if (facts.continues !== undefined || !deps.inputMargins.wants(model, overrun > 0, endedAt)) return
+  if (facts.continues !== undefined || facts.unknownInput !== undefined || !deps.inputMargins.wants(model, overrun > 0, endedAt)) return
   setImmediate(() => {
     const hidden = facts.inputBound - body.length
     const text = deps.countableText(json, hidden)

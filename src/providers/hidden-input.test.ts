@@ -13,7 +13,8 @@ function factsOf(endpoint: string, body: object) {
     endpoint === 'gemini.generateContent' ? { model: 'gemini-3-flash-preview' } : {},
     'application/json',
   )
-  return { hidden: facts.inputBound - bytes.length, refined: metered.refineInputBound?.(json) }
+  const refined = facts.unknownInput === undefined ? metered.refineInputBound?.(json) : undefined
+  return { hidden: facts.inputBound - bytes.length, refined }
 }
 
 const messages = [{ role: 'user', content: 'hi' }]

@@ -10,15 +10,6 @@ export function imageCorrection(body: Buffer, json: JsonObject, tokensEach: numb
   return contentParts(json).reduce<number>((sum, part) => sum + correctionOf(part, tokensEach), 0)
 }
 
-/** False where each message is a text alone, which is seen faster than its parts are listed. */
-export function hasContentParts(json: JsonObject): boolean {
-  return hasParts(json['messages']) || hasParts(json['input'])
-}
-
-function hasParts(messages: unknown): boolean {
-  return asList(messages).some((message) => Array.isArray(asObject(message)?.['content']))
-}
-
 /** The parts of all messages, and of what is in them, such as results of tools. */
 export function contentParts(json: JsonObject): readonly JsonObject[] {
   return [...asList(json['messages']), ...asList(json['input'])].flatMap(partsOf)

@@ -13,6 +13,8 @@ export interface RequestFacts {
   readonly isStream: boolean
   /** The most tokens that the input can have: a true upper bound, cheap to compute from the bytes. */
   readonly inputBound: number
+  /** The first part, reference or option that may bring in anything, so that the bound fills the model's context; absent: none. */
+  readonly unknownInput?: string
   /** The request's own maximum output per choice, in tokens; absent where it sets none. 0 for APIs without output. */
   readonly outputMax?: number | undefined
   /** The least maximum that the API accepts for this request (OpenAI responses: 16; Anthropic with thinking: its budget + 1). */

@@ -161,7 +161,7 @@ function isOverRefined(recording: Recording): boolean {
   if (!isWholeRequest(recording) || endpoint?.admission.kind !== 'metered') return false
   const { facts, json } = endpoint.admission.readRequest(Buffer.from(requestOf(recording).body), values ?? {}, 'application/json')
   const bound = endpoint.admission.refineInputBound?.(json) ?? Infinity
-  return facts.continues === undefined && bound < (recording.expected.input_tokens ?? 0)
+  return facts.continues === undefined && facts.unknownInput === undefined && bound < (recording.expected.input_tokens ?? 0)
 }
 
 const OUTCOMES: readonly Outcome[] = ['exact', 'free', 'deferred', 'refused', 'wrong', 'silently zero']

@@ -22,21 +22,3 @@ const UNKNOWN_OUTPUT_MAX = 128_000
 export function openAiOutputMax(model: string): number {
   return OUTPUT_MAX.find(([prefix]) => model.startsWith(prefix))?.[1] ?? UNKNOWN_OUTPUT_MAX
 }
-
-/** The context of a model in tokens, likewise. */
-const CONTEXT_MAX: readonly (readonly [prefix: string, tokens: number])[] = [
-  ['gpt-4.1', 1_047_576],
-  ['gpt-4o', 128_000],
-  ['gpt-4-turbo', 128_000],
-  ['gpt-5.4', 1_050_000],
-  ['gpt-5', 400_000],
-  ['o1', 200_000],
-  ['o3', 200_000],
-  ['o4', 200_000],
-]
-
-const UNKNOWN_CONTEXT_MAX = 1_050_000
-
-export function openAiContextMax(model: string): number {
-  return CONTEXT_MAX.find(([prefix]) => model.startsWith(prefix))?.[1] ?? UNKNOWN_CONTEXT_MAX
-}

@@ -5,9 +5,9 @@ import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts
 import { countIn, parseBody, setMember } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
 import { encodingOf } from './encoding.ts'
-import { hiddenInput, isExplained, isJoinedByProvider, isOpenAiModel } from './hidden-input.ts'
-import { mediaCorrection } from './media-bound.ts'
-import { openAiContextMax } from './output-max.ts'
+import { openAiContextMax } from './context-max.ts'
+import { isExplained, isOpenAiModel } from './hidden-input.ts'
+import { boundChatInput, boundCompletionInput, boundEmbeddingInput, boundResponseInput } from './input-bound.ts'
 
 /** Completions answer with so many tokens where the request sets no maximum. */
 const COMPLETION_OUTPUT_DEFAULT = 16
@@ -20,11 +20,6 @@ interface Read {
   readonly json: JsonObject
 }
 
-/** A token per byte is the only cheap bound that holds for byte-level encodings; JSON's own bytes cover what OpenAI's messages add. */
-function inputBoundOf(body: Buffer, json: JsonObject, model: string): number {
-  return Math.max(1, body.length + mediaCorrection(body, json, model) + hiddenInput(json, model))
-}
-
 export function readChatRequest(body: Buffer, path?: PathValues): Read {
   const { json, model } = parseBody(body, path)
   return {
@@ -32,7 +27,7 @@ export function readChatRequest(body: Buffer, path?: PathValues): Read {
     facts: {
       model,
       isStream: json['stream'] === true,
-      inputBound: inputBoundOf(body, json, model),
+      ...boundChatInput(json, model, body.length),
       outputMax: larger(countIn(json, 'max_completion_tokens'), countIn(json, 'max_tokens')),
       outputMin: 1,
       canClamp: true,
@@ -54,7 +49,7 @@ export function readCompletionRequest(body: Buffer, path?: PathValues): Read {
     facts: {
       model,
       isStream: json['stream'] === true,
-      inputBound: inputBoundOf(body, json, model),
+      ...boundCompletionInput(json, model, body.length),
       outputMax: countIn(json, 'max_tokens') ?? COMPLETION_OUTPUT_DEFAULT,
       outputMin: 1,
       canClamp: true,
@@ -70,7 +65,7 @@ export function readResponsesRequest(body: Buffer, path?: PathValues): Read {
     facts: {
       model,
       isStream: json['stream'] === true,
-      inputBound: inputBoundOf(body, json, model),
+      ...boundResponseInput(json, model, body.length),
       outputMax: countIn(json, 'max_output_tokens'),
       outputMin: RESPONSES_OUTPUT_MIN,
       canClamp: true,
@@ -99,7 +94,8 @@ export function readCompactRequest(body: Buffer, path?: PathValues): Read {
 
 export function readEmbeddingsRequest(body: Buffer, path?: PathValues): Read {
   const { json, model } = parseBody(body, path)
-  const facts = { model, isStream: false, inputBound: Math.max(1, body.length), outputMax: 0, outputMin: 0, canClamp: false, choices: 1 }
+  const input = boundEmbeddingInput(json, model, body.length)
+  const facts = { model, isStream: false, ...input, outputMax: 0, outputMin: 0, canClamp: false, choices: 1 }
   return { json, facts }
 }
 
@@ -182,13 +178,13 @@ const MARGIN = 1.02
 /**
  * An upper bound by the model's own tokenizer: the request's JSON text has more tokens than what the model is given of it; each
  * message and tool adds a few.
- * @returns Infinity where there is none: for models of others, and where the input is more than the request's text
+ * Of a request whose input is known to be its text.
+ * @returns Infinity where there is none: for models of others, and for media
  */
 export function refineInputBound(json: JsonObject): number {
   const model = typeof json['model'] === 'string' ? json['model'] : ''
   const text = JSON.stringify(json)
-  const isMore = MEDIA.test(text) || isJoinedByProvider(json, model)
-  if (isMore || text.length > REFINED_BYTES_MAX || !isOpenAiModel(model)) return Infinity
+  if (MEDIA.test(text) || text.length > REFINED_BYTES_MAX || !isOpenAiModel(model)) return Infinity
   const parts = asList(json['messages']).length + asList(json['input']).length + asList(json['tools']).length
   const explanation = isExplained(json) ? EXPLANATION_TOKENS_MAX : 0
   return Math.ceil(countTokens(text, encodingOf(model)) * MARGIN) + TOKENS_PER_MESSAGE * (parts + 1) + explanation
