@@ -18,6 +18,8 @@ export class KeyBook {
   readonly #byHash = new Map<string, Key>()
   /** Keys found lately, by their secret: hashing it costs more than all other look-ups of a call. In memory only. */
   readonly #bySecret = new Map<string, Key>()
+  /** Ids of keys that are refused here though their revocation could not be written. */
+  readonly #suspended = new Set<string>()
 
   constructor(rows: readonly KeyRow[]) {
     for (const row of rows) this.set(row)
@@ -45,12 +47,18 @@ export class KeyBook {
     this.#byHash.delete(hash)
   }
 
+  /** Refuses a key in this process until its revocation is written. @param id the row's */
+  suspend(id: string): void {
+    this.#suspended.add(id)
+  }
+
   /** The key with this secret, or undefined where none is good at `now`: unknown, revoked or expired. */
   find(secret: string, now: EpochMs): Key | undefined {
     const key = this.#bySecret.get(secret) ?? this.#look(secret)
     if (key === undefined) return undefined
-    const { revokedAt = Infinity, expiresAt = Infinity } = key.row
-    return now < revokedAt && now < expiresAt ? key : undefined
+    const { id, revokedAt, expiresAt = Infinity } = key.row
+    // A clock that was set back does not make a revoked key good again.
+    return revokedAt === undefined && now < expiresAt && !this.#suspended.has(id) ? key : undefined
   }
 
   #look(secret: string): Key | undefined {

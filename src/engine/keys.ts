@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { KeyRow } from '../domain/record.ts'
+import { Failure } from './failure.ts'
 import { hashSecret, type KeyBook } from './key-book.ts'
 import type { Catalog, Clock, Ids, Journal } from './ports.ts'
 import type { Change } from './reconfigure.ts'
@@ -21,7 +22,10 @@ export interface IssuedKey {
   readonly secret: string
 }
 
-/** Makes keys, gives them new secrets and takes them back; each change is in the journal and audited. */
+/**
+ * Makes keys, gives them new secrets and takes them back; each change is durable when it resolves, and audited.
+ * Each throws Failure store_unavailable where it could not be written.
+ */
 export interface Keys {
   /** Undefined where a key that is not revoked has that name. */
   readonly create: (wish: KeyWish, change: Change) => Promise<IssuedKey | undefined>
@@ -59,7 +63,7 @@ export function createKeys(deps: KeysDeps): Keys {
       const row = find(id)
       if (row === undefined) return undefined
       const revoked = { ...row, revokedAt: deps.clock.now() }
-      await store(deps, revoked, { ...change, action: 'key.revoke' })
+      await storeRevoked(deps, revoked, change)
       return revoked
     },
   }
@@ -70,6 +74,23 @@ function issue(row: Omit<KeyRow, 'hash' | 'hint'>): IssuedKey {
   return { secret, row: { ...row, hash: hashSecret(secret), hint: secret.slice(0, 8) } }
 }
 
+/** Where it can't be written, the key is refused here all the same: whoever revokes a stolen key must not wait for a disk. */
+async function storeRevoked(deps: KeysDeps, row: KeyRow, change: Change): Promise<void> {
+  try {
+    await store(deps, row, { ...change, action: 'key.revoke' })
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    deps.keys.suspend(row.id)
+    throw new Failure(
+      error.code,
+      `the revocation could not be written (${error.message}). This process refuses the key from now on, but it is good again ` +
+        'after a restart, and in other processes: revoke it again once the store is back',
+      error,
+    )
+  }
+}
+
+/** @throws Failure store_unavailable: then nothing has changed here */
 async function store(deps: KeysDeps, row: KeyRow, change: Change & { readonly action: string }): Promise<void> {
   const { hash: _, ...shown } = row
   const entry = { id: deps.ids.callId(), at: deps.clock.now(), ...change, target: row.id, before: 'null', after: JSON.stringify(shown) }

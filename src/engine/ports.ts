@@ -127,7 +127,10 @@ export interface CatalogState {
   readonly keys: readonly KeyRow[]
 }
 
-/** The budgets and keys that all processes share. Every change raises the version, and is in the journal when it resolves. */
+/**
+ * The budgets and keys that all processes share. Every change raises the version, and is durable when it resolves; where it throws
+ * Failure store_unavailable nothing has changed, or, where the answer of a store got lost, it is not known whether it has.
+ */
 export interface Catalog {
   readonly version: () => Promise<number>
   readonly read: () => Promise<CatalogState>

@@ -200,21 +200,21 @@ class MemoryCounters implements Counters, Catalog {
   }
 
   async putBudgets(budgets: readonly Budget[], { at }: { readonly at: EpochMs }): Promise<number> {
+    // Appended in one turn of the journal: all of them are written, or none.
+    await Promise.all(budgets.map((budget) => this.#journal.appendOrFail({ kind: 'revised', budget, at })))
     const changed = new Map(budgets.map((budget) => [budget.id, budget]))
     for (const budget of budgets) this.#budgets.set(budget.id, budget)
     for (const account of this.#accounts.values()) {
       const budget = changed.get(account.budget.id)
       if (budget !== undefined && account.budget.unit === budget.unit) adoptBudget(account, budget)
     }
-    const version = ++this.#version
-    await this.#journal.append(budgets.map((budget) => ({ kind: 'revised', budget, at })))
-    return version
+    return ++this.#version
   }
 
   async putKey(key: KeyRow): Promise<void> {
+    await this.#journal.appendOrFail({ kind: 'key', key })
     this.#keys.set(key.id, key)
     this.#version++
-    await this.#journal.append([{ kind: 'key', key }])
   }
 
   async cut(key: AccountKey, endsAt: EpochMs): Promise<void> {
