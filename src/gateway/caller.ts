@@ -106,8 +106,7 @@ const FIXED_BY_KEY = ['team', 'project', 'user'] as const
 
 function resolveAttributes(key: Key, headers: IncomingHttpHeaders, target: { provider: string; model: string }): Attributes {
   const { row } = key
-  if (!key.allowsModel(target.model) && !key.allowsModel(modelId(target.model)))
-    throw new GatewayError('model_not_allowed', `the key "${row.name}" may not use the model ${target.model}`)
+  checkModel(key, target.model)
   const named: Partial<Record<(typeof FIXED_BY_KEY)[number], string>> = { ...row.attributes }
   for (const name of FIXED_BY_KEY) {
     const header = `x-bursar-${name}`
@@ -134,6 +133,12 @@ function nameIn(header: string, text: string): Name {
   const name = toName(text)
   if (name === undefined) throw new GatewayError('invalid_request', `a name in the header ${header} must have ${ID_EXPECTED}`)
   return name
+}
+
+/** @throws GatewayError model_not_allowed */
+export function checkModel(key: Key, model: string): void {
+  if (key.allowsModel(model) || key.allowsModel(modelId(model))) return
+  throw new GatewayError('model_not_allowed', `the key "${key.row.name}" may not use the model ${model}`)
 }
 
 function allowed(key: Key, name: string, value: Name): Name {

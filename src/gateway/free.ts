@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Key } from '../engine/key-book.ts'
 import { readBody } from '../http/body.ts'
 import { headersToProvider } from '../http/header-names.ts'
-import type { AnswerReading } from '../providers/provider.ts'
+import { modelIn, withModel } from '../providers/named-model.ts'
+import type { AnswerReading, Free } from '../providers/provider.ts'
+import { checkModel } from './caller.ts'
 import { dispatch, noAnswerError } from './dispatch.ts'
 import type { AnswerReader } from './answer-reader.ts'
 import { Relay } from './relay.ts'
 import type { Route } from './route.ts'
-import { chooseTarget, type Upstream } from './upstream.ts'
+import { chooseTarget, type Target, type Upstream } from './upstream.ts'
 
 const NOTHING: AnswerReading = { isComplete: false, produced: '', producedBeyond: 0, isError: false }
 
@@ -20,13 +23,26 @@ export const UNREAD: AnswerReader = {
   stream: () => ({ push: (chunk) => chunk, end: () => Buffer.alloc(0), reading: () => NOTHING }),
 }
 
-/** Lists of models, token counts and files cost nothing at the provider, so no budget is asked. */
+/** A request that costs nothing at its provider. */
+interface Asked {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly route: Route
+  readonly key: Key
+  readonly free: Free
+}
+
+/**
+ * Lists of models, token counts and files cost nothing at the provider, so no budget is asked. Where a request names a model, it goes to
+ * where the model's calls go, and the key has to be allowed it.
+ * @throws GatewayError, InvalidRequest
+ */
 export async function relayFree(
   deps: { readonly upstreams: readonly Upstream[]; readonly bodyBytesMax: number },
-  { request, response, route }: { request: IncomingMessage; response: ServerResponse; route: Route },
+  { request, response, route, key, free }: Asked,
 ): Promise<void> {
-  const body = await readBody(request, deps.bodyBytesMax)
-  const target = chooseTarget(deps.upstreams, route, '')
+  const { body, target } = readFree(deps.upstreams, { route, free, body: await readBody(request, deps.bodyBytesMax) })
+  if (target.model !== '') checkModel(key, target.model)
   const relay = new Relay(response, { reader: UNREAD, extraHeaders: () => ({}), deadlines: target.upstream.deadlines })
   const headers = headersToProvider(
     request.headers,
@@ -38,4 +54,17 @@ export async function relayFree(
   if (end.kind === 'no_answer') throw noAnswerError(end, target.upstream, {})
   if (end.kind === 'defect') throw end.error
   finish()
+}
+
+/** The provider of the model that the path or the body names, and the body with the model as it is called there. */
+function readFree(
+  upstreams: readonly Upstream[],
+  { route, free, body }: { readonly route: Route; readonly free: Free; readonly body: Buffer },
+): { readonly target: Target; readonly body: Buffer } {
+  const inPath = route.values['model']
+  const { modelMembers } = free
+  const named = inPath !== undefined || modelMembers === undefined ? undefined : modelIn(body, modelMembers)
+  const target = chooseTarget(upstreams, route, inPath ?? named?.model ?? '')
+  const isRenamed = named !== undefined && named.model !== target.model
+  return { target, body: isRenamed ? withModel(body, named.member, target.model) : body }
 }

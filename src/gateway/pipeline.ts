@@ -87,7 +87,7 @@ export function createPipeline(deps: GatewayDeps): (request: IncomingMessage, re
       const route = deps.router.route({ method: request.method ?? '', url: request.url ?? '', headers: request.headers })
       const key = authenticate(deps.keys, request.headers, deps.clock.now(), route.keysInQuery)
       const { admission } = route.endpoint
-      if (admission.kind === 'free') return await relayFree(deps, { request, response, route })
+      if (admission.kind === 'free') return await relayFree(deps, { request, response, route, key, free: admission })
       if (admission.kind === 'batch') return await submitBatch(deps, callers, { request, response, route, key, batch: admission })
       const body = await readBody(request, deps.bodyBytesMax)
       const asked = read(deps, callers, { headers: request.headers, route, key, metered: admission, body })

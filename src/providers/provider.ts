@@ -202,6 +202,8 @@ export interface JobAnswer {
 /** Costs nothing at the provider (a list of models, a token count): relayed, never gated by a budget. */
 export interface Free {
   readonly kind: 'free'
+  /** The members of the body of which one names the model, the one that counts first; absent: none does. */
+  readonly modelMembers?: readonly string[]
 }
 
 /** The request can't be counted as it is written. The message says which field and what is expected. */

@@ -37,7 +37,7 @@ export const anthropic: ApiShape = {
       method: 'POST',
       path: '/v1/messages/count_tokens',
       upstreamPath: '/v1/messages/count_tokens',
-      admission: { kind: 'free' },
+      admission: { kind: 'free', modelMembers: ['model'] },
     },
     { name: 'anthropic.models', method: 'GET', path: '/v1/models', upstreamPath: '/v1/models', admission: { kind: 'free' } },
     {

@@ -42,7 +42,7 @@ export const cohere: ApiShape = {
     endpoint('POST', 'cohere.rerank', '/v1/rerank', rerank),
     endpoint('POST', 'cohere.rerank', '/v2/rerank', rerank),
     endpoint('POST', 'cohere.transcriptions', '/v2/audio/transcriptions', transcriptions),
-    endpoint('POST', 'cohere.tokenize', '/v1/tokenize', { kind: 'free' }),
+    endpoint('POST', 'cohere.tokenize', '/v1/tokenize', { kind: 'free', modelMembers: ['model'] }),
   ],
   forwardHeaders: ['x-client-name', 'accept'],
   queryParameters: { counted: NO_PARAMETERS, free: NO_PARAMETERS },

@@ -39,7 +39,7 @@ export const ollama: ApiShape = {
     endpoint('GET', 'ollama.models', '/api/tags', { kind: 'free' }),
     endpoint('GET', 'ollama.models', '/api/ps', { kind: 'free' }),
     endpoint('GET', 'ollama.version', '/api/version', { kind: 'free' }),
-    endpoint('POST', 'ollama.models', '/api/show', { kind: 'free' }),
+    endpoint('POST', 'ollama.models', '/api/show', { kind: 'free', modelMembers: ['model', 'name'] }),
   ],
   forwardHeaders: ['accept'],
   queryParameters: { counted: NO_PARAMETERS, free: NO_PARAMETERS },

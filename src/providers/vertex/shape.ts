@@ -30,7 +30,7 @@ function ofGoogle(name: string, action: string, admission: Endpoint['admission']
  * others those of OpenAI. The first path that matches counts, and `count-tokens` is not a model.
  */
 const ofPartners: readonly Endpoint[] = [
-  ...post('vertex.countTokens', 'publishers/anthropic/models/count-tokens:rawPredict', { kind: 'free' }),
+  ...post('vertex.countTokens', 'publishers/anthropic/models/count-tokens:rawPredict', { kind: 'free', modelMembers: ['model'] }),
   ...['rawPredict', 'streamRawPredict'].flatMap((action) => [
     ...post('vertex.messages', `publishers/anthropic/models/{model}:${action}`, messages),
     ...post('vertex.chat', `publishers/{publisher}/models/{model}:${action}`, chat),
