@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { type Channel, createChannels } from './alerts/channels/create-channels.ts'
@@ -22,6 +22,7 @@ import { JobPoller } from './gateway/job-poller.ts'
 import { createPipeline, type GatewayDeps } from './gateway/pipeline.ts'
 import { createRouter } from './gateway/route.ts'
 import { createUpstream } from './gateway/upstream.ts'
+import { createListener, type Handler } from './http/listener.ts'
 import { createMetrics } from './http/metrics.ts'
 import { countableText } from './providers/countable-text.ts'
 import { PriceBook } from './providers/prices/price-book.ts'
@@ -52,8 +53,6 @@ const DRAIN_MS = 60_000
 const UNDO_MS = 5000
 /** For calls that are cut off at the end of a drain. */
 const SETTLE_MS = 5000
-/** Longer than load balancers keep theirs, so that it is never this side which closes first. */
-const KEEP_ALIVE_MS = 75_000
 
 /** Paths of the control plane; everything else is a call to a provider. */
 const CONTROL_PLANE = /^\/(?:$|\?|api\/v1(?:\/|$|\?)|docs(?:\/|$|\?)|metrics(?:$|\?)|healthz(?:$|\?)|readyz(?:$|\?))/
@@ -130,9 +129,11 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   const disabled = config.alerts.channels.flatMap((channel) => (channel.kind === 'disabled' ? [channel.name] : []))
   const health = () => healthOf(journal.trouble(), isDraining)
   const api = controlPlaneOf({ store, engine, keys, ids, channels, disabled, health, metrics: metrics.text, log, isAdminToken })
-  const listener = createListener(getRequestListener(api.fetch), pipeline, log)
+  const handle = eitherOf(getRequestListener(api.fetch), pipeline)
+  const listener = createListener(handle, (error) => log('a request ended in an unexpected error', error))
+  // Read now: once there are connections, there may be no file descriptor left to read it with.
+  loadTokenizer()
   const url = await listen(listener, server)
-  setTimeout(() => loadTokenizer(), TICK_MS).unref()
   const jobs = new JobPoller({ engine, upstreams, clock, countTokens, ended: metrics.ended, log })
   const ticking = startTicking([engine.tick, () => inTurn(store, () => jobs.tick()), keepFor(store, config.store.keepMs)], log)
   return {
@@ -240,18 +241,9 @@ function startTicking(ticks: readonly (() => Promise<unknown>)[], log: AppOption
 }
 
 /** One port for both: calls to providers pass no web framework, which would cost more than all of the gateway. */
-function createListener(controlPlane: Handler, gateway: Handler, log: AppOptions['log']): Server {
-  return createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, (request, response) => {
-    const handle = CONTROL_PLANE.test(request.url ?? '') ? controlPlane : gateway
-    // Both answer whatever fails in them; what fails in that ends this connection, and not the process.
-    handle(request, response).catch((error: unknown) => {
-      log('a request ended in an unexpected error', error)
-      response.destroy()
-    })
-  })
+function eitherOf(controlPlane: Handler, gateway: Handler): Handler {
+  return (request, response) => (CONTROL_PLANE.test(request.url ?? '') ? controlPlane : gateway)(request, response)
 }
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 function enabledChannels(config: Config): readonly Channel[] {
   const enabled = config.alerts.channels.filter((channel) => channel.kind !== 'disabled')

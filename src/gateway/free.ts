@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Key } from '../engine/key-book.ts'
 import { readBody } from '../http/body.ts'
 import { headersToProvider } from '../http/header-names.ts'
-import { modelIn, withModel } from '../providers/named-model.ts'
 import type { AnswerReading, Free } from '../providers/provider.ts'
 import { checkModel } from './caller.ts'
 import { dispatch, noAnswerError } from './dispatch.ts'
@@ -62,9 +61,9 @@ function readFree(
   { route, free, body }: { readonly route: Route; readonly free: Free; readonly body: Buffer },
 ): { readonly target: Target; readonly body: Buffer } {
   const inPath = route.values['model']
-  const { modelMembers } = free
-  const named = inPath !== undefined || modelMembers === undefined ? undefined : modelIn(body, modelMembers)
-  const target = chooseTarget(upstreams, route, inPath ?? named?.model ?? '')
-  const isRenamed = named !== undefined && named.model !== target.model
-  return { target, body: isRenamed ? withModel(body, named.member, target.model) : body }
+  const { bodyModel } = free
+  const inBody = inPath === undefined ? bodyModel?.read(body) : undefined
+  const target = chooseTarget(upstreams, route, inPath ?? inBody ?? '')
+  const isRenamed = inBody !== undefined && inBody !== target.model
+  return { target, body: isRenamed ? (bodyModel?.rename(body, target.model) ?? body) : body }
 }

@@ -202,8 +202,19 @@ export interface JobAnswer {
 /** Costs nothing at the provider (a list of models, a token count): relayed, never gated by a budget. */
 export interface Free {
   readonly kind: 'free'
-  /** The members of the body of which one names the model, the one that counts first; absent: none does. */
-  readonly modelMembers?: readonly string[]
+  /** Where the body names the model; absent: it names none. */
+  readonly bodyModel?: BodyModel
+}
+
+/** A model that a body names though nothing of it is counted. */
+export interface BodyModel {
+  /**
+   * Undefined where the body names none.
+   * @throws InvalidRequest where it is no JSON object, or its model no name
+   */
+  readonly read: (body: Buffer) => string | undefined
+  /** The same body, with the model as its provider knows it. */
+  readonly rename: (body: Buffer, model: string) => Buffer
 }
 
 /** The request can't be counted as it is written. The message says which field and what is expected. */

@@ -1,4 +1,5 @@
 import { createSseAnswer, readWhole } from '../answer.ts'
+import { bodyModel } from '../body-model.ts'
 import type { ApiShape, Metered } from '../provider.ts'
 import { anyOf } from '../query-parameters.ts'
 import { keyHeader } from '../key-header.ts'
@@ -37,7 +38,7 @@ export const anthropic: ApiShape = {
       method: 'POST',
       path: '/v1/messages/count_tokens',
       upstreamPath: '/v1/messages/count_tokens',
-      admission: { kind: 'free', modelMembers: ['model'] },
+      admission: { kind: 'free', bodyModel: bodyModel('model') },
     },
     { name: 'anthropic.models', method: 'GET', path: '/v1/models', upstreamPath: '/v1/models', admission: { kind: 'free' } },
     {

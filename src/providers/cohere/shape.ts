@@ -1,5 +1,6 @@
 import { type AnswerParts, readWhole } from '../answer.ts'
 import { createJsonAnswer } from '../json-answer.ts'
+import { bodyModel } from '../body-model.ts'
 import { keyHeader } from '../key-header.ts'
 import { transcriptions } from '../openai/transcriptions.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
@@ -42,7 +43,7 @@ export const cohere: ApiShape = {
     endpoint('POST', 'cohere.rerank', '/v1/rerank', rerank),
     endpoint('POST', 'cohere.rerank', '/v2/rerank', rerank),
     endpoint('POST', 'cohere.transcriptions', '/v2/audio/transcriptions', transcriptions),
-    endpoint('POST', 'cohere.tokenize', '/v1/tokenize', { kind: 'free', modelMembers: ['model'] }),
+    endpoint('POST', 'cohere.tokenize', '/v1/tokenize', { kind: 'free', bodyModel: bodyModel('model') }),
   ],
   forwardHeaders: ['x-client-name', 'accept'],
   queryParameters: { counted: NO_PARAMETERS, free: NO_PARAMETERS },

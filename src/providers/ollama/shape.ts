@@ -1,5 +1,6 @@
 import { type AnswerParts, readWhole } from '../answer.ts'
 import { createJsonAnswer } from '../json-answer.ts'
+import { bodyModel } from '../body-model.ts'
 import { keyHeader } from '../key-header.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
 import { NO_PARAMETERS } from '../query-parameters.ts'
@@ -39,7 +40,7 @@ export const ollama: ApiShape = {
     endpoint('GET', 'ollama.models', '/api/tags', { kind: 'free' }),
     endpoint('GET', 'ollama.models', '/api/ps', { kind: 'free' }),
     endpoint('GET', 'ollama.version', '/api/version', { kind: 'free' }),
-    endpoint('POST', 'ollama.models', '/api/show', { kind: 'free', modelMembers: ['model', 'name'] }),
+    endpoint('POST', 'ollama.models', '/api/show', { kind: 'free', bodyModel: bodyModel('model', 'name') }),
   ],
   forwardHeaders: ['accept'],
   queryParameters: { counted: NO_PARAMETERS, free: NO_PARAMETERS },

@@ -1,4 +1,5 @@
 import { type AnswerParts, createSseAnswer, readWhole } from '../answer.ts'
+import { bodyModel } from '../body-model.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
 import { API_VERSION, OPENAI_LISTS } from '../query-parameters.ts'
 import { backgroundJob } from '../background-job.ts'
@@ -97,8 +98,8 @@ export const openAi: ApiShape = {
     ...media.map(([name, path, admission]) => post(name, path, admission)),
     post('openai.images', '/images', images),
     post('openai.rerank', '/rerank', rerank),
-    post('openai.moderations', '/moderations', { kind: 'free', modelMembers: ['model'] }),
-    post('openai.input_tokens', '/responses/input_tokens', { kind: 'free', modelMembers: ['model'] }),
+    post('openai.moderations', '/moderations', { kind: 'free', bodyModel: bodyModel('model') }),
+    post('openai.input_tokens', '/responses/input_tokens', { kind: 'free', bodyModel: bodyModel('model') }),
     free('GET', 'openai.responses', '/responses/{id}'),
     free('POST', 'openai.responses', '/responses/{id}/cancel'),
     free('DELETE', 'openai.responses', '/responses/{id}'),

@@ -1,5 +1,6 @@
 import { messages } from '../anthropic/shape.ts'
 import { anthropicOutputMax } from '../anthropic/output-max.ts'
+import { bodyModel } from '../body-model.ts'
 import type { ApiShape, Endpoint } from '../provider.ts'
 import { GOOGLE_ANSWERS } from '../query-parameters.ts'
 import { embed, generate, predict, streamGenerate } from '../gemini/admissions.ts'
@@ -30,7 +31,7 @@ function ofGoogle(name: string, action: string, admission: Endpoint['admission']
  * others those of OpenAI. The first path that matches counts, and `count-tokens` is not a model.
  */
 const ofPartners: readonly Endpoint[] = [
-  ...post('vertex.countTokens', 'publishers/anthropic/models/count-tokens:rawPredict', { kind: 'free', modelMembers: ['model'] }),
+  ...post('vertex.countTokens', 'publishers/anthropic/models/count-tokens:rawPredict', { kind: 'free', bodyModel: bodyModel('model') }),
   ...['rawPredict', 'streamRawPredict'].flatMap((action) => [
     ...post('vertex.messages', `publishers/anthropic/models/{model}:${action}`, messages),
     ...post('vertex.chat', `publishers/{publisher}/models/{model}:${action}`, chat),
