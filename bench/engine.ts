@@ -44,7 +44,7 @@ const bound = { input: 700, outputMax: 300, outputMin: 1, choices: 1 }
 const IN_FLIGHT = 64
 const ids = Array.from({ length: 100_000 }, (_, i) => toCallId(`call_${i}`))
 const first = toCallId('call_first')
-const usage = { kind: 'reported', counts: { input: 500, output: 200 } } as const
+const usage = { kind: 'reported', counts: { input: { total: 500 }, output: { total: 200 } } } as const
 
 /** 64 calls in flight at a time, as 64 callers would have. */
 async function pairs(count: number): Promise<void> {

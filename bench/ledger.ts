@@ -82,7 +82,7 @@ function batchOf(nr: number): readonly LedgerRecord[] {
     const call = { id, admittedAt: END, attributes, endpoint: 'openai.chat' }
     const charges = accounts.map((account) => ({ account, amount: 900 }))
     records.push({ kind: 'held', hold: { call, charges, input: 700, output: 200, costNanoUsd: 0, expiresAt: END, isSpared: false } })
-    const usage = { kind: 'reported', counts: { input: 500, output: 150 } } as const
+    const usage = { kind: 'reported', counts: { input: { total: 500 }, output: { total: 150 } } } as const
     const amounts = accounts.map(() => 650)
     const settlement = { call: id, endedAt: END + i, ending: 'done', status: 200, usage, costNanoUsd: 0, amounts, overrun: 0 } as const
     records.push({ kind: 'ended', settlement, alerts: [] })

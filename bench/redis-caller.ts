@@ -18,7 +18,7 @@ const AT = Date.now()
 const ids = createCallIds(() => AT)
 const ATTRIBUTES = { team: 'a', project: 'b', key: 'c', provider: 'p', model: 'm', tags: {} }
 const BOUND = { input: 700, outputMax: 300, outputMin: 1, choices: 1 }
-const USAGE = { kind: 'reported', counts: { input: 500, output: 200 } } as const
+const USAGE = { kind: 'reported', counts: { input: { total: 500 }, output: { total: 200 } } } as const
 
 export function budgetOf(id: string, enforcement: 'exact' | 'leased'): Budget {
   return {

@@ -121,8 +121,12 @@ function isNothingProduced({ produced, producedBeyond, standIn }: AnswerReading)
 function estimatedCounts(reading: AnswerReading, estimates: Estimates): TokenCounts {
   const { reported = {}, standIn, produced, producedBeyond, isUnread } = reading
   const seen = standIn?.output ?? (isNothingProduced(reading) ? 0 : estimates.text(produced) + producedBeyond)
-  const output = Math.max(reported.output ?? 0, seen, isUnread === true ? estimates.outputExpected() : 0)
-  return { ...reported, input: reported.input ?? standIn?.input ?? estimates.input(), output }
+  const output = Math.max(reported.output?.total ?? 0, seen, isUnread === true ? estimates.outputExpected() : 0)
+  return {
+    ...reported,
+    input: { ...reported.input, total: reported.input?.total ?? standIn?.input ?? estimates.input() },
+    output: { ...reported.output, total: output },
+  }
 }
 
 /** A provider's own error costs what the provider says, and nothing where it says nothing. */

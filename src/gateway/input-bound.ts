@@ -48,6 +48,6 @@ export function observeInput(deps: InputBoundDeps, { body, json, facts, caller }
   setImmediate(() => {
     const hidden = facts.inputBound - body.length
     const text = deps.countableText(json, hidden)
-    if (text !== undefined) deps.inputMargins.observe(model, deps.countTokens(text), Math.max(0, tokens.input - hidden))
+    if (text !== undefined) deps.inputMargins.observe(model, deps.countTokens(text), Math.max(0, tokens.input.total - hidden))
   })
 }

@@ -215,7 +215,7 @@ function learn(deps: GatewayDeps, asked: Asked, end: CallEnd, ended: EndedCall):
   if (id !== undefined) deps.conversations.remember(id, tokens)
   if (facts.continues?.isGrowing === true) deps.conversations.remember(facts.continues.id, tokens)
   if (ended.usage.kind === 'reported') {
-    deps.expectedOutput.observe(caller.outputName, ended.tokens.output / facts.choices)
+    deps.expectedOutput.observe(caller.outputName, ended.tokens.output.total / facts.choices)
     observeInput(deps, asked, ended)
   }
   deps.events.ended(ended)

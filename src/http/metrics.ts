@@ -49,8 +49,8 @@ interface Tally {
 function count(tallies: Tally[], { call, ending, usage, tokens, costNanoUsd, overrun }: EndedCall): void {
   const tally = tallyOf(tallies, call.attributes.provider, ending, usage.kind)
   tally.calls++
-  tally.input += tokens.input
-  tally.output += tokens.output
+  tally.input += tokens.input.total
+  tally.output += tokens.output.total
   tally.costUsd += displayAmount('usd', costNanoUsd)
   if (overrun > 0) tally.overruns++
   if (call.price === undefined) tally.unpriced++

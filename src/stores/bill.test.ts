@@ -64,8 +64,8 @@ const charge = (usage: Usage, otherModels: readonly string[] | undefined = ['hai
 }
 
 test('a part by another model is charged at its own price, and in the accounts of that model and of all models only', () => {
-  const others = [{ model: 'haiku-20251001', counts: { input: 100, output: 50 }, price: usd(1) }]
-  expect(charge({ kind: 'reported', counts: { input: 10, output: 5 }, others })).toEqual({
+  const others = [{ model: 'haiku-20251001', counts: { input: { total: 100 }, output: { total: 50 } }, price: usd(1) }]
+  expect(charge({ kind: 'reported', counts: { input: { total: 10 }, output: { total: 5 } }, others })).toEqual({
     global: 165,
     usd: 225_000,
     calls: 1,
@@ -80,7 +80,7 @@ test('a part by another model is charged at its own price, and in the accounts o
 })
 
 test('a model that might have answered and did not is charged nothing', () => {
-  expect(charge({ kind: 'reported', counts: { input: 10, output: 5 } })).toEqual({
+  expect(charge({ kind: 'reported', counts: { input: { total: 10 }, output: { total: 5 } } })).toEqual({
     global: 15,
     usd: 75_000,
     calls: 1,
@@ -97,8 +97,8 @@ test('a model that might have answered and did not is charged nothing', () => {
 test('a part without a known price costs what the call’s own model does, and what the provider says where it says it', () => {
   const usage = (billing?: { costNanoUsd: number }): Usage => ({
     kind: 'reported',
-    counts: { input: 10 },
-    others: [{ model: 'haiku', counts: { input: 100 }, billing }],
+    counts: { input: { total: 10 } },
+    others: [{ model: 'haiku', counts: { input: { total: 100 } }, billing }],
   })
   expect(charge(usage()).costNanoUsd).toBe(550_000)
   expect(charge(usage({ costNanoUsd: 7 })).costNanoUsd).toBe(50_007)
@@ -106,7 +106,7 @@ test('a part without a known price costs what the call’s own model does, and w
 
 test('an account whose budget came to name another model only after the call began is charged all of it', () => {
   const edited = ACCOUNTS.map(([one]) => ({ ...one, scope: { model: 'gemini' } }))
-  const { amounts } = billOf(hold(['haiku']), edited, { kind: 'reported', counts: { input: 10 } })
+  const { amounts } = billOf(hold(['haiku']), edited, { kind: 'reported', counts: { input: { total: 10 } } })
   expect(amounts[0]).toBe(10)
 })
 

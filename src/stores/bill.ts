@@ -62,7 +62,11 @@ function sumOf(parts: readonly ChargedPart[]): Pick<Bill, 'tokens' | 'costNanoUs
 }
 
 function billOfHold({ input, output, costNanoUsd, charges }: Hold): Bill {
-  const usage: Usage = { kind: 'estimated', counts: { input, output }, why: 'what it used is unknown: its hold' }
+  const usage: Usage = {
+    kind: 'estimated',
+    counts: { input: { total: input }, output: { total: output } },
+    why: 'what it used is unknown: its hold',
+  }
   return { usage, tokens: chargedTokens(usage), costNanoUsd, amounts: charges.map(({ amount }) => amount) }
 }
 

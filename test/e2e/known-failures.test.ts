@@ -101,7 +101,7 @@ describe('a journal that breaks', () => {
     const admitted = await engine.admit(request)
     if (admitted.kind !== 'admitted') throw new Error('it has room')
     journal.breakDown('no space left')
-    const usage = { kind: 'reported' as const, counts: { input: 40, output: 60 } }
+    const usage = { kind: 'reported' as const, counts: { input: { total: 40 }, output: { total: 60 } } }
     const end = { call: admitted.call.id, endedAt: Date.now(), ending: 'done' as const, status: 200, usage }
     await Promise.all([engine.settle(end), engine.settle(end)])
     expect(await engine.standings()).toMatchObject([{ used: 100, held: 0 }])

@@ -241,7 +241,7 @@ class Life {
   async #end(step: Step & { kind: 'end' }): Promise<void> {
     if (this.open.length === 0) return
     const [call] = this.open.splice(step.pick % this.open.length, 1)
-    const counts = { input: call!.input, output: Math.floor((call!.output * step.share) / 100) }
+    const counts = { input: { total: call!.input }, output: { total: Math.floor((call!.output * step.share) / 100) } }
     const usages = { reported: { kind: 'reported', counts }, none: { kind: 'none' }, held: 'held' } as const
     const usage = usages[step.how]
     const request = { call: toCallId(call!.id), endedAt: this.clock.now(), ending: 'done' as const, usage }

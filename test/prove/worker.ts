@@ -57,7 +57,7 @@ async function callOnce(engine: Engine, notes: NoteBook): Promise<void> {
   await delay(randomInt(1, 120))
   const produced = randomInt(1, output + 1)
   notes.produced(call, INPUT + produced)
-  const usage = { kind: 'reported', counts: { input: INPUT, output: produced } } as const
+  const usage = { kind: 'reported', counts: { input: { total: INPUT }, output: { total: produced } } } as const
   await engine.settle({ call, endedAt: Date.now(), ending: 'done', status: 200, usage })
   notes.answered(call)
 }

@@ -15,6 +15,7 @@ import { type Deployment, SimulatedProcess } from './simulated-process.ts'
 import type { Swarm } from './swarm.ts'
 import { Violation } from './violation.ts'
 import { settled, type VirtualTime } from './virtual-clock.ts'
+import { tokenCounts } from '../../src/domain/usage/token-counts.ts'
 
 /** The store and everything else around the processes, and what can befall it. */
 export interface World {
@@ -331,7 +332,7 @@ export class Life {
   async #settle(process: SimulatedProcess, engine: Engine, call: CallId, produced: Produced): Promise<boolean> {
     this.auditor.produce(call, produced)
     const isNothing = produced === NOTHING
-    const usage = isNothing ? ({ kind: 'none' } as const) : ({ kind: 'reported', counts: produced } as const)
+    const usage = isNothing ? ({ kind: 'none' } as const) : ({ kind: 'reported', counts: tokenCounts(produced) } as const)
     const request = { call, endedAt: process.parts?.clock.now() ?? 0, ending: isNothing ? 'provider_error' : 'done', usage } as const
     const repeats = this.#options.random.chance(0.1)
     try {

@@ -334,7 +334,10 @@ function fitting(budget: Budget, bound: CallBound, room: number): number | undef
 function usageOf({ bound, outputMax }: PlainCall, step: Step & { readonly kind: 'end' }): Usage {
   const input = Math.floor((bound.input * step.input) / 100)
   const output = Math.floor((bound.choices * outputMax * step.output) / 100)
-  return { kind: 'reported', counts: { input, output, cachedInput: Math.floor((input * Math.min(100, step.cached)) / 100) } }
+  return {
+    kind: 'reported',
+    counts: { input: { total: input, cached: Math.floor((input * Math.min(100, step.cached)) / 100) }, output: { total: output } },
+  }
 }
 
 function chargesOf(accounts: readonly Account[], usage: Usage): readonly number[] {
@@ -344,7 +347,7 @@ function chargesOf(accounts: readonly Account[], usage: Usage): readonly number[
 
 function plainCharge(unit: Unit, usage: Usage): number {
   if (usage.kind === 'none') return 0
-  const { input = 0, output = 0, cachedInput = 0 } = usage.counts
+  const { input: { total: input = 0, cached: cachedInput = 0 } = {}, output: { total: output = 0 } = {} } = usage.counts
   if (unit === 'requests') return 1
   return unit === 'tokens' ? input + output : Math.round(((input - cachedInput) * 2500 + cachedInput * 1250 + output * 10_001) / 1000)
 }

@@ -12,7 +12,8 @@ import {
   ratesAt,
   type ServiceTier,
 } from './price.ts'
-import { type ChargedTokens, chargedTokens, NO_TOKENS } from './usage.ts'
+import { type ReportedCounts, tokenCounts } from './token-counts.ts'
+import { chargedCounts, type ChargedTokens } from './usage.ts'
 
 const many = fc.nat(2_000_000)
 const some = fc.nat(200_000)
@@ -31,7 +32,8 @@ const tokens: fc.Arbitrary<ChargedTokens> = fc
     audioOutput: some,
     imageOutput: some,
   })
-  .map((counts) => chargedTokens({ kind: 'reported', counts }))
+  .map((counts) => chargedCounts(tokenCounts(counts)))
+const spent = (counts: ReportedCounts) => chargedCounts(tokenCounts({ requests: 0, ...counts }))
 
 /** Up to 600 USD per million tokens; pico-USD per token are micro-USD per million. */
 const pico = fc.oneof(fc.constant(0), fc.nat(1000), fc.nat(600_000_000))
@@ -62,31 +64,31 @@ const IN_TIERS: Pick<Price, 'tiers'> = { tiers: { batch: [1, 2], priority: [5, 3
 const price = (more: Partial<Price>): Price => ({ inputPico: 0, cachedInputPico: 0, cacheWritePico: 0, outputPico: 0, ...more })
 
 /** The same in integers of any size: each token by itself has one rate, no rounding before the end. */
-function exactPico(counts: ChargedTokens, at: Price): bigint {
-  const of = ratesAt(at, counts.input)
-  const written = Math.min(counts.cacheWrite, counts.input - counts.cachedInput)
-  const forHour = Math.min(counts.cacheWriteHour, written)
-  const plain = counts.input - counts.cachedInput - written
-  const audio = Math.min(counts.audioInput - counts.cachedAudioInput, plain)
-  const image = Math.min(counts.imageInput - counts.cachedImageInput, plain - audio)
-  const cachedText = counts.cachedInput - counts.cachedAudioInput - counts.cachedImageInput
-  const text = counts.output - counts.audioOutput - counts.imageOutput
-  const reasoned = Math.min(counts.reasoning, text)
+function exactPico({ input, output }: ChargedTokens, at: Price): bigint {
+  const of = ratesAt(at, input.total)
+  const written = Math.min(input.cacheWrite, input.total - input.cached)
+  const forHour = Math.min(input.cacheWriteHour, written)
+  const plain = input.total - input.cached - written
+  const audio = Math.min(input.audio - input.cachedAudio, plain)
+  const image = Math.min(input.image - input.cachedImage, plain - audio)
+  const cachedText = input.cached - input.cachedAudio - input.cachedImage
+  const text = output.total - output.audio - output.image
+  const reasoned = Math.min(output.reasoning, text)
   const parts: readonly (readonly [number, number])[] = [
     [plain - audio - image, of.inputPico],
     [audio, of.audioInputPico ?? of.inputPico],
     [image, of.imageInputPico ?? of.inputPico],
     [cachedText, of.cachedInputPico],
-    [counts.cachedAudioInput, of.cachedAudioInputPico ?? of.cachedInputPico],
-    [counts.cachedImageInput, of.cachedImageInputPico ?? of.cachedInputPico],
+    [input.cachedAudio, of.cachedAudioInputPico ?? of.cachedInputPico],
+    [input.cachedImage, of.cachedImageInputPico ?? of.cachedInputPico],
     [written - forHour, of.cacheWritePico],
     [forHour, of.cacheWriteHourPico ?? of.cacheWritePico],
     [text - reasoned, of.outputPico],
     [reasoned, of.reasoningPico ?? of.outputPico],
-    [counts.audioOutput, of.audioOutputPico ?? of.outputPico],
-    [counts.imageOutput, of.imageOutputPico ?? of.outputPico],
+    [output.audio, of.audioOutputPico ?? of.outputPico],
+    [output.image, of.imageOutputPico ?? of.outputPico],
   ]
-  expect(parts.reduce((sum, [count]) => sum + count, 0)).toBe(counts.input + counts.output)
+  expect(parts.reduce((sum, [count]) => sum + count, 0)).toBe(input.total + output.total)
   expect(parts.every(([count]) => count >= 0)).toBe(true)
   return parts.reduce((sum, [count, rate]) => sum + BigInt(count) * BigInt(rate), 0n)
 }
@@ -115,30 +117,30 @@ describe('a cost is exact', () => {
 
   test('a class that the price does not know costs the price', () => {
     const at = price({ inputPico: 3000, ...IN_TIERS })
-    expect(costNanoUsd({ ...NO_TOKENS, input: 10 }, at, 'flex')).toBe(30)
-    expect(costNanoUsd({ ...NO_TOKENS, input: 10 }, at, 'batch')).toBe(15)
-    expect(costNanoUsd({ ...NO_TOKENS, input: 10 }, at, 'priority')).toBe(50)
+    expect(costNanoUsd(spent({ input: 10 }), at, 'flex')).toBe(30)
+    expect(costNanoUsd(spent({ input: 10 }), at, 'batch')).toBe(15)
+    expect(costNanoUsd(spent({ input: 10 }), at, 'priority')).toBe(50)
   })
 
   test('one token past the border of a longer context, all tokens cost more', () => {
     const at = price({ inputPico: 1000, longer: [{ above: 200_000, rates: price({ inputPico: 2000, outputPico: 4000 }) }] })
-    expect(costNanoUsd({ ...NO_TOKENS, input: 200_000, output: 1 }, at)).toBe(200_000)
-    expect(costNanoUsd({ ...NO_TOKENS, input: 200_001, output: 1 }, at)).toBe(400_002 + 4)
+    expect(costNanoUsd(spent({ input: 200_000, output: 1 }), at)).toBe(200_000)
+    expect(costNanoUsd(spent({ input: 200_001, output: 1 }), at)).toBe(400_002 + 4)
   })
 
   test('a call, a search of the web and a second of audio have prices of their own', () => {
     const at = price({ requestPico: 12_000_000, webSearchPico: 10_000_000, audioSecondPico: 100_000_000 })
-    expect(costNanoUsd({ ...NO_TOKENS, input: 1, requests: 1 }, at)).toBe(12_000)
-    expect(costNanoUsd({ ...NO_TOKENS, input: 1, requests: 3 }, at)).toBe(36_000)
-    expect(costNanoUsd({ ...NO_TOKENS, webSearches: 3 }, at)).toBe(30_000)
-    expect(costNanoUsd({ ...NO_TOKENS, audioSeconds: 2 }, at)).toBe(200_000)
+    expect(costNanoUsd(spent({ input: 1, requests: 1 }), at)).toBe(12_000)
+    expect(costNanoUsd(spent({ input: 1, requests: 3 }), at)).toBe(36_000)
+    expect(costNanoUsd(spent({ webSearches: 3 }), at)).toBe(30_000)
+    expect(costNanoUsd(spent({ audioSeconds: 2 }), at)).toBe(200_000)
   })
 
   test('to the nano-USD up to the last sum that is a safe integer; beyond it is an amount still, so that a call can always be settled', () => {
     const large = fc.record({ input: fc.nat(AMOUNT_MAX), inputPico: fc.integer({ min: 1, max: 1_000_000_000 }) })
     fc.assert(
       fc.property(large, fc.boolean(), ({ input, inputPico }, isNearEnd) => {
-        const counts = { ...NO_TOKENS, input: isNearEnd ? Math.floor(AMOUNT_MAX / inputPico) : input }
+        const counts = spent({ input: isNearEnd ? Math.floor(AMOUNT_MAX / inputPico) : input })
         const exact = exactPico(counts, price({ inputPico }))
         const cost = costNanoUsd(counts, price({ inputPico }))
         const expected = (exact + 500n) / 1000n
@@ -152,21 +154,21 @@ describe('a cost is exact', () => {
 
   test('a price of 0.0375 USD per million tokens is kept to its last digit', () => {
     const cheap = price({ inputPico: 37_500 })
-    expect(costNanoUsd({ ...NO_TOKENS, input: 1_000_000 }, cheap)).toBe(37_500_000)
-    expect(costNanoUsd({ ...NO_TOKENS, input: 2 }, cheap)).toBe(75)
-    expect(costNanoUsd({ ...NO_TOKENS, input: 1 }, cheap)).toBe(38)
+    expect(costNanoUsd(spent({ input: 1_000_000 }), cheap)).toBe(37_500_000)
+    expect(costNanoUsd(spent({ input: 2 }), cheap)).toBe(75)
+    expect(costNanoUsd(spent({ input: 1 }), cheap)).toBe(38)
   })
 
   test('half a nano-USD is rounded up, less is dropped, and no part is rounded by itself', () => {
-    expect(costNanoUsd({ ...NO_TOKENS, input: 1 }, price({ inputPico: 499 }))).toBe(0)
-    expect(costNanoUsd({ ...NO_TOKENS, input: 1 }, price({ inputPico: 500 }))).toBe(1)
-    expect(costNanoUsd({ ...NO_TOKENS, input: 1, output: 1 }, price({ inputPico: 499, outputPico: 499 }))).toBe(1)
+    expect(costNanoUsd(spent({ input: 1 }), price({ inputPico: 499 }))).toBe(0)
+    expect(costNanoUsd(spent({ input: 1 }), price({ inputPico: 500 }))).toBe(1)
+    expect(costNanoUsd(spent({ input: 1, output: 1 }), price({ inputPico: 499, outputPico: 499 }))).toBe(1)
   })
 
   test('no tokens cost nothing', () => {
     fc.assert(
       fc.property(prices, (at) => {
-        expect(costNanoUsd(NO_TOKENS, at)).toBe(0)
+        expect(costNanoUsd(spent({}), at)).toBe(0)
       }),
     )
   })
@@ -176,24 +178,25 @@ describe('each input token is priced once', () => {
   const parts = price({ inputPico: 1_000_000, cachedInputPico: 100_000, cacheWritePico: 1_250_000 })
 
   test('cached and written tokens at their own price, the rest plain', () => {
-    expect(costNanoUsd({ ...NO_TOKENS, input: 100, cachedInput: 30, cacheWrite: 20 }, parts)).toBe(50 * 1000 + 30 * 100 + 20 * 1250)
+    expect(costNanoUsd(spent({ input: 100, cachedInput: 30, cacheWrite: 20 }), parts)).toBe(50 * 1000 + 30 * 100 + 20 * 1250)
   })
 
   test('where the parts overlap, a cached token is cached, and the plain rest is not below 0', () => {
-    expect(costNanoUsd({ ...NO_TOKENS, input: 2168, cachedInput: 2161, cacheWrite: 2161 }, parts)).toBe(2161 * 100 + 7 * 1250)
-    expect(costNanoUsd({ ...NO_TOKENS, input: 10, cachedInput: 10, cacheWrite: 10 }, parts)).toBe(1000)
+    expect(costNanoUsd(spent({ input: 2168, cachedInput: 2161, cacheWrite: 2161 }), parts)).toBe(2161 * 100 + 7 * 1250)
+    expect(costNanoUsd(spent({ input: 10, cachedInput: 10, cacheWrite: 10 }), parts)).toBe(1000)
   })
 
   test('reasoning is a part of the output and is not priced again', () => {
-    const counts = { ...NO_TOKENS, output: 100, reasoning: 90 }
+    const counts = spent({ output: 100, reasoning: 90 })
     expect(costNanoUsd(counts, price({ outputPico: 10_000 }))).toBe(1000)
   })
 
   test('the input never costs more than all of it at its dearest part', () => {
     fc.assert(
       fc.property(tokens, prices, (counts, at) => {
-        const input = { ...counts, output: 0, reasoning: 0, audioOutput: 0, imageOutput: 0 }
-        expect(costNanoUsd(input, at)).toBeLessThanOrEqual(Math.ceil((counts.input * dearestInputPico(at, counts)) / 1000))
+        const input = { ...counts, output: spent({}).output }
+        const { total } = counts.input
+        expect(costNanoUsd(input, at)).toBeLessThanOrEqual(Math.ceil((total * dearestInputPico(at, { input: total })) / 1000))
       }),
     )
   })
@@ -212,8 +215,8 @@ describe('a bound in USD bounds', () => {
       fc.property(tokens, prices, fc.tuple(tiers, fc.boolean()), fc.nat(1000), (used, at, [tier, isLess], more) => {
         const offered = { ...at, ...IN_TIERS }
         const bound = {
-          input: used.input + more,
-          outputMax: used.output,
+          input: used.input.total + more,
+          outputMax: used.output.total,
           outputMin: 0,
           choices: 1,
           ...(tier === undefined ? {} : { tier }),
@@ -230,7 +233,7 @@ describe('a bound in USD bounds', () => {
     fc.assert(
       fc.property(tokens, fc.array(prices, { minLength: 1, maxLength: 3 }), fc.tuple(tiers, fc.nat()), (used, all, [tier, nr]) => {
         const offered = all.map((at, i) => (i === 0 ? { ...at, ...IN_TIERS } : at))
-        const bound = { input: used.input, outputMax: used.output, outputMin: 0, choices: 1, price: dearestPrice(offered) }
+        const bound = { input: used.input.total, outputMax: used.output.total, outputMin: 0, choices: 1, price: dearestPrice(offered) }
         const held = amountFor(demandIn({ unit: 'usd' }, tier === undefined ? bound : { ...bound, tier }, offered[0]), bound.outputMax)
         expect(costNanoUsd(used, offered[nr % offered.length]!, tier)).toBeLessThanOrEqual(held)
       }),

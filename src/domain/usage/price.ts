@@ -1,5 +1,5 @@
 import { type Amount, AMOUNT_MAX } from '../amount.ts'
-import type { ChargedTokens } from './usage.ts'
+import { type ChargedTokens, type InputTokens, type OutputTokens, totalTokens } from './usage.ts'
 
 /**
  * What tokens cost, as integers: pico-USD (1e-12 USD) per token, which is micro-USD per million tokens, so that prices with six
@@ -58,45 +58,44 @@ export function ratesAt(price: Price, input: number): Rates {
  * Beyond 9,007 USD for one call the sum in pico-USD leaves the safe integers, and the cost may be a nano-USD off.
  */
 export function costNanoUsd(tokens: ChargedTokens, price: Price, tier?: ServiceTier): Amount {
-  const rates = ratesAt(price, tokens.input)
-  const pico = inputPico(tokens, rates) + outputPico(tokens, rates) + besideTokensPico(tokens, price)
+  const rates = ratesAt(price, tokens.input.total)
+  const pico = inputPico(tokens.input, rates) + outputPico(tokens.output, rates) + besideTokensPico(tokens, price)
   const share = tier === undefined ? undefined : price.tiers?.[tier]
   const nano = share === undefined ? Math.floor((pico + PICO_PER_NANO / 2) / PICO_PER_NANO) : nanoOfShare(pico, share)
   return Math.min(nano, AMOUNT_MAX)
 }
 
-function inputPico(tokens: ChargedTokens, rates: Rates): number {
-  const { audioInput, cachedAudioInput, imageInput, cachedImageInput } = tokens
-  const cacheWrite = Math.min(tokens.cacheWrite, tokens.input - tokens.cachedInput)
-  const writtenForHour = Math.min(tokens.cacheWriteHour, cacheWrite)
-  const plain = tokens.input - tokens.cachedInput - cacheWrite
-  const plainAudio = Math.min(audioInput - cachedAudioInput, plain)
-  const plainImage = Math.min(imageInput - cachedImageInput, plain - plainAudio)
+function inputPico(input: InputTokens, rates: Rates): number {
+  const { total, cached, audio, cachedAudio, image, cachedImage } = input
+  const cacheWrite = Math.min(input.cacheWrite, total - cached)
+  const writtenForHour = Math.min(input.cacheWriteHour, cacheWrite)
+  const plain = total - cached - cacheWrite
+  const plainAudio = Math.min(audio - cachedAudio, plain)
+  const plainImage = Math.min(image - cachedImage, plain - plainAudio)
   return (
     (plain - plainAudio - plainImage) * rates.inputPico +
     plainAudio * (rates.audioInputPico ?? rates.inputPico) +
     plainImage * (rates.imageInputPico ?? rates.inputPico) +
-    (tokens.cachedInput - cachedAudioInput - cachedImageInput) * rates.cachedInputPico +
-    cachedAudioInput * (rates.cachedAudioInputPico ?? rates.cachedInputPico) +
-    cachedImageInput * (rates.cachedImageInputPico ?? rates.cachedInputPico) +
+    (cached - cachedAudio - cachedImage) * rates.cachedInputPico +
+    cachedAudio * (rates.cachedAudioInputPico ?? rates.cachedInputPico) +
+    cachedImage * (rates.cachedImageInputPico ?? rates.cachedInputPico) +
     (cacheWrite - writtenForHour) * rates.cacheWritePico +
     writtenForHour * (rates.cacheWriteHourPico ?? rates.cacheWritePico)
   )
 }
 
-function outputPico(tokens: ChargedTokens, rates: Rates): number {
-  const { output, audioOutput, imageOutput, reasoning } = tokens
-  const reasoned = Math.min(reasoning, output - audioOutput - imageOutput)
+function outputPico({ total, audio, image, reasoning }: OutputTokens, rates: Rates): number {
+  const reasoned = Math.min(reasoning, total - audio - image)
   return (
-    (output - audioOutput - imageOutput - reasoned) * rates.outputPico +
-    audioOutput * (rates.audioOutputPico ?? rates.outputPico) +
-    imageOutput * (rates.imageOutputPico ?? rates.outputPico) +
+    (total - audio - image - reasoned) * rates.outputPico +
+    audio * (rates.audioOutputPico ?? rates.outputPico) +
+    image * (rates.imageOutputPico ?? rates.outputPico) +
     reasoned * (rates.reasoningPico ?? rates.outputPico)
   )
 }
 
 function besideTokensPico(tokens: ChargedTokens, price: Price): number {
-  const requests = tokens.input > 0 || tokens.output > 0 ? tokens.requests : 0
+  const requests = totalTokens(tokens) > 0 ? tokens.requests : 0
   return (
     requests * (price.requestPico ?? 0) +
     tokens.webSearches * (price.webSearchPico ?? 0) +

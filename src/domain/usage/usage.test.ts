@@ -1,44 +1,49 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { chargeIn } from '../call.ts'
+import { tokenCounts } from './token-counts.ts'
 import { chargedTokens, NO_TOKENS, toCount, type TokenCounts, totalTokens } from './usage.ts'
 
 const count = fc.oneof(fc.nat(10_000), fc.nat(100_000_000))
-const counts: fc.Arbitrary<TokenCounts> = fc.record(
-  { input: count, cachedInput: count, cacheWrite: count, output: count, reasoning: count },
-  { requiredKeys: [] },
-)
+const counts: fc.Arbitrary<TokenCounts> = fc
+  .record({ input: count, cachedInput: count, cacheWrite: count, output: count, reasoning: count }, { requiredKeys: [] })
+  .map(tokenCounts)
 
 describe('what is charged of what a provider reports', () => {
   test('a part that the provider did not name is 0', () => {
-    expect(chargedTokens({ kind: 'reported', counts: { input: 10 } })).toEqual({ ...NO_TOKENS, input: 10, requests: 1 })
+    expect(chargedTokens({ kind: 'reported', counts: { input: { total: 10 } } })).toEqual({
+      ...NO_TOKENS,
+      input: { ...NO_TOKENS.input, total: 10 },
+      requests: 1,
+    })
     expect(chargedTokens({ kind: 'reported', counts: {} })).toEqual({ ...NO_TOKENS, requests: 1 })
   })
 
   test('a part is never more than its whole', () => {
-    const reported = { input: 24, cachedInput: 161, cacheWrite: 30, output: 5, reasoning: 7 }
+    const reported = { input: { total: 24, cached: 161, cacheWrite: 30 }, output: { total: 5, reasoning: 7 } }
     expect(chargedTokens({ kind: 'reported', counts: reported })).toEqual({
       ...NO_TOKENS,
       requests: 1,
-      input: 24,
-      cachedInput: 24,
-      cacheWrite: 24,
-      output: 5,
-      reasoning: 5,
+      input: { ...NO_TOKENS.input, total: 24, cached: 24, cacheWrite: 24 },
+      output: { ...NO_TOKENS.output, total: 5, reasoning: 5 },
     })
-    expect(chargedTokens({ kind: 'reported', counts: { cachedInput: 5, reasoning: 5 } })).toEqual({ ...NO_TOKENS, requests: 1 })
+    expect(chargedTokens({ kind: 'reported', counts: { input: { cached: 5 }, output: { reasoning: 5 } } })).toEqual({
+      ...NO_TOKENS,
+      requests: 1,
+    })
   })
 
   test('the wholes are charged as they were reported, and the total is their sum: no part counts twice', () => {
     fc.assert(
       fc.property(counts, (reported) => {
         const tokens = chargedTokens({ kind: 'reported', counts: reported })
-        expect(tokens.input).toBe(reported.input ?? 0)
-        expect(tokens.output).toBe(reported.output ?? 0)
-        expect(totalTokens(tokens)).toBe((reported.input ?? 0) + (reported.output ?? 0))
-        expect(tokens.cachedInput).toBeLessThanOrEqual(tokens.input)
-        expect(tokens.cacheWrite).toBeLessThanOrEqual(tokens.input)
-        expect(tokens.reasoning).toBeLessThanOrEqual(tokens.output)
+        const { input, output } = tokens
+        expect(input.total).toBe(reported.input?.total ?? 0)
+        expect(output.total).toBe(reported.output?.total ?? 0)
+        expect(totalTokens(tokens)).toBe(input.total + output.total)
+        expect(input.cached).toBeLessThanOrEqual(input.total)
+        expect(input.cacheWrite).toBeLessThanOrEqual(input.total)
+        expect(output.reasoning).toBeLessThanOrEqual(output.total)
         expect(chargedTokens({ kind: 'estimated', counts: reported, why: 'x' })).toEqual(tokens)
       }),
     )
@@ -52,8 +57,8 @@ describe('what is charged of what a provider reports', () => {
 
   test('a call that used something is charged its tokens, its cost, and one request, also where it was estimated', () => {
     for (const usage of [
-      { kind: 'reported', counts: { input: 3, output: 4 } },
-      { kind: 'estimated', counts: { input: 3, output: 4 }, why: 'cut off' },
+      { kind: 'reported', counts: { input: { total: 3 }, output: { total: 4 } } },
+      { kind: 'estimated', counts: { input: { total: 3 }, output: { total: 4 } }, why: 'cut off' },
     ] as const) {
       const tokens = chargedTokens(usage)
       expect(chargeIn({ unit: 'tokens' }, tokens, 99)).toBe(7)
@@ -67,7 +72,7 @@ describe('what is charged of what a provider reports', () => {
   })
 
   test('a batch is as many requests as the provider counted', () => {
-    expect(chargeIn({ unit: 'requests' }, chargedTokens({ kind: 'reported', counts: { input: 9, requests: 40 } }), 0)).toBe(40)
+    expect(chargeIn({ unit: 'requests' }, chargedTokens({ kind: 'reported', counts: { input: { total: 9 }, requests: 40 } }), 0)).toBe(40)
   })
 })
 

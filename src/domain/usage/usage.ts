@@ -1,14 +1,51 @@
-import { type Amount, isAmount } from '../amount.ts'
+import { type Amount, isAmount, plus } from '../amount.ts'
 import type { Price, ServiceTier } from './price.ts'
 
-/**
- * What a provider said that a call used. A field that it did not send is absent, which is not zero.
- * `cachedInput`, `cacheWrite`, `audioInput` and `imageInput` are parts of `input`, `cacheWriteHour` (kept for an hour) is a part
- * of `cacheWrite`, `cachedAudioInput` is a part of `cachedInput` and of `audioInput`, likewise `cachedImageInput`; `reasoning`,
- * `audioOutput` and `imageOutput` are parts of `output`. All in tokens, but for `webSearches` (the provider's own searches of
- * the web), `audioSeconds` (audio that the provider counts by its length) and `requests` (a batch has many; absent: 1).
- */
-export type TokenCounts = { readonly [Part in keyof ChargedTokens]?: number }
+/** The tokens that a model read. All but `total` are parts of it; a part that has a part of its own says so. */
+export interface InputTokens {
+  readonly total: number
+  /** Read from a cache. */
+  readonly cached: number
+  readonly cacheWrite: number
+  /** Kept for an hour; a part of `cacheWrite`. */
+  readonly cacheWriteHour: number
+  readonly audio: number
+  /** A part of `cached` and of `audio`. */
+  readonly cachedAudio: number
+  readonly image: number
+  /** A part of `cached` and of `image`. */
+  readonly cachedImage: number
+}
+
+/** The tokens that a model produced. All but `total` are parts of it. */
+export interface OutputTokens {
+  readonly total: number
+  readonly reasoning: number
+  readonly audio: number
+  readonly image: number
+}
+
+/** What is counted otherwise than in tokens. */
+interface BesideTokens {
+  /** The provider's own searches of the web. */
+  readonly webSearches: number
+  /** Audio that the provider counts by its length. */
+  readonly audioSeconds: number
+  /** A batch has many. */
+  readonly requests: number
+}
+
+/** The counts that are charged: every field a safe integer >= 0, no part more than its whole. */
+export interface ChargedTokens extends BesideTokens {
+  readonly input: InputTokens
+  readonly output: OutputTokens
+}
+
+/** What a provider said that a call used. A field that it did not send is absent, which is not zero. */
+export interface TokenCounts extends Partial<BesideTokens> {
+  readonly input?: Partial<InputTokens>
+  readonly output?: Partial<OutputTokens>
+}
 
 /** What an answer says beside its counts about what it costs. */
 export interface Billing {
@@ -50,94 +87,115 @@ export type Usage =
 /** Why a call was estimated though its provider reported something: an operator should hear of it. */
 export const NOT_UNDERSTOOD = 'the answer reported its usage in a form that is not understood'
 
-/** The names of all counts. */
-export const PARTS = [
-  'input', 'cachedInput', 'cacheWrite', 'cacheWriteHour', 'audioInput', 'cachedAudioInput', 'imageInput', 'cachedImageInput',
-  'output', 'reasoning', 'audioOutput', 'imageOutput', 'webSearches', 'audioSeconds', 'requests',
-] as const // prettier-ignore
+const INPUT_PARTS = ['total', 'cached', 'cacheWrite', 'cacheWriteHour', 'audio', 'cachedAudio', 'image', 'cachedImage'] as const
+const OUTPUT_PARTS = ['total', 'reasoning', 'audio', 'image'] as const
+const BESIDE_TOKENS = ['webSearches', 'audioSeconds', 'requests'] as const
 
-/** The counts that are charged: every field a safe integer >= 0, no part more than its whole. */
-export type ChargedTokens = { readonly [Part in (typeof PARTS)[number]]: number }
-
-export const NO_TOKENS: ChargedTokens = {
-  input: 0,
-  cachedInput: 0,
+const NO_INPUT: InputTokens = {
+  total: 0,
+  cached: 0,
   cacheWrite: 0,
   cacheWriteHour: 0,
-  audioInput: 0,
-  cachedAudioInput: 0,
-  imageInput: 0,
-  cachedImageInput: 0,
-  output: 0,
-  reasoning: 0,
-  audioOutput: 0,
-  imageOutput: 0,
-  webSearches: 0,
-  audioSeconds: 0,
-  requests: 0,
+  audio: 0,
+  cachedAudio: 0,
+  image: 0,
+  cachedImage: 0,
 }
+const NO_OUTPUT: OutputTokens = { total: 0, reasoning: 0, audio: 0, image: 0 }
+
+export const NO_TOKENS: ChargedTokens = { input: NO_INPUT, output: NO_OUTPUT, webSearches: 0, audioSeconds: 0, requests: 0 }
 
 /** What a call is charged in all: its own tokens and those of the other parts. Its requests are its own. */
 export function chargedTokens(usage: Usage): ChargedTokens {
   if (usage.kind === 'none') return NO_TOKENS
   const own = chargedCounts(usage.counts)
-  return usage.others === undefined ? own : usage.others.reduce((sum, { counts }) => addCharged(sum, chargedCounts(counts)), own)
+  return usage.others === undefined ? own : usage.others.reduce((all, { counts }) => addCharged(all, chargedCounts(counts)), own)
 }
 
 /** The tokens of two parts of one call: as many requests as the larger of them says. */
 export function addCharged(one: ChargedTokens, other: ChargedTokens): ChargedTokens {
-  const sum: { -readonly [Part in keyof ChargedTokens]: number } = { ...one }
-  for (const part of PARTS) sum[part] += other[part]
-  sum.requests = Math.max(one.requests, other.requests)
-  return sum
+  return {
+    input: { ...NO_INPUT, ...merged(INPUT_PARTS, [one.input, other.input], plus) },
+    output: { ...NO_OUTPUT, ...merged(OUTPUT_PARTS, [one.output, other.output], plus) },
+    webSearches: plus(one.webSearches, other.webSearches),
+    audioSeconds: plus(one.audioSeconds, other.audioSeconds),
+    requests: Math.max(one.requests, other.requests),
+  }
 }
 
 /**
  * The one rule that decides what counts are charged: a part that the provider did not name is 0, and a part is never more than its
  * whole (Azure Foundry reports 161 cached tokens of 24 input tokens; input minus cached would be negative).
  */
-export function chargedCounts(counts: TokenCounts): ChargedTokens {
-  const part = (count: number | undefined, whole: number) => (count === undefined ? 0 : Math.min(count, whole))
-  const input = counts.input ?? 0
-  const output = counts.output ?? 0
-  const cachedInput = part(counts.cachedInput, input)
-  const cacheWrite = part(counts.cacheWrite, input)
-  const audioInput = part(counts.audioInput, input)
-  const imageInput = part(counts.imageInput, input - audioInput)
-  const cachedAudioInput = part(counts.cachedAudioInput, Math.min(cachedInput, audioInput))
-  const audioOutput = part(counts.audioOutput, output)
+export function chargedCounts({ input, output, webSearches = 0, audioSeconds = 0, requests = 1 }: TokenCounts): ChargedTokens {
   return {
-    input,
-    cachedInput,
-    cacheWrite,
-    cacheWriteHour: part(counts.cacheWriteHour, cacheWrite),
-    audioInput,
-    cachedAudioInput,
-    imageInput,
-    cachedImageInput: part(counts.cachedImageInput, Math.min(cachedInput - cachedAudioInput, imageInput)),
-    output,
-    reasoning: part(counts.reasoning, output),
-    audioOutput,
-    imageOutput: part(counts.imageOutput, output - audioOutput),
-    webSearches: counts.webSearches ?? 0,
-    audioSeconds: counts.audioSeconds ?? 0,
-    requests: counts.requests ?? 1,
+    input: input === undefined ? NO_INPUT : chargedInput(input),
+    output: output === undefined ? NO_OUTPUT : chargedOutput(output),
+    webSearches,
+    audioSeconds,
+    requests,
   }
+}
+
+function chargedInput(input: Partial<InputTokens>): InputTokens {
+  const { total = 0 } = input
+  const cached = partOf(input.cached, total)
+  const cacheWrite = partOf(input.cacheWrite, total)
+  const audio = partOf(input.audio, total)
+  const image = partOf(input.image, total - audio)
+  const cachedAudio = partOf(input.cachedAudio, Math.min(cached, audio))
+  const cachedImage = partOf(input.cachedImage, Math.min(cached - cachedAudio, image))
+  return { total, cached, cacheWrite, cacheWriteHour: partOf(input.cacheWriteHour, cacheWrite), audio, cachedAudio, image, cachedImage }
+}
+
+function chargedOutput(output: Partial<OutputTokens>): OutputTokens {
+  const { total = 0 } = output
+  const audio = partOf(output.audio, total)
+  return { total, reasoning: partOf(output.reasoning, total), audio, image: partOf(output.image, total - audio) }
+}
+
+function partOf(count: number | undefined, whole: number): number {
+  return count === undefined ? 0 : Math.min(count, whole)
 }
 
 /** The counts of two answers together. */
 export function addCounts(one: TokenCounts, other: TokenCounts): TokenCounts {
-  const sum: { -readonly [Part in keyof ChargedTokens]?: number } = { ...one }
-  for (const part of PARTS) {
-    const count = other[part]
-    if (count !== undefined) sum[part] = (sum[part] ?? 0) + count
+  return mergeCounts(one, other, plus)
+}
+
+/** Count by count the larger of two reports: what is cumulative never falls. */
+export function largerCounts(one: TokenCounts, other: TokenCounts): TokenCounts {
+  return mergeCounts(one, other, Math.max)
+}
+
+type Merge = (a: number, b: number) => number
+
+function mergeCounts(one: TokenCounts, other: TokenCounts, merge: Merge): TokenCounts {
+  const input = merged(INPUT_PARTS, [one.input, other.input], merge)
+  const output = merged(OUTPUT_PARTS, [one.output, other.output], merge)
+  const beside = merged(BESIDE_TOKENS, [one, other], merge)
+  return { ...(input === undefined ? {} : { input }), ...(output === undefined ? {} : { output }), ...beside }
+}
+
+/** Undefined where neither of them counts anything. */
+function merged<Name extends string>(
+  names: readonly Name[],
+  [one, other]: readonly [{ readonly [Key in Name]?: number } | undefined, { readonly [Key in Name]?: number } | undefined],
+  merge: Merge,
+): { [Key in Name]?: number } | undefined {
+  if (one === undefined && other === undefined) return undefined
+  const all: { [Key in Name]?: number } = {}
+  for (const name of names) {
+    const [a, b] = [one?.[name], other?.[name]]
+    const value = a === undefined || b === undefined ? (a ?? b) : merge(a, b)
+    if (value !== undefined) all[name] = value
   }
-  return sum
+  return all
 }
 
 /** All tokens of a call: input and output, each with its parts. */
 export function totalTokens(tokens: ChargedTokens): number {
-  return tokens.input + tokens.output
+  return tokens.input.total + tokens.output.total
 }
 
 /** A count as providers send it: a safe integer >= 0, or a float without a fraction (Titan: 28.0). Anything else is absent. */

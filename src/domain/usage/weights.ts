@@ -16,15 +16,16 @@ export interface Weights {
 /**
  * A call's tokens, each part by its weight, rounded once, half up. Where cached and written parts overlap, a token is cached.
  */
-export function weightedTokens(tokens: ChargedTokens, weights: Weights): Amount {
-  const { input = WEIGHT_ONE, cachedInput = WEIGHT_ONE, cacheWrite = WEIGHT_ONE, output = WEIGHT_ONE, reasoning = output } = weights
-  const written = Math.min(tokens.cacheWrite, tokens.input - tokens.cachedInput)
+export function weightedTokens({ input, output }: ChargedTokens, weights: Weights): Amount {
+  const { input: plain = WEIGHT_ONE, cachedInput = WEIGHT_ONE, cacheWrite = WEIGHT_ONE, output: produced = WEIGHT_ONE } = weights
+  const { reasoning = produced } = weights
+  const written = Math.min(input.cacheWrite, input.total - input.cached)
   const milli =
-    (tokens.input - tokens.cachedInput - written) * input +
-    tokens.cachedInput * cachedInput +
+    (input.total - input.cached - written) * plain +
+    input.cached * cachedInput +
     written * cacheWrite +
-    (tokens.output - tokens.reasoning) * output +
-    tokens.reasoning * reasoning
+    (output.total - output.reasoning) * produced +
+    output.reasoning * reasoning
   return Math.floor((milli + WEIGHT_ONE / 2) / WEIGHT_ONE)
 }
 

@@ -15,14 +15,14 @@ export function readMessageParts(): AnswerParts {
     usage.merge(data['usage'])
     soFar.bill(readBilling(undefined, asObject(data['usage'])?.['service_tier']))
     const tokens = usage.tokens()
-    soFar.report(tokens, tokens?.output !== undefined && tokens.input !== undefined, data['usage'])
-    if (tokens?.output === undefined) soFar.produce(textOf(data['content']))
+    soFar.report(tokens, tokens?.output?.total !== undefined && tokens.input?.total !== undefined, data['usage'])
+    if (tokens?.output?.total === undefined) soFar.produce(textOf(data['content']))
   }
   const start = (message: JsonObject | undefined) => {
     usage.merge(message?.['usage'])
     soFar.bill(readBilling(undefined, asObject(message?.['usage'])?.['service_tier']))
-    const { output: _, reasoning: __, ...input } = usage.tokens() ?? {}
-    if (input.input !== undefined) soFar.report(input, false)
+    const { output: _, ...input } = usage.tokens() ?? {}
+    if (input.input?.total !== undefined) soFar.report(input, false, message?.['usage'])
   }
   const event = (data: JsonObject) => {
     switch (data['type']) {
@@ -35,7 +35,7 @@ export function readMessageParts(): AnswerParts {
       case 'message_delta': {
         usage.merge(data['usage'])
         const tokens = usage.tokens()
-        return soFar.report(tokens, tokens?.output !== undefined, data['usage'])
+        return soFar.report(tokens, tokens?.output?.total !== undefined, data['usage'])
       }
       case 'error':
         return soFar.fail()

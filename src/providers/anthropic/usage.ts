@@ -1,7 +1,7 @@
 import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { asObject, asObjects } from '../answer.ts'
 import type { JsonObject } from '../provider.ts'
-import { tokenCounts } from '../token-counts.ts'
+import { tokenCounts } from '../../domain/usage/token-counts.ts'
 
 /** The members of Anthropic's usage object that count tokens. Its `input_tokens` are those that no cache had to do with. */
 const COUNTS = ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens', 'output_tokens'] as const

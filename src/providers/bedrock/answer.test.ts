@@ -30,19 +30,35 @@ function streamed(messages: readonly Buffer[], parts = readInvokeParts({})): Ans
 }
 
 test.each([
-  ['Titan, with floats', { inputTextTokenCount: 28, results: [{ tokenCount: 10 }, { tokenCount: 5 }] }, { input: 28, output: 15 }],
-  ['Llama', { generation: 'Hi', prompt_token_count: 9, generation_token_count: 3, stop_reason: 'stop' }, { input: 9, output: 3 }],
-  ['Nova', { usage: { inputTokens: 4, outputTokens: 2, cacheReadInputTokenCount: 6 } }, { input: 10, cachedInput: 6, output: 2 }],
-  ['AI21', { choices: [{ message: { content: 'Hi' } }], usage: { prompt_tokens: 7, completion_tokens: 3 } }, { input: 7, output: 3 }],
+  [
+    'Titan, with floats',
+    { inputTextTokenCount: 28, results: [{ tokenCount: 10 }, { tokenCount: 5 }] },
+    { input: { total: 28 }, output: { total: 15 } },
+  ],
+  [
+    'Llama',
+    { generation: 'Hi', prompt_token_count: 9, generation_token_count: 3, stop_reason: 'stop' },
+    { input: { total: 9 }, output: { total: 3 } },
+  ],
+  [
+    'Nova',
+    { usage: { inputTokens: 4, outputTokens: 2, cacheReadInputTokenCount: 6 } },
+    { input: { total: 10, cached: 6 }, output: { total: 2 } },
+  ],
+  [
+    'AI21',
+    { choices: [{ message: { content: 'Hi' } }], usage: { prompt_tokens: 7, completion_tokens: 3 } },
+    { input: { total: 7 }, output: { total: 3 } },
+  ],
   [
     'Cohere',
     { text: 'Hi', meta: { tokens: { input_tokens: 7, output_tokens: 3 }, billed_units: { input_tokens: 1 } } },
-    { input: 7, output: 3 },
+    { input: { total: 7 }, output: { total: 3 } },
   ],
   [
     'Claude',
     { type: 'message', usage: { input_tokens: 1, cache_read_input_tokens: 2, output_tokens: 3 } },
-    { input: 3, cachedInput: 2, output: 3 },
+    { input: { total: 3, cached: 2 }, output: { total: 3 } },
   ],
 ])('invoke: the usage of %s', (_, body, expected) => {
   expect(whole(body)).toMatchObject({ reported: expected, isComplete: true })
@@ -50,9 +66,18 @@ test.each([
 
 test('invoke: headers count where the body does not', () => {
   const headers = { 'x-amzn-bedrock-input-token-count': '6', 'x-amzn-bedrock-output-token-count': '10' }
-  expect(whole({ outputs: [{ text: 'Hi' }] }, headers)).toMatchObject({ reported: { input: 6, output: 10 }, isComplete: true })
-  expect(whole({ usage: { inputTokens: 6 } }, headers)).toMatchObject({ reported: { input: 6, output: 10 }, isComplete: true })
-  expect(whole({ embeddings: [] }, { 'x-amzn-bedrock-input-token-count': '6' })).toMatchObject({ reported: { input: 6 }, isComplete: true })
+  expect(whole({ outputs: [{ text: 'Hi' }] }, headers)).toMatchObject({
+    reported: { input: { total: 6 }, output: { total: 10 } },
+    isComplete: true,
+  })
+  expect(whole({ usage: { inputTokens: 6 } }, headers)).toMatchObject({
+    reported: { input: { total: 6 }, output: { total: 10 } },
+    isComplete: true,
+  })
+  expect(whole({ embeddings: [] }, { 'x-amzn-bedrock-input-token-count': '6' })).toMatchObject({
+    reported: { input: { total: 6 } },
+    isComplete: true,
+  })
 })
 
 test('invoke: an answer without any report is to be estimated from its text', () => {
@@ -65,14 +90,18 @@ test('invoke, streamed: counts that grow are complete only at the end', () => {
     chunk({ generation: ' you', prompt_token_count: null, generation_token_count: 2, stop_reason: null }),
     chunk({ generation: '', prompt_token_count: null, generation_token_count: 3, stop_reason: 'stop' }),
   ]
-  expect(streamed(chunks.slice(0, 2))).toMatchObject({ reported: { input: 9, output: 2 }, isComplete: false, produced: 'Hi you' })
-  expect(streamed(chunks)).toMatchObject({ reported: { input: 9, output: 3 }, isComplete: true })
+  expect(streamed(chunks.slice(0, 2))).toMatchObject({
+    reported: { input: { total: 9 }, output: { total: 2 } },
+    isComplete: false,
+    produced: 'Hi you',
+  })
+  expect(streamed(chunks)).toMatchObject({ reported: { input: { total: 9 }, output: { total: 3 } }, isComplete: true })
 })
 
 test('invoke, streamed: the metrics of the last chunk count where the model says nothing', () => {
   const last = { outputs: [{ text: '' }], 'amazon-bedrock-invocationMetrics': { inputTokenCount: 5, outputTokenCount: 10 } }
   expect(streamed([chunk({ outputs: [{ text: 'Hi' }] }), chunk(last)])).toMatchObject({
-    reported: { input: 5, output: 10 },
+    reported: { input: { total: 5 }, output: { total: 10 } },
     isComplete: true,
   })
 })
@@ -81,7 +110,7 @@ test('converse: writes that a cache keeps for an hour, and the price class, are 
   const cacheDetails = [{ ttl: '1h', inputTokens: 4 }, { ttl: '5m', inputTokens: 2 }] // prettier-ignore
   const usage = { inputTokens: 1, outputTokens: 2, cacheWriteInputTokens: 6, cacheWriteInputTokenCount: 6, cacheDetails }
   expect(converse({ usage, serviceTier: { type: 'flex' } })).toMatchObject({
-    reported: { input: 7, output: 2, cacheWrite: 6, cacheWriteHour: 4 },
+    reported: { input: { total: 7, cacheWrite: 6, cacheWriteHour: 4 }, output: { total: 2 } },
     billing: { tier: 'flex' },
   })
 })
@@ -103,7 +132,10 @@ test('a stream of which a part could not be read is not understood, unless its u
   const damaged = encode('contentBlockDelta', { delta: { text: 'Hi' } })
   damaged.writeUInt8(0x20, damaged.length - 6)
   expect(streamed([damaged], readConverseParts())).toMatchObject({ isNotUnderstood: true, isComplete: false })
-  expect(streamed([damaged, metadata], readConverseParts())).toMatchObject({ reported: { input: 1, output: 2 }, isComplete: true })
+  expect(streamed([damaged, metadata], readConverseParts())).toMatchObject({
+    reported: { input: { total: 1 }, output: { total: 2 } },
+    isComplete: true,
+  })
 })
 
 test('an exception inside a stream makes it an error', () => {

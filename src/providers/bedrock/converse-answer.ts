@@ -16,7 +16,7 @@ export function readConverseParts(): BedrockParts {
     const usage = readConverseUsage(data['usage'])
     isNotUnderstood = usage === undefined && asObject(data['usage']) !== undefined
     soFar.bill(readBilling(undefined, asObject(data['serviceTier'])?.['type']))
-    soFar.report(usage, usage?.input !== undefined && usage.output !== undefined)
+    soFar.report(usage, usage?.input?.total !== undefined && usage.output?.total !== undefined)
   }
   return {
     event: (name, data) => {
@@ -26,7 +26,7 @@ export function readConverseParts(): BedrockParts {
     fail: () => soFar.fail(),
     whole: (data) => {
       report(data)
-      if (soFar.reported?.output === undefined) soFar.produce(textIn(data['output']))
+      if (soFar.reported?.output?.total === undefined) soFar.produce(textIn(data['output']))
     },
     reading: () => ({
       ...soFar.reading(),

@@ -1,4 +1,4 @@
-import type { TokenCounts } from '../../domain/usage/usage.ts'
+import { largerCounts, type TokenCounts } from '../../domain/usage/usage.ts'
 import { asObject, asObjects, parseObject, ReadingSoFar } from '../answer.ts'
 import { readMessageParts } from '../anthropic/stream.ts'
 import { readBilling } from '../billing.ts'
@@ -89,7 +89,7 @@ class InvokeParts {
     if (data['error'] !== undefined && data['error'] !== null) this.#soFar.fail()
     const counts = readNativeUsage(data)
     if (counts === undefined) return
-    this.#native = { ...this.#native, ...counts }
+    this.#native = largerCounts(this.#native ?? {}, counts)
     // Llama's counts grow with every chunk.
     this.#isNativeFinal = data['generation_token_count'] === undefined || typeof data['stop_reason'] === 'string'
   }
@@ -97,7 +97,7 @@ class InvokeParts {
   #combined(): AnswerReading {
     const own = this.#isClaude ? this.#claude.reading() : this.#nativeReading()
     if (own.isComplete || this.#service === undefined) return own
-    const reported = { ...own.reported, ...this.#service }
+    const reported = largerCounts(own.reported ?? {}, this.#service)
     return { ...own, reported, isComplete: this.#covers(reported) }
   }
 
@@ -108,7 +108,7 @@ class InvokeParts {
   }
 
   #covers({ input, output }: TokenCounts): boolean {
-    return input !== undefined && (output !== undefined || this.#hasNoOutput)
+    return input?.total !== undefined && (output?.total !== undefined || this.#hasNoOutput)
   }
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { bytesOf, type Expected, hasRecordings, readRecordings, type Recording } from '../../../test/e2e/recordings.ts'
 import type { AnswerReading, Metered } from '../provider.ts'
 import { bedrock } from './shape.ts'
+import type { TokenCounts } from '../../domain/usage/usage.ts'
 
 /** What every recorded answer of Bedrock's says of its use, read from its bytes, however they are cut. */
 
@@ -16,17 +17,18 @@ function meteredOf({ family, request }: Recording): Metered {
 }
 
 const FIELDS = [
-  ['input', 'input_tokens'],
-  ['output', 'output_tokens'],
-  ['cachedInput', 'cached_input_tokens'],
-  ['cacheWrite', 'cache_write_tokens'],
-  ['reasoning', 'reasoning_tokens'],
+  ['input_tokens', ({ input }: TokenCounts) => input?.total],
+  ['output_tokens', ({ output }: TokenCounts) => output?.total],
+  ['cached_input_tokens', ({ input }: TokenCounts) => input?.cached],
+  ['cache_write_tokens', ({ input }: TokenCounts) => input?.cacheWrite],
+  ['reasoning_tokens', ({ output }: TokenCounts) => output?.reasoning],
 ] as const
 
-function isExact({ reported }: AnswerReading, expected: Expected): boolean {
-  return FIELDS.every(
-    ([name, field]) => (reported?.[name] ?? null) === expected[field] || (expected[field] === 0 && reported?.[name] === undefined),
-  )
+function isExact({ reported = {} }: AnswerReading, expected: Expected): boolean {
+  return FIELDS.every(([field, countIn]) => {
+    const count = countIn(reported)
+    return (count ?? null) === expected[field] || (expected[field] === 0 && count === undefined)
+  })
 }
 
 function readStreamed(recording: Recording, sizes: readonly number[]): { readonly reading: AnswerReading; readonly relayed: Buffer } {

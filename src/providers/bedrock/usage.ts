@@ -1,3 +1,4 @@
+import { tokenCounts } from '../../domain/usage/token-counts.ts'
 import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { asObject, asObjects } from '../answer.ts'
 import { AnthropicUsage } from '../anthropic/usage.ts'
@@ -122,11 +123,5 @@ function sum(counts: readonly (number | undefined)[]): number | undefined {
 function toTokens({ input: plain, cacheRead, cacheWrite, cacheWriteHour, output }: BedrockCounts): TokenCounts | undefined {
   const input = plain === undefined ? undefined : sum([plain, cacheRead ?? 0, cacheWrite ?? 0])
   if (input === undefined && output === undefined) return undefined
-  return {
-    ...(input === undefined ? {} : { input }),
-    ...(cacheRead === undefined ? {} : { cachedInput: cacheRead }),
-    ...(cacheWrite === undefined ? {} : { cacheWrite }),
-    ...(cacheWriteHour === undefined ? {} : { cacheWriteHour }),
-    ...(output === undefined ? {} : { output }),
-  }
+  return tokenCounts({ input, cachedInput: cacheRead, cacheWrite, cacheWriteHour, output })
 }

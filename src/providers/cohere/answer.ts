@@ -1,7 +1,7 @@
 import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { type AnswerParts, asObject, ReadingSoFar, textOf } from '../answer.ts'
 import type { JsonObject } from '../provider.ts'
-import { tokenCounts } from '../token-counts.ts'
+import { tokenCounts } from '../../domain/usage/token-counts.ts'
 
 /** Where the versions of the API put their report: at the top, or in the event that ends a stream. */
 function reportIn(data: JsonObject): JsonObject | undefined {
@@ -24,7 +24,7 @@ export function readChatParts(): AnswerParts {
   const read = (data: JsonObject): boolean => {
     const report = reportIn(data)
     const tokens = readTokens(report)
-    const isComplete = tokens?.input !== undefined && tokens.output !== undefined
+    const isComplete = tokens?.input?.total !== undefined && tokens.output?.total !== undefined
     soFar.report(tokens, isComplete, report?.['tokens'])
     return isComplete
   }
@@ -45,7 +45,7 @@ export function readEmbedParts(): AnswerParts {
   const soFar = new ReadingSoFar()
   const read = (data: JsonObject) => {
     const tokens = readTokens(reportIn(data))
-    soFar.report(tokens?.input === undefined ? undefined : { input: tokens.input }, true, reportIn(data)?.['billed_units'])
+    soFar.report(tokens?.input?.total === undefined ? undefined : { input: tokens.input }, true, reportIn(data)?.['billed_units'])
   }
   return { event: read, whole: read, reading: () => soFar.reading() }
 }
@@ -57,7 +57,7 @@ export function readRerankParts(): AnswerParts {
     const units = asObject(asObject(data['meta'])?.['billed_units'])
     const tokens = readTokens({ billed_units: units })
     const total = toCount(asObject(data['usage'])?.['total_tokens'])
-    const counts = tokens ?? (total === undefined ? undefined : { input: total })
+    const counts = tokens ?? (total === undefined ? undefined : tokenCounts({ input: total }))
     soFar.report(counts ?? (toCount(units?.['search_units']) === undefined ? undefined : {}), true, units ?? data['usage'])
   }
   return { event: read, whole: read, reading: () => soFar.reading() }

@@ -11,7 +11,7 @@ export function readGenerateParts(): AnswerParts {
     if (asObject(data['error']) !== undefined) soFar.fail()
     const reported = data['usageMetadata']
     const usage = readGeminiUsage(reported)
-    const isComplete = usage?.input !== undefined && (usage.output !== undefined || isWithoutOutput(reported))
+    const isComplete = usage?.input?.total !== undefined && (usage.output?.total !== undefined || isWithoutOutput(reported))
     soFar.report(usage, isComplete, isEmptyUsage(reported) ? undefined : reported)
     const { serviceTier, trafficType } = asObject(reported) ?? {}
     soFar.bill(readBilling(undefined, serviceTier ?? trafficType))
@@ -38,7 +38,7 @@ export function readEmbedParts(): AnswerParts {
   const read = (data: JsonObject) => {
     if (asObject(data['error']) !== undefined) soFar.fail()
     const usage = readGeminiUsage(data['usageMetadata'])
-    soFar.report(usage?.input === undefined ? undefined : { input: usage.input }, true, data['usageMetadata'])
+    soFar.report(usage?.input?.total === undefined ? undefined : { input: usage.input }, true, data['usageMetadata'])
   }
   return { event: read, whole: read, reading: () => soFar.reading() }
 }
@@ -53,7 +53,7 @@ export function readPredictParts(): AnswerParts {
       return toCount(asObject(embeddings?.['statistics'])?.['token_count'])
     })
     const input = counts.reduce((sum: number, count) => sum + (count ?? 0), 0)
-    soFar.report(counts.length > 0 && counts.every((count) => count !== undefined) ? { input } : undefined, true)
+    soFar.report(counts.length > 0 && counts.every((count) => count !== undefined) ? { input: { total: input } } : undefined, true)
   }
   return { event: read, whole: read, reading: () => soFar.reading() }
 }

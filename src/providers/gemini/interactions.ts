@@ -7,7 +7,7 @@ import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { countAt, setAt } from '../member-path.ts'
 import { type JsonObject, type Metered, type OutgoingBody, type RequestChanges, type RequestFacts } from '../provider.ts'
 import { parseObjectBody, setMember, toModel } from '../request-body.ts'
-import { tokenCounts } from '../token-counts.ts'
+import { tokenCounts } from '../../domain/usage/token-counts.ts'
 import { CONTEXT_TOKENS_MAX, DOCUMENT_TOKENS_MAX, IMAGE_TOKENS_MAX } from './media-bound.ts'
 import { estimateGeminiInput } from './request.ts'
 
@@ -98,9 +98,9 @@ function readInteractionParts(): AnswerParts {
     if (interaction['background'] === true || interaction['status'] === 'in_progress') soFar.worksOn(stringIn(interaction, 'id'))
     const reported = asObject(interaction['usage'])
     const usage = readInteractionUsage(reported)
-    soFar.report(usage, usage?.output !== undefined, reported)
+    soFar.report(usage, usage?.output?.total !== undefined, reported)
     soFar.bill(readBilling(undefined, interaction['service_tier']))
-    return usage?.output !== undefined
+    return usage?.output?.total !== undefined
   }
   return {
     whole: (data) => {

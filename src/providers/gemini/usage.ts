@@ -1,6 +1,6 @@
 import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { asObject, asObjects } from '../answer.ts'
-import { tokenCounts } from '../token-counts.ts'
+import { tokenCounts } from '../../domain/usage/token-counts.ts'
 
 /**
  * The usageMetadata of Gemini and Vertex (https://ai.google.dev/api/generate-content#UsageMetadata). Prompts of tools stand

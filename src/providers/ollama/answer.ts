@@ -1,7 +1,7 @@
 import { toCount } from '../../domain/usage/usage.ts'
 import { type AnswerParts, ReadingSoFar, textOf } from '../answer.ts'
 import type { JsonObject } from '../provider.ts'
-import { tokenCounts } from '../token-counts.ts'
+import { tokenCounts } from '../../domain/usage/token-counts.ts'
 
 /** Chat and generate: the last object has the counts; that of the prompt is left out where it came from the cache. */
 export function readGenerateParts(): AnswerParts {
@@ -32,7 +32,7 @@ export function readEmbedParts(): AnswerParts {
   const read = (data: JsonObject) => {
     if (typeof data['error'] === 'string') soFar.fail()
     const input = toCount(data['prompt_eval_count'])
-    soFar.report(input === undefined ? undefined : { input }, true)
+    soFar.report(input === undefined ? undefined : { input: { total: input } }, true)
   }
   return { event: read, whole: read, reading: () => soFar.reading() }
 }

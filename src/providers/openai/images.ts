@@ -68,7 +68,7 @@ function readImagesParts(): AnswerParts {
     const reported = asObject(data['usage'])
     const usage = readMediaUsage(reported)
     // What tells its cost alone is understood.
-    soFar.report(usage, usage?.output !== undefined, reported?.['cost_in_usd_ticks'] === undefined ? reported : undefined)
+    soFar.report(usage, usage?.output?.total !== undefined, reported?.['cost_in_usd_ticks'] === undefined ? reported : undefined)
     soFar.bill(readBilling(reported, data['service_tier']))
     if (usage === undefined && images > 0)
       soFar.standIn({ output: images * tokensOfImage({ size: '1024x1024' }), why: 'the provider counts images and not tokens' })

@@ -37,7 +37,7 @@ function readSpeechParts(): AnswerParts {
   const read = (data: JsonObject) => {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
     const usage = readMediaUsage(data['usage'])
-    soFar.report(usage, usage?.output !== undefined, data['usage'])
+    soFar.report(usage, usage?.output?.total !== undefined, data['usage'])
     if (typeof data['audio'] === 'string') soFar.standIn(lengthOf((data['audio'].length * 3) / 4, ''))
   }
   return { event: read, whole: read, reading: () => soFar.reading() }

@@ -12,9 +12,9 @@ export function readChatParts(): AnswerParts {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
     const reported = data['usage'] ?? asObject(data['x_groq'])?.['usage']
     const usage = readChatUsage(reported)
-    soFar.report(usage, usage?.output !== undefined, reported)
+    soFar.report(usage, usage?.output?.total !== undefined, reported)
     soFar.bill(readBilling(asObject(reported), data['service_tier']))
-    return usage?.output !== undefined
+    return usage?.output?.total !== undefined
   }
   const produce = (data: JsonObject) => {
     for (const choice of asList(data['choices'])) soFar.produce(producedBy(asObject(choice)))
@@ -59,9 +59,9 @@ export function readResponsesParts(): AnswerParts {
     soFar.isNamed(stringIn(data, 'id'))
     if (data['background'] === true) soFar.worksOn(stringIn(data, 'id'))
     const usage = responsesUsageOf(data)
-    soFar.report(usage, usage?.output !== undefined, data['usage'])
+    soFar.report(usage, usage?.output?.total !== undefined, data['usage'])
     soFar.bill(readBilling(asObject(data['usage']), data['service_tier']))
-    if (usage?.output === undefined) soFar.produce(textOf(data['output']))
+    if (usage?.output?.total === undefined) soFar.produce(textOf(data['output']))
   }
   const event = (data: JsonObject) => {
     const type = typeof data['type'] === 'string' ? data['type'] : ''
@@ -72,7 +72,7 @@ export function readResponsesParts(): AnswerParts {
     soFar.isNamed(stringIn(response, 'id'))
     if (response['background'] === true) soFar.worksOn(stringIn(response, 'id'))
     const usage = responsesUsageOf(response)
-    soFar.report(usage, usage?.output !== undefined, response['usage'])
+    soFar.report(usage, usage?.output?.total !== undefined, response['usage'])
     soFar.bill(readBilling(asObject(response['usage']), response['service_tier']))
   }
   const closing = new ResponseClosing()

@@ -41,9 +41,9 @@ function readTranscriptionParts(): AnswerParts {
     const reported = asObject(data['usage'])
     const seconds = reported?.['type'] === 'duration' ? toCount(Math.ceil(Number(reported['seconds']))) : undefined
     const usage = seconds === undefined ? readMediaUsage(reported) : { audioSeconds: seconds }
-    soFar.report(usage, usage?.output !== undefined, reported)
+    soFar.report(usage, usage?.output?.total !== undefined, reported)
     soFar.bill(readBilling(reported, reported?.['service_tier']))
-    if (usage?.output === undefined && typeof data['text'] === 'string') soFar.produce(data['text'])
+    if (usage?.output?.total === undefined && typeof data['text'] === 'string') soFar.produce(data['text'])
   }
   return {
     whole: (data) => {
@@ -62,7 +62,7 @@ function readTranscriptionParts(): AnswerParts {
 /** Tokens for what is counted by its length, so that token budgets see it; the answer's own text is its output. */
 function standInForSeconds(soFar: ReadingSoFar, data: JsonObject): void {
   const seconds = soFar.reported?.audioSeconds ?? toCount(Math.ceil(Number(data['duration'] ?? Number.NaN)))
-  if (soFar.reported?.input !== undefined || seconds === undefined) return
+  if (soFar.reported?.input?.total !== undefined || seconds === undefined) return
   soFar.standIn({ input: seconds * TOKENS_PER_SECOND, why: 'the provider counts audio by its length and not in tokens' })
 }
 

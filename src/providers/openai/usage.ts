@@ -1,7 +1,7 @@
 import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { asObject } from '../answer.ts'
 import type { JsonObject } from '../provider.ts'
-import { tokenCounts } from '../token-counts.ts'
+import { type ReportedCounts, tokenCounts } from '../../domain/usage/token-counts.ts'
 
 /**
  * The usage object of chat completions, completions and embeddings, as OpenAI and the many that imitate it write it.
@@ -13,7 +13,7 @@ export function readChatUsage(value: unknown): TokenCounts | undefined {
   if (usage === undefined) return undefined
   const prompt = toCount(usage['prompt_tokens'])
   const total = toCount(usage['total_tokens'])
-  if (prompt === undefined) return total === undefined ? undefined : { input: total }
+  if (prompt === undefined) return total === undefined ? undefined : tokenCounts({ input: total })
   const inputDetails = detailsOf(usage, ['prompt_tokens_details', 'prompt_token_details'])
   const outputDetails = detailsOf(usage, ['completion_tokens_details', 'completion_token_details'])
   const completion = toCount(usage['completion_tokens'])
@@ -48,7 +48,7 @@ export function readMediaUsage(value: unknown): TokenCounts | undefined {
 }
 
 /** The parts that some models price apart. */
-function mediaOf(input: JsonObject, output: JsonObject): { readonly [Name in keyof TokenCounts]?: number | undefined } {
+function mediaOf(input: JsonObject, output: JsonObject): ReportedCounts {
   const cached = detailsOf(input, ['cached_tokens_details'])
   return {
     audioInput: toCount(input['audio_tokens']),
@@ -72,7 +72,7 @@ interface ChatCounts {
  * Where the total is more than prompt and completion, a part was left out of one of them: reasoning (xAI), audio of the prompt
  * (Mistral Voxtral), or thinking that has no field of its own (Gemini's OpenAI endpoint).
  */
-function completeByTotal({ prompt, completion, total, reasoning = 0, audio = 0 }: ChatCounts): TokenCounts {
+function completeByTotal({ prompt, completion, total, reasoning = 0, audio = 0 }: ChatCounts): Pick<ReportedCounts, 'input' | 'output'> {
   if (completion === undefined) return { input: prompt }
   if (total === undefined || total <= prompt + completion) return { input: prompt, output: completion }
   if (total === prompt + completion + reasoning) return { input: prompt, output: completion + reasoning }

@@ -2,7 +2,8 @@ import { findProvider } from '@pydantic/genai-prices'
 import { describe, expect, test } from 'vitest'
 import { modelId } from '../../domain/usage/model-id.ts'
 import { costNanoUsd, type ServiceTier } from '../../domain/usage/price.ts'
-import { chargedTokens, type TokenCounts } from '../../domain/usage/usage.ts'
+import { type ReportedCounts, tokenCounts } from '../../domain/usage/token-counts.ts'
+import { chargedCounts } from '../../domain/usage/usage.ts'
 import { listPrice, priceListOf } from './price-list.ts'
 
 /** Figures of the providers' price pages; the sums below are written out as those pages have them, in USD per million tokens. */
@@ -26,7 +27,7 @@ interface Vector {
   readonly list: string
   readonly model: string
   readonly source: string
-  readonly used: TokenCounts
+  readonly used: ReportedCounts
   /** The page's arithmetic. */
   readonly usd: number
   readonly tier?: ServiceTier
@@ -96,7 +97,7 @@ describe('the cost of a call is what the price page says', () => {
     test(`${list}/${model}${tier === undefined ? '' : ` (${tier})`}: ${source}`, () => {
       const price = listPrice(list, model, at)
       expect(price).toBeDefined()
-      const cost = costNanoUsd(chargedTokens({ kind: 'reported', counts: used }), price!, tier)
+      const cost = costNanoUsd(chargedCounts(tokenCounts(used)), price!, tier)
       expect(Math.abs(cost - usd * 1e9)).toBeLessThanOrEqual(1)
     })
   }
@@ -145,7 +146,7 @@ describe('the whole catalogue', () => {
       expect([name, pico.every(([, value]) => Number.isSafeInteger(value) && Number(value) >= 0)]).toEqual([name, true])
       const isFree = pico.every(([, value]) => value === 0)
       const typical = { input: 1000, output: 500, audioSeconds: 30 }
-      const cost = costNanoUsd(chargedTokens({ kind: 'reported', counts: typical }), price)
+      const cost = costNanoUsd(chargedCounts(tokenCounts(typical)), price)
       expect([name, cost > 0]).toEqual([name, !isFree])
     }
   })

@@ -10,6 +10,7 @@ import type { Journal, Standing } from '../../engine/ports.ts'
 import { createMemoryCounters } from '../memory/counters.ts'
 import { alertsIn, alertsOf, CHANNEL_NAMES, CountingProcess, type CountersUnderTest, TTL_MS } from './counting-process.ts'
 import { AT, budget, key } from './sample-records.ts'
+import { tokenCounts } from '../../domain/usage/token-counts.ts'
 
 /**
  * The counters in memory are the plainest reading of what counters do: the same random steps have to leave the same outcomes,
@@ -86,13 +87,15 @@ const usages: fc.Arbitrary<Usage | 'held'> = fc.oneof(
     weight: 4,
     arbitrary: fc
       .record({ input: count(250), cachedInput: count(100), output: count(350), reasoning: count(50) })
-      .map((counts) => ({ kind: 'reported' as const, counts })),
+      .map((counts) => ({ kind: 'reported' as const, counts: tokenCounts(counts) })),
   },
   {
     weight: 1,
-    arbitrary: fc
-      .record({ requests: count(4), costNanoUsd: count(5_000_000) })
-      .map(({ requests, costNanoUsd }) => ({ kind: 'reported' as const, counts: { requests, input: 7 }, billing: { costNanoUsd } })),
+    arbitrary: fc.record({ requests: count(4), costNanoUsd: count(5_000_000) }).map(({ requests, costNanoUsd }) => ({
+      kind: 'reported' as const,
+      counts: { input: { total: 7 }, requests },
+      billing: { costNanoUsd },
+    })),
   },
 )
 
@@ -249,7 +252,8 @@ function withCall(step: Step & { kind: 'end' | 'raise' | 'renew' | 'defer' }, wo
 
 function hugeUsage(usage: Usage | 'held'): Usage | 'held' {
   if (usage === 'held' || usage.kind === 'none') return usage
-  return { kind: 'reported', counts: { input: (usage.counts.input ?? 0) * HUGE, output: usage.counts.output ?? 0 } }
+  const { input, output } = usage.counts
+  return { kind: 'reported', counts: { input: { total: (input?.total ?? 0) * HUGE }, output: { total: output?.total ?? 0 } } }
 }
 
 async function loseAll(process: CountingProcess, { at }: World): Promise<unknown> {

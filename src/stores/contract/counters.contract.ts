@@ -206,7 +206,7 @@ function describeSettle({ under, process, restart }: Bench): void {
     await restart()
     const ended = await process().settle('call-1', 'held', { ending: 'lost' })
     expect(ended).toMatchObject({ ending: 'lost', costNanoUsd: 350_000, overrun: 0 })
-    expect(ended?.usage).toMatchObject({ kind: 'estimated', counts: { input: 20, output: 30 } })
+    expect(ended?.usage).toMatchObject({ kind: 'estimated', counts: { input: { total: 20 }, output: { total: 30 } } })
     expect(await process().standing('global')).toMatchObject({ used: 50, held: 0, callsInFlight: 0 })
   })
 
@@ -317,7 +317,7 @@ function describeAmounts({ under, process, restart }: Bench): void {
     await process().reserve('call-1', { input: 100, outputMax: 20, price: PRICE })
     const held = async (id: string) => (await process().standing(id)).held
     expect([await held('global'), await held('requests'), await held('usd'), await held('weighted')]).toEqual([120, 1, 450_000, 130])
-    const counts = { input: 90, cachedInput: 40, output: 15, reasoning: 5 }
+    const counts = { input: { total: 90, cached: 40 }, output: { total: 15, reasoning: 5 } }
     const ended = await process().settle('call-1', { kind: 'reported', counts })
     expect(ended?.charges.map(({ amount }) => amount)).toEqual([105, 1, 285_000, 69])
     expect(ended?.costNanoUsd).toBe(285_000)
@@ -332,14 +332,12 @@ function describeAmounts({ under, process, restart }: Bench): void {
     await process().put(budget('global', AMOUNT_MAX), { ...budget('usd', 9_007_199_000_000_000), unit: 'usd' })
     await process().reserve('call-1', { input: huge })
     expect(await process().standing('global')).toMatchObject({ held: huge })
-    await process().settle('call-1', { kind: 'reported', counts: { input: huge }, billing: { costNanoUsd: 123_456_789_012_345 } })
+    const usage = (total: number, costNanoUsd: number) =>
+      ({ kind: 'reported', counts: { input: { total } }, billing: { costNanoUsd } }) as const
+    await process().settle('call-1', usage(huge, 123_456_789_012_345))
     for (let i = 0; i < 5; i++) {
       await process().reserve(`more-${i}`, { input: huge })
-      await process().settle(`more-${i}`, {
-        kind: 'reported',
-        counts: { input: huge + i },
-        billing: { costNanoUsd: 1_000_000_000_000_001 + i },
-      })
+      await process().settle(`more-${i}`, usage(huge + i, 1_000_000_000_000_001 + i))
     }
     const used = { used: 6 * huge + 10, overrun: 10 }
     const cost = { used: 5_123_456_789_012_360, overrun: 5_123_456_789_012_360 }
@@ -377,7 +375,7 @@ function describeAmounts({ under, process, restart }: Bench): void {
     await process().put(advisory('global'), { ...advisory('usd'), unit: 'usd' })
     for (const call of ['call-1', 'call-2', 'call-3']) {
       await process().reserve(call, { input: 10, price: PRICE })
-      await process().settle(call, { kind: 'reported', counts: { input: AMOUNT_MAX, output: AMOUNT_MAX } })
+      await process().settle(call, { kind: 'reported', counts: { input: { total: AMOUNT_MAX }, output: { total: AMOUNT_MAX } } })
     }
     const full = { used: AMOUNT_MAX, overrun: AMOUNT_MAX, held: 0, callsInFlight: 0 }
     expect(await process().standing('global')).toMatchObject(full)

@@ -148,7 +148,7 @@ export class CountingProcess {
 
 /** What a provider said that a call used, all of it plain input. */
 export function reported(input: number, output = 0): Usage {
-  return { kind: 'reported', counts: { input, output } }
+  return { kind: 'reported', counts: { input: { total: input }, output: { total: output } } }
 }
 
 /** What was alerted so far, each alert once, in the order in which they were told. */

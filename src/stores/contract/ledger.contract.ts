@@ -69,7 +69,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
     })
 
     test('a sum that leaves the safe integers is full: it is read, closed and compared as any other', async () => {
-      const usage = { kind: 'reported', counts: { input: AMOUNT_MAX, output: AMOUNT_MAX } } as const
+      const usage = { kind: 'reported', counts: { input: { total: AMOUNT_MAX }, output: { total: AMOUNT_MAX } } } as const
       const call = (id: string) => called(id, { charges: { global: AMOUNT_MAX }, usage, costNanoUsd: AMOUNT_MAX })
       await under.journal.append([opened('global'), ...call('call-1')])
       await under.ledger.openState()
@@ -175,12 +175,18 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
     })
 
     test('what calls used is compared with what they held, by day and model', async () => {
-      const reported = (input: number, output: number): Usage => ({ kind: 'reported', counts: { input, output } })
+      const reported = (input: number, output: number): Usage => ({
+        kind: 'reported',
+        counts: { input: { total: input }, output: { total: output } },
+      })
       const attributes = { model: 'm1' }
       await under.journal.append([
         ...called('call-1', { usage: reported(8, 2), attributes }),
         ...called('call-2', { usage: reported(9, 4), attributes }),
-        ...called('call-3', { usage: { kind: 'estimated', counts: { input: 90, output: 90 }, why: 'a guess' }, attributes }),
+        ...called('call-3', {
+          usage: { kind: 'estimated', counts: { input: { total: 90 }, output: { total: 90 } }, why: 'a guess' },
+          attributes,
+        }),
         ...called('call-4', { usage: reported(1, 1), attributes, endedAt: AT + 86_400_000 }).map(spared),
       ])
       const of = { provider: 'openai', model: 'm1' }

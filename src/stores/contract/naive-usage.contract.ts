@@ -4,6 +4,7 @@ import { attributeValue, isAttribute } from '../../domain/budgets/scope.ts'
 import { chargedTokens, type Usage } from '../../domain/usage/usage.ts'
 import type { UsageQuery, UsageRow } from '../../engine/ports.ts'
 import { AT } from './sample-records.ts'
+import { tokenCounts } from '../../domain/usage/token-counts.ts'
 
 export const DAY_MS = 86_400_000
 const SPAN_MS = 5 * DAY_MS
@@ -16,6 +17,7 @@ export const callWishes = fc.record({
     fc.constant<Usage>({ kind: 'none' }),
     fc
       .record({ input: fc.nat(1e6), output: fc.nat(1e6), cachedInput: fc.nat(1e6), reasoning: fc.nat(1e6) })
+      .map(tokenCounts)
       .chain((counts) => fc.constantFrom<Usage>({ kind: 'reported', counts }, { kind: 'estimated', counts, why: 'a guess' })),
   ),
   costNanoUsd: fc.nat(1e12),
@@ -61,11 +63,11 @@ export function naiveUsage(calls: readonly WishedCall[], { from, to, groupBy, in
       ...row,
       calls: row.calls + 1,
       estimatedCalls: row.estimatedCalls + (usage.kind === 'estimated' ? 1 : 0),
-      input: row.input + tokens.input,
-      cachedInput: row.cachedInput + tokens.cachedInput,
-      cacheWrite: row.cacheWrite + tokens.cacheWrite,
-      output: row.output + tokens.output,
-      reasoning: row.reasoning + tokens.reasoning,
+      input: row.input + tokens.input.total,
+      cachedInput: row.cachedInput + tokens.input.cached,
+      cacheWrite: row.cacheWrite + tokens.input.cacheWrite,
+      output: row.output + tokens.output.total,
+      reasoning: row.reasoning + tokens.output.reasoning,
       costNanoUsd: row.costNanoUsd + costNanoUsd,
     })
   }

@@ -43,7 +43,7 @@ export function opened(id: string, each: string | null = null): LedgerRecord {
   return { kind: 'opened', account: accountOf(id, each), budget: toBudgetId(id), each, unit: 'tokens', period: OCTOBER }
 }
 
-const USAGE: Usage = { kind: 'reported', counts: { input: 7, cachedInput: 2, output: 3 } }
+const USAGE: Usage = { kind: 'reported', counts: { input: { total: 7, cached: 2 }, output: { total: 3 } } }
 
 function call(id: string, { attributes = {}, isUnpriced = false }: HoldWish): Call {
   return {

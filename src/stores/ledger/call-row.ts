@@ -35,10 +35,11 @@ export type ChargeRow = readonly [account: number, amount: Amount, beyond: Amoun
  * @param caller the id of what it has in common with others
  */
 export function toCallRow({ hold, settlement, tokens }: End, caller: number, charges: readonly ChargeRow[]): readonly Value[] {
+  const { input, output } = tokens
   const { endedAt, ending, status, usage, costNanoUsd, overrun } = settlement
   const row: Value[] = [hold.call.id, caller, hold.call.admittedAt, endedAt, ending, status ?? null]
   row.push(usage.kind, usage.kind === 'estimated' ? usage.why : '')
-  row.push(tokens.input, tokens.cachedInput, tokens.cacheWrite, tokens.output, tokens.reasoning, costNanoUsd)
+  row.push(input.total, input.cached, input.cacheWrite, output.total, output.reasoning, costNanoUsd)
   row.push(jsonOf(charges), overrun, hold.input, hold.output, hold.isSpared ? 1 : 0)
   return row
 }

@@ -29,11 +29,11 @@ export const CALL_SUMS = [
 export function addCall(row: number[], at: number, { settlement, tokens }: End): void {
   add(row, at, 1)
   if (settlement.usage.kind === 'estimated') add(row, at + 1, 1)
-  add(row, at + 2, tokens.input)
-  add(row, at + 3, tokens.cachedInput)
-  add(row, at + 4, tokens.cacheWrite)
-  add(row, at + 5, tokens.output)
-  add(row, at + 6, tokens.reasoning)
+  add(row, at + 2, tokens.input.total)
+  add(row, at + 3, tokens.input.cached)
+  add(row, at + 4, tokens.input.cacheWrite)
+  add(row, at + 5, tokens.output.total)
+  add(row, at + 6, tokens.output.reasoning)
   add(row, at + 7, settlement.costNanoUsd)
 }
 

@@ -5,6 +5,7 @@ import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import type { Usage } from '../../domain/usage/usage.ts'
+import { recordedUsage } from '../../domain/usage/token-counts.ts'
 import type { CallKind } from './call-kind.ts'
 
 /*
@@ -71,7 +72,11 @@ export function unpackHeld(row: HeldRow, { attributes, price, endpoint, accounts
 export function unpackEnded(row: EndedRow): Ended {
   const [, call, endedAt, ending, status, usage, costNanoUsd, overrun, alerts, ...amounts] = row
   const answered = status === null ? {} : { status }
-  return { kind: 'ended', settlement: { call, endedAt, ending, ...answered, usage, costNanoUsd, amounts, overrun }, alerts }
+  return {
+    kind: 'ended',
+    settlement: { call, endedAt, ending, ...answered, usage: recordedUsage(usage), costNanoUsd, amounts, overrun },
+    alerts,
+  }
 }
 
 // The checksum of a line, or Redis, says that it is a text of ours; these, which of ours.

@@ -1,6 +1,7 @@
 import type { Settlement } from '../../domain/call.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { Failure } from '../../engine/failure.ts'
+import { recordedUsage } from '../../domain/usage/token-counts.ts'
 import { type CallKind, CallKinds, DIVIDER, toCallKinds } from './call-kind.ts'
 import { type EndedRow, type HeldRow, isEndedRow, isHeldRow, packEnded, packHeld, unpackEnded, unpackHeld } from './packed-record.ts'
 
@@ -40,7 +41,8 @@ function fromRow(row: unknown, kinds: readonly CallKind[]): LedgerRecord {
   if (isEndedRow(row)) return unpackEnded(row)
   const kind = isHeldRow(row) ? kinds[row[1]] : undefined
   if (isHeldRow(row) && kind !== undefined) return unpackHeld(row, kind)
-  if (isRecord(row)) return row
+  if (isRecord(row))
+    return row.kind === 'ended' ? { ...row, settlement: { ...row.settlement, usage: recordedUsage(row.settlement.usage) } } : row
   throw newer()
 }
 

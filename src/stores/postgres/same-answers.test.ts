@@ -10,6 +10,7 @@ import { openSqliteStreamLedger } from '../sqlite/open-stream-ledger.ts'
 import { useDirectory } from '../sqlite/test-directory.ts'
 import type { StreamLedger } from '../stream-applier.ts'
 import { openPostgresLedger } from './open-postgres-ledger.ts'
+import { tokenCounts } from '../../domain/usage/token-counts.ts'
 
 const directory = useDirectory()
 const database = useDatabases()
@@ -24,8 +25,8 @@ const instants = fc.integer({ min: AT - 40 * DAY_MS, max: AT + 40 * DAY_MS })
 const amounts = fc.array(fc.nat(50), { minLength: 2, maxLength: 2 })
 const usages: fc.Arbitrary<Usage> = fc.oneof(
   fc.constant<Usage>({ kind: 'none' }),
-  fc.record({ input: fc.nat(99), output: fc.nat(99) }).map((counts): Usage => ({ kind: 'reported', counts })),
-  fc.record({ input: fc.nat(99) }).map((counts): Usage => ({ kind: 'estimated', counts, why: 'a guess' })),
+  fc.record({ input: fc.nat(99), output: fc.nat(99) }).map((counts): Usage => ({ kind: 'reported', counts: tokenCounts(counts) })),
+  fc.record({ input: fc.nat(99) }).map((counts): Usage => ({ kind: 'estimated', counts: tokenCounts(counts), why: 'a guess' })),
 )
 const alerts = fc.tuple(budgets, fc.constantFrom(0.5, 0.8, 1)).map(([id, threshold]) => alert(id, threshold, ['slack', 'email']))
 

@@ -38,10 +38,12 @@ const calls = fc.record({
   status: fc.option(fc.constantFrom(200, 500), { nil: undefined }),
   usage: fc.oneof(
     fc.constant<Usage>({ kind: 'none' }),
-    amount.map((input): Usage => ({ kind: 'estimated', counts: { input }, why: 'it was\n\tcut "off"' })),
-    fc.tuple(amount, amount).map(([input, output]): Usage => ({ kind: 'reported', counts: { input, output } })),
+    amount.map((input): Usage => ({ kind: 'estimated', counts: { input: { total: input } }, why: 'it was\n\tcut "off"' })),
+    fc
+      .tuple(amount, amount)
+      .map(([input, output]): Usage => ({ kind: 'reported', counts: { input: { total: input }, output: { total: output } } })),
     fc.constant<Usage>({ kind: 'reported', counts: {} }),
-    amount.map((costNanoUsd): Usage => ({ kind: 'reported', counts: { output: 1 }, billing: { costNanoUsd } })),
+    amount.map((costNanoUsd): Usage => ({ kind: 'reported', counts: { output: { total: 1 } }, billing: { costNanoUsd } })),
   ),
 })
 
@@ -89,4 +91,16 @@ test('what calls have in common stands there once, and is read as the same objec
   const read = fromCallsText(text)
   const again = fromCallsText(text)
   expect(new Set([...read, ...again].map(({ hold }) => hold.call.attributes)).size).toBe(1)
+})
+
+test('counts of an older version, whose parts stood beside their wholes, are read as those of this one', () => {
+  const kind = '\t[{"provider":"p","model":"m","tags":{}},null,"openai.chat"]\t[]'
+  const text = (usage: string) => `[1000,0,"call_1",0,9,9,0,900,0,5,"done",200,${usage},0,0]${kind}`
+  const usageIn = (usage: string) => fromCallsText(text(usage)).map(({ settlement }) => settlement.usage)
+  expect(usageIn('{"input":7,"cachedInput":2,"output":3}')).toEqual([
+    { kind: 'reported', counts: { input: { total: 7, cached: 2 }, output: { total: 3 } } },
+  ])
+  expect(usageIn('{"kind":"estimated","counts":{"output":3},"why":"x"}')).toEqual([
+    { kind: 'estimated', counts: { output: { total: 3 } }, why: 'x' },
+  ])
 })

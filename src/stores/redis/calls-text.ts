@@ -5,6 +5,7 @@ import { type CallId, toCallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { TokenCounts, Usage } from '../../domain/usage/usage.ts'
 import { type CallKind, CallKinds, DIVIDER, toCallKinds } from '../ledger/call-kind.ts'
+import { recordedCounts, recordedUsage } from '../../domain/usage/token-counts.ts'
 
 /*
  * Calls that ended together, as one text of the stream: a JSON array of an instant and a row for each call, one behind the other,
@@ -86,7 +87,7 @@ function toUsageText(usage: Usage): UsageText {
 }
 
 function fromUsageText(text: UsageText): Usage {
-  return 'kind' in text ? text : { kind: 'reported', counts: text }
+  return 'kind' in text ? recordedUsage(text) : { kind: 'reported', counts: recordedCounts(text) }
 }
 
 function toHold(row: Row, { endpoint, accounts, attributes, price }: CallKind, from: EpochMs): Hold {

@@ -212,7 +212,11 @@ export class Recount {
 
 /** What it used was charged before, as a part of the slices that it was let in from. */
 function lostWithSlices({ call, endedAt, status, amounts }: Settlement): Settlement {
-  const usage = { kind: 'estimated', counts: { input: 0, output: 0 }, why: 'charged with the slice of its process' } as const
+  const usage = {
+    kind: 'estimated',
+    counts: { input: { total: 0 }, output: { total: 0 } },
+    why: 'charged with the slice of its process',
+  } as const
   return { call, endedAt, ending: 'lost', status, usage, costNanoUsd: 0, amounts: amounts.map(() => 0), overrun: 0 }
 }
 

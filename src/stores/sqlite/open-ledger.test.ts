@@ -241,7 +241,7 @@ describe('a disk that is full or read-only', () => {
     for (let i = 0; i < 40; i++)
       await first.journal.appendOrFail(held(`call-full-${i}`, ['global'])).catch(() => refused.push(`call-full-${i}`))
     expect(refused.length).toBeGreaterThan(10)
-    const usage: Usage = { kind: 'estimated', counts: { input: 4 }, why: 'as long as the room that is left'.repeat(20) }
+    const usage: Usage = { kind: 'estimated', counts: { input: { total: 4 } }, why: 'as long as the room that is left'.repeat(20) }
     await first.journal.append([ended('call-1', { amounts: [4], usage })])
     expect(first.journal.trouble()).toMatch(/no space is left on the disk: free some space there \(ENOSPC\)/)
     await expect(first.ledger.usage({ from: 0, to: 1, groupBy: [] })).rejects.toMatchObject({ code: 'store_unavailable' })

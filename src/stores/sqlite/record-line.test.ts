@@ -2,16 +2,17 @@ import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Call, Hold, Settlement } from '../../domain/call.ts'
-import { toCallId } from '../../domain/ids.ts'
+import { isId, toCallId } from '../../domain/ids.ts'
 import type { Price } from '../../domain/usage/price.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import type { Attributes } from '../../domain/budgets/scope.ts'
 import type { Usage } from '../../domain/usage/usage.ts'
 import { accountOf, alert, audited, called, opened } from '../contract/sample-records.ts'
 import { fromLine, toLine } from './record-line.ts'
+import { tokenCounts } from '../../domain/usage/token-counts.ts'
 
 const amount = fc.maxSafeNat()
-const id = fc.string({ minLength: 1, unit: 'grapheme' })
+const id = fc.string({ minLength: 1, unit: 'grapheme' }).filter(isId)
 // Typed so that a field which the domain gains has to be added here, and then has to survive.
 const attributes: fc.Arbitrary<Attributes> = fc.record<Required<Attributes>>(
   {
@@ -53,12 +54,15 @@ const hold: fc.Arbitrary<Hold> = fc.record<Required<Hold>>({
 })
 const usage: fc.Arbitrary<Usage> = fc.oneof(
   fc.constant<Usage>({ kind: 'none' }),
-  fc.record({ kind: fc.constant('reported' as const), counts: fc.record({ input: amount, output: amount }, { requiredKeys: [] }) }),
+  fc.record({
+    kind: fc.constant('reported' as const),
+    counts: fc.record({ input: amount, output: amount }, { requiredKeys: [] }).map(tokenCounts),
+  }),
   fc.record({
     kind: fc.constant('estimated' as const),
-    counts: fc.record({ input: amount }),
+    counts: fc.record({ input: amount }).map(tokenCounts),
     billing: fc.record({ costNanoUsd: amount }),
-    others: fc.array(fc.record({ model: id, counts: fc.record({ output: amount }), price })),
+    others: fc.array(fc.record({ model: id, counts: fc.record({ output: amount }).map(tokenCounts), price })),
     raw: fc.json(),
     why: id,
   }),
@@ -121,5 +125,23 @@ test('a line with a flipped bit is none', () => {
     const damaged = Buffer.from(bytes)
     damaged[i]! ^= 1
     expect(fromLine(damaged)).toBeUndefined()
+  }
+})
+
+test('counts of an older version, whose parts stood beside their wholes, are read as those of this one', () => {
+  const counts = '{"input":7,"cachedInput":2,"cacheWrite":1,"output":3,"reasoning":1,"webSearches":2}'
+  const now = { input: { total: 7, cached: 2, cacheWrite: 1 }, output: { total: 3, reasoning: 1 }, webSearches: 2 }
+  for (const [usage, expected] of [
+    [`{"kind":"reported","counts":${counts},"billing":{"tier":"flex"}}`, { kind: 'reported', counts: now, billing: { tier: 'flex' } }],
+    [`{"kind":"estimated","counts":{"input":5},"why":"x"}`, { kind: 'estimated', counts: { input: { total: 5 } }, why: 'x' }],
+    [`{"kind":"reported","counts":{"cachedInput":5}}`, { kind: 'reported', counts: { input: { cached: 5 } } }],
+    ['{"kind":"none"}', { kind: 'none' }],
+  ] as const) {
+    const row = `["ended","call_1",1000,"done",200,${usage},5,0,[],4]`
+    const settlement = `{"call":"call_1","endedAt":1000,"ending":"done","usage":${usage},"costNanoUsd":5,"amounts":[4],"overrun":0}`
+    for (const text of [row, `[${row}]`, `{"kind":"ended","settlement":${settlement},"alerts":[]}`]) {
+      const line = Buffer.from(`${crc32(text).toString(16).padStart(8, '0')} ${text}`)
+      expect(fromLine(line)).toMatchObject([{ kind: 'ended', settlement: { call: 'call_1', usage: expected, amounts: [4] } }])
+    }
   }
 })
