@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { bytesOf, hasRecordings, readRecordings, type Recording } from '../../test/e2e/recordings.ts'
 import { writtenAnswers } from '../../test/support/written-answers.ts'
-import { chargedTokens, totalTokens } from '../domain/usage/usage.ts'
+import { chargedTokens, type TokenCounts, totalTokens } from '../domain/usage/usage.ts'
 import type { AnswerReading, Metered } from './provider.ts'
 import { apiShapes } from './registry.ts'
 
@@ -14,6 +14,10 @@ const RUNS = Number(process.env['FUZZ_RUNS'] ?? 100_000)
 const READ_MS_MAX = 2000
 
 const endpoints = new Map(apiShapes.flatMap((shape) => shape.endpoints.map(({ name, admission }) => [name, admission])))
+
+function countsIn({ input = {}, output = {}, ...beside }: TokenCounts = {}): readonly number[] {
+  return [...Object.values(input), ...Object.values(output), ...Object.values(beside)]
+}
 
 function meteredOf(family: string): Metered | undefined {
   const admission = endpoints.get(family)
@@ -101,7 +105,7 @@ describe(`${RUNS} damaged streams`, () => {
       const message = `seed ${seed}, ${id}`
       expect(performance.now() - startedAt, message).toBeLessThan(READ_MS_MAX)
       expect(relayed, message).toBe(input.length)
-      for (const count of Object.values(reading.reported ?? {})) expect(Number.isSafeInteger(count) && count >= 0, message).toBe(true)
+      for (const count of countsIn(reading.reported)) expect(Number.isSafeInteger(count) && count >= 0, message).toBe(true)
       if (!keepsReports(reports, input)) continue
       whole++
       expect(chargeOf(reading), message).toBeGreaterThanOrEqual(charge)

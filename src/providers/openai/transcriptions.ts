@@ -1,4 +1,4 @@
-import { toCount } from '../../domain/usage/usage.ts'
+import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { type AnswerParts, asObject, createSseAnswer, parseObject, readWhole, ReadingSoFar, stringIn } from '../answer.ts'
 import { readBilling } from '../billing.ts'
 import type { JsonObject, Metered, PathValues, RequestFacts } from '../provider.ts'
@@ -34,13 +34,22 @@ function readTranscriptionRequest(body: Buffer, path: PathValues, contentType: s
   }
 }
 
+/** By its length, or in tokens. */
+function readAudioUsage(usage: JsonObject | undefined): TokenCounts | undefined {
+  const audioSeconds = usage?.['type'] === 'duration' ? secondsIn(usage['seconds']) : undefined
+  return audioSeconds === undefined ? readMediaUsage(usage) : { audioSeconds }
+}
+
+function secondsIn(value: unknown): number | undefined {
+  return value === undefined ? undefined : toCount(Math.ceil(Number(value)))
+}
+
 function readTranscriptionParts(): AnswerParts {
   const soFar = new ReadingSoFar()
   const read = (data: JsonObject) => {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
     const reported = asObject(data['usage'])
-    const seconds = reported?.['type'] === 'duration' ? toCount(Math.ceil(Number(reported['seconds']))) : undefined
-    const usage = seconds === undefined ? readMediaUsage(reported) : { audioSeconds: seconds }
+    const usage = readAudioUsage(reported)
     soFar.report(usage, usage?.output?.total !== undefined, reported)
     soFar.bill(readBilling(reported, reported?.['service_tier']))
     if (usage?.output?.total === undefined && typeof data['text'] === 'string') soFar.produce(data['text'])
@@ -61,7 +70,7 @@ function readTranscriptionParts(): AnswerParts {
 
 /** Tokens for what is counted by its length, so that token budgets see it; the answer's own text is its output. */
 function standInForSeconds(soFar: ReadingSoFar, data: JsonObject): void {
-  const seconds = soFar.reported?.audioSeconds ?? toCount(Math.ceil(Number(data['duration'] ?? Number.NaN)))
+  const seconds = soFar.reported?.audioSeconds ?? secondsIn(data['duration'])
   if (soFar.reported?.input?.total !== undefined || seconds === undefined) return
   soFar.standIn({ input: seconds * TOKENS_PER_SECOND, why: 'the provider counts audio by its length and not in tokens' })
 }
