@@ -70,6 +70,7 @@ export class SimulatedLedger {
       alerts: none,
       dueDeliveries: none,
       audit: none,
+      objects: none,
       differences: none,
       bounds: none,
       unpriced: none,
@@ -154,6 +155,7 @@ export class SimulatedLedger {
       case 'deferred':
       case 'raised':
         return this.#changeHold(record)
+      case 'objects':
       case 'delivery':
       case 'audit':
     }
