@@ -182,7 +182,6 @@ function sampleLedger(audit: readonly AuditEntry[], usageQueries: UsageQuery[]):
     dueDeliveries: absent,
     audit: ({ limit }) => Promise.resolve(audit.toReversed().slice(0, limit)),
     differences: absent,
-    objects: absent,
     unpriced: absent,
     bounds: () => Promise.resolve(BOUNDS),
     sums: absent,

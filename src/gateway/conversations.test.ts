@@ -9,6 +9,12 @@ test('an answer that was remembered brings what it has, any other the most that 
   expect([conversations.tokensOf(continued('resp_1')), conversations.tokensOf(continued('resp_2'))]).toEqual([500, 1_000_000])
 })
 
+test('a conversation does not become shorter by an answer that is', () => {
+  const conversations = new Conversations()
+  for (const tokens of [20_000, 300, 25_000, 1]) conversations.grow('conv_1', tokens)
+  expect(conversations.tokensOf(continued('conv_1'))).toBe(25_000)
+})
+
 test('of very many answers the oldest are forgotten', () => {
   const conversations = new Conversations()
   for (let i = 0; i <= 100_000; i++) conversations.remember(`resp_${i}`, i)

@@ -17,6 +17,11 @@ export class Conversations {
     this.#tokens.set(id, tokens)
   }
 
+  /** Of a conversation, which only grows: an answer that is shorter than an earlier one does not make it smaller. */
+  grow(id: string, tokens: number): void {
+    this.remember(id, Math.max(tokens, this.#tokens.get(id) ?? 0))
+  }
+
   /** The most that it brings. */
   tokensOf({ id, tokensMax }: Continued): number {
     return this.#tokens.get(id) ?? tokensMax

@@ -210,15 +210,20 @@ function settle(deps: GatewayDeps, { call }: Admitted, end: CallEnd, usage: Usag
 /** What a call that ended says about the calls to come. */
 function learn(deps: GatewayDeps, asked: Asked, end: CallEnd, ended: EndedCall): void {
   const { facts, caller } = asked
-  const { id } = readingOf(end) ?? {}
-  const tokens = totalTokens(ended.tokens)
-  if (id !== undefined) deps.conversations.remember(id, tokens)
-  if (facts.continues?.isGrowing === true) deps.conversations.remember(facts.continues.id, tokens)
   if (ended.usage.kind === 'reported') {
+    learnLength(deps, asked, end, ended)
     deps.expectedOutput.observe(caller.outputName, ended.tokens.output.total / facts.choices)
     observeInput(deps, asked, ended)
   }
   deps.events.ended(ended)
+}
+
+/** How long a conversation is, as its provider says: an estimate, or a refused request, would make the next call's bound too small. */
+function learnLength({ conversations }: GatewayDeps, { facts }: Asked, end: CallEnd, ended: EndedCall): void {
+  const { id } = readingOf(end) ?? {}
+  const tokens = totalTokens(ended.tokens)
+  if (id !== undefined) conversations.remember(id, tokens)
+  if (facts.continues?.isGrowing === true) conversations.grow(facts.continues.id, tokens)
 }
 
 function readingOf(end: CallEnd): AnswerReading | undefined {

@@ -115,7 +115,6 @@ function fold(records: readonly LedgerRecord[]): OpenState {
       case 'key':
         keys.set(record.key.id, record.key)
         return
-      case 'objects':
       case 'delivery':
       case 'audit':
     }

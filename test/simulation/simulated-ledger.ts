@@ -70,7 +70,6 @@ export class SimulatedLedger {
       alerts: none,
       dueDeliveries: none,
       audit: none,
-      objects: none,
       differences: none,
       bounds: none,
       unpriced: none,
@@ -155,7 +154,6 @@ export class SimulatedLedger {
       case 'deferred':
       case 'raised':
         return this.#changeHold(record)
-      case 'objects':
       case 'delivery':
       case 'audit':
     }

@@ -1,7 +1,6 @@
 import { bounds } from './bounds-query.ts'
 import { differences } from './differences.ts'
 import { accountSums, alerts, audit, closes, dueDeliveries, openState } from './ledger-queries.ts'
-import { objects } from './kept-objects.ts'
 import type { Answers, Kind, Question, Questions } from './question.ts'
 import type { Steps } from './statement.ts'
 import { unpriced } from './unpriced-query.ts'
@@ -14,7 +13,6 @@ const ANSWERS: { readonly [K in Kind]: (about: Questions[K]) => Steps<Answers[K]
   bounds,
   unpriced,
   differences,
-  objects,
   alerts: ({ limit }) => alerts(limit),
   audit: ({ limit }) => audit(limit),
   dueDeliveries: ({ at, limit }) => dueDeliveries(at, limit),

@@ -16,7 +16,6 @@ export function askedLedger(quick: Ask, reports: Ask): Ledger {
     alerts: (about) => quick<'alerts'>({ kind: 'alerts', about }),
     audit: (about) => quick<'audit'>({ kind: 'audit', about }),
     dueDeliveries: (at, limit) => quick<'dueDeliveries'>({ kind: 'dueDeliveries', about: { at, limit } }),
-    objects: (about) => quick<'objects'>({ kind: 'objects', about }),
     usage: (about) => reports<'usage'>({ kind: 'usage', about }),
     differences: () => reports<'differences'>({ kind: 'differences', about: null }),
     bounds: (about) => reports<'bounds'>({ kind: 'bounds', about }),

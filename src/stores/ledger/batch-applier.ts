@@ -1,12 +1,11 @@
 import type { AccountKey, CallId } from '../../domain/ids.ts'
-import type { AuditEntry, KeptObject, LedgerRecord } from '../../domain/record.ts'
+import type { AuditEntry, LedgerRecord } from '../../domain/record.ts'
 import { AccountChanges, openAccounts } from './account-changes.ts'
 import { AccountIds } from './account-ids.ts'
 import { AlertChanges } from './alert-changes.ts'
 import { ADD_CALLS, type ChargeRow, toCallRow } from './call-row.ts'
 import { Callers } from './callers.ts'
 import type { Dialect } from './dialect.ts'
-import { addObjects } from './kept-objects.ts'
 import { LiveSums } from './live-sums.ts'
 import { type End, isInFlight, OpenCalls } from './open-calls.ts'
 import { Rollups } from './rollups.ts'
@@ -30,7 +29,6 @@ interface Changes {
   readonly budgets: Map<string, string>
   readonly keys: Map<string, string>
   readonly audit: AuditEntry[]
-  readonly objects: KeptObject[]
 }
 
 /** A call that a batch ends, with what it charges. */
@@ -77,7 +75,6 @@ export class BatchApplier {
       budgets: new Map(),
       keys: new Map(),
       audit: [],
-      objects: [],
     }
     for (const [nr, record] of records.entries()) {
       if (record.kind === 'ended') applyEnd(record, charged[nr], { isAdded, changes })
@@ -115,7 +112,7 @@ export class BatchApplier {
     return (call) => added.delete(call)
   }
 
-  *#write({ accounts, alerts, live, budgets, keys, audit, objects }: Changes): Steps<number> {
+  *#write({ accounts, alerts, live, budgets, keys, audit }: Changes): Steps<number> {
     yield* accounts.write()
     yield* this.#rollups.moveSome(yield* live.write(), live.newestHour)
     yield* bulk(PUT_BUDGETS, [...budgets])
@@ -124,7 +121,6 @@ export class BatchApplier {
       return [id, at, actor, action, target, reason, before, after]
     })
     yield* bulk(ADD_AUDIT, entries)
-    yield* addObjects(objects)
     return yield* alerts.write()
   }
 }
@@ -154,7 +150,7 @@ function applyEnd(
 type Seldom = Exclude<LedgerRecord, { kind: 'ended' | 'held' | 'renewed' | 'deferred' | 'raised' }>
 
 /** What is not part of every call. */
-function applySeldom(record: Seldom, { accounts, alerts, budgets, keys, audit, objects }: Changes): void {
+function applySeldom(record: Seldom, { accounts, alerts, budgets, keys, audit }: Changes): void {
   switch (record.kind) {
     case 'opened':
       return
@@ -170,9 +166,6 @@ function applySeldom(record: Seldom, { accounts, alerts, budgets, keys, audit, o
       return
     case 'key':
       keys.set(record.key.id, JSON.stringify(record.key))
-      return
-    case 'objects':
-      objects.push(...record.objects)
       return
     case 'delivery':
       return alerts.tried(record.attempt)

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../../domain/instant.ts'
-import type { AccountSums, AuditEntry, KeptObject } from '../../domain/record.ts'
+import type { AccountSums, AuditEntry } from '../../domain/record.ts'
 import type {
   AlertStatus,
   BoundReport,
@@ -23,7 +23,6 @@ export interface Questions {
   readonly closes: { readonly budget?: string; readonly limit: number }
   readonly alerts: { readonly limit: number }
   readonly audit: { readonly limit: number }
-  readonly objects: readonly string[]
   readonly dueDeliveries: { readonly at: EpochMs; readonly limit: number }
 }
 
@@ -38,7 +37,6 @@ export interface Answers {
   readonly closes: readonly ChainedClose[]
   readonly alerts: readonly AlertStatus[]
   readonly audit: readonly AuditEntry[]
-  readonly objects: readonly KeptObject[]
   readonly dueDeliveries: readonly DueDelivery[]
 }
 

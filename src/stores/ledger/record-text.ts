@@ -62,7 +62,6 @@ const NAMES: Readonly<Record<LedgerRecord['kind'], true>> = {
   closed: true,
   revised: true,
   key: true,
-  objects: true,
   delivery: true,
   audit: true,
 }

@@ -201,12 +201,6 @@ CREATE UNIQUE INDEX rollup_month_key ON rollup_month (${MONTH_KEY});
 INSERT INTO rollup_month SELECT ${MONTH_OF_DAY}, ${ALL_ATTRIBUTES}, ${SUMMED} FROM rollup_day GROUP BY 1, ${ALL_ATTRIBUTES};
 `
 
-/** What providers keep, and whose it is. */
-const OBJECTS = `
-CREATE TABLE objects (id ${TEXT} PRIMARY KEY, key ${TEXT} NOT NULL, team ${TEXT} NOT NULL, at bigint NOT NULL);
-CREATE INDEX objects_at ON objects (at);
-`
-
 function immutable(table: string): string {
   return `CREATE TRIGGER ${table}_no_change BEFORE UPDATE OR DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION never_changed();
 CREATE TRIGGER ${table}_no_truncate BEFORE TRUNCATE ON ${table} EXECUTE FUNCTION never_changed();`
@@ -225,5 +219,4 @@ function step(statements: string): Migration {
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-25-first': step(FIRST),
   '2026-11-25-live-and-months': step(LIVE_AND_MONTHS),
-  '2026-11-30-objects': step(OBJECTS),
 }

@@ -298,13 +298,7 @@ INSERT INTO rollup_month (month, ${ALL_ATTRIBUTES}, ${MEASURES})
   SELECT ${MONTH_OF_DAY}, ${ALL_ATTRIBUTES}, ${SUMS} FROM rollup_day GROUP BY 1, ${ALL_ATTRIBUTES};
 `
 
-/** What providers keep, and whose it is. */
-const OBJECTS = `
-CREATE TABLE objects (id TEXT PRIMARY KEY, key TEXT NOT NULL, team TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE INDEX objects_at ON objects (at);
-`
-
-const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS, CALLERS, ATTRIBUTE_DAYS, STREAM_AND_RETENTION, LIVE_AND_MONTHS, OBJECTS]
+const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS, CALLERS, ATTRIBUTE_DAYS, STREAM_AND_RETENTION, LIVE_AND_MONTHS]
 
 function immutable(table: string): string {
   const trigger = (verb: string) =>
