@@ -78,8 +78,12 @@ function usageOfEnd(
   { status, reading }: { readonly status: number; readonly reading: AnswerReading },
   estimates: Estimates,
 ): Usage | 'held' {
-  return status >= 400 ? usageOfError(reading) : usageOfAnswer(reading, estimates)
+  if (status < 400) return usageOfAnswer(reading, estimates)
+  const isBilled = reading.reported === undefined && estimates.rules.billsInputOfError?.(status, reading.errorCode ?? '') === true
+  return isBilled ? { kind: 'estimated', counts: { input: estimates.input(), output: 0 }, why: BILLED_ERROR } : usageOfError(reading)
 }
+
+const BILLED_ERROR = 'the provider bills the input of such an error, and does not report it'
 
 function usageAfterHangUp(end: CallEnd & { kind: 'client_gone' }, estimates: Estimates): Usage | 'held' {
   if (end.hasEnded === true) return usageOfEnd(end, estimates)
@@ -98,6 +102,7 @@ function usageOfAnswer(reading: AnswerReading, estimates: Estimates): Usage | 'h
 }
 
 function usageOfReading(reading: AnswerReading, estimates: Estimates, why: string): Usage {
+  if (reading.isUnbilled === true) return { kind: 'none' }
   const known = knownOf(reading)
   if (reading.isComplete && reading.reported !== undefined) return { kind: 'reported', counts: reading.reported, ...known }
   if (reading.isError && isNothingProduced(reading)) return usageOfError(reading)

@@ -123,7 +123,9 @@ export function readWhole(parts: Pick<AnswerParts, 'whole' | 'reading'>, status:
   const data = parseObject(body.toString())
   if (data !== undefined) parts.whole(data)
   const reading = parts.reading()
-  return status >= 400 ? { ...reading, isError: true } : reading
+  if (status < 400) return reading
+  const errorCode = stringIn(asObject(data?.['error']) ?? {}, 'code')
+  return { ...reading, isError: true, ...(errorCode === '' ? {} : { errorCode }) }
 }
 
 /**

@@ -71,6 +71,10 @@ export interface AnswerReading {
   readonly isNotUnderstood?: boolean
   /** True where a part of the answer was too large, or encoded so, that it was not read: the report may have been in it. */
   readonly isUnread?: boolean
+  /** True where the provider bills nothing of it, whatever it reports. */
+  readonly isUnbilled?: boolean
+  /** How an answer that is an error calls itself; absent: it does not say. */
+  readonly errorCode?: string
   /** True where the report covers input and output, so that nothing has to be estimated. */
   readonly isComplete: boolean
   /** All text that the answer produced, to be counted where the report is not complete (bounded; see `producedBeyond`). */
@@ -277,6 +281,8 @@ export interface QueryParameters {
 export interface EndingRules {
   /** True where it works on after the connection was closed, and bills the whole answer; absent: it stops. */
   readonly billsAfterHangUp?: boolean
+  /** True where the input is billed of a call that ended in this error, though it reports no use; absent: it never is. */
+  readonly billsInputOfError?: (status: number, code: string) => boolean
 }
 
 /** One API shape: its paths, how a key is sent, how an error looks. */

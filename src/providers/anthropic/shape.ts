@@ -8,6 +8,7 @@ import { complete } from './complete.ts'
 import { anthropicError } from './errors.ts'
 import { anthropicOutputMax } from './output-max.ts'
 import { estimateMessagesInput, prepareMessages, readMessagesRequest } from './request.ts'
+import { withRefusals } from './refusal.ts'
 import { readMessageParts } from './stream.ts'
 
 /** What Anthropic's API and Vertex admit alike. */
@@ -16,8 +17,8 @@ export const messages: Metered = {
   readRequest: readMessagesRequest,
   prepare: prepareMessages,
   estimateInput: estimateMessagesInput,
-  readAnswer: (status, body) => readWhole(readMessageParts(), status, body),
-  readStream: () => createSseAnswer(readMessageParts()),
+  readAnswer: (status, body) => readWhole(withRefusals(readMessageParts()), status, body),
+  readStream: () => createSseAnswer(withRefusals(readMessageParts())),
 }
 
 /** The API of Anthropic. A `base_url` has no `/v1`. */

@@ -1,4 +1,5 @@
 import { keyHeader } from '../key-header.ts'
+import { azureEndings } from './endings.ts'
 import { openAiError } from '../openai/errors.ts'
 import { openAiOutputMax } from '../openai/output-max.ts'
 import { batchEndpoints } from '../openai/batches.ts'
@@ -88,4 +89,5 @@ export const azure: ApiShape = {
   errorBody: openAiError,
   asksForUsage: (_, path) => versionOf(path) >= USAGE_OPTION_SINCE,
   outputMaxOf: openAiOutputMax,
+  endings: azureEndings,
 }

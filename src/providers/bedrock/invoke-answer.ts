@@ -1,5 +1,6 @@
 import { largerCounts, type TokenCounts } from '../../domain/usage/usage.ts'
 import { asObject, asObjects, parseObject, ReadingSoFar } from '../answer.ts'
+import { withRefusals } from '../anthropic/refusal.ts'
 import { readMessageParts } from '../anthropic/stream.ts'
 import { readBilling } from '../billing.ts'
 import type { AnswerHeaders, AnswerReading, JsonObject } from '../provider.ts'
@@ -33,7 +34,7 @@ function chunkOf({ bytes }: JsonObject): JsonObject | undefined {
 
 class InvokeParts {
   readonly #headers: AnswerHeaders
-  readonly #claude = readMessageParts()
+  readonly #claude = withRefusals(readMessageParts())
   readonly #soFar = new ReadingSoFar()
   #isClaude = false
   #native: TokenCounts | undefined
