@@ -1,6 +1,9 @@
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 
+/** A decoder; `bytesWritten` are those of the encoding that it has taken so far. */
+export type Decoder = Transform & { readonly bytesWritten: number }
+
 /** An encoded answer is read up to so many bytes of content, as an answer without an encoding is. */
 const DECODED_BYTES_MAX = 64 * 1024 * 1024
 
@@ -36,7 +39,7 @@ export function decodeWhole(body: Buffer, encoding: string): Promise<Buffer | un
 }
 
 /** A decoder for a body that comes in pieces; undefined where the encoding is not known. It fails where the encoding breaks, or breaks off. */
-export function createDecoder(encoding: string): Transform | undefined {
+export function createDecoder(encoding: string): Decoder | undefined {
   switch (encoding) {
     case 'gzip':
     case 'x-gzip':

@@ -1,12 +1,11 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import type { Transform } from 'node:stream'
 import { type Dispatcher, errors } from 'undici'
 import { type Headers, headersToClient } from '../http/header-names.ts'
 import { type AnswerReading, type AnswerStream, beginningOf, type Stoppable } from '../providers/provider.ts'
 import { type AnswerReader, headerOf, isStreamed, passThrough, readWholeAnswer } from './answer-reader.ts'
 import { ClientSide } from './client-side.ts'
 import type { Deadlines } from './deadlines.ts'
-import { createDecoder, isPlain, RATIO_BYTES_MIN, RATIO_MAX } from './decode.ts'
+import { createDecoder, type Decoder, isPlain, RATIO_BYTES_MIN, RATIO_MAX } from './decode.ts'
 import type { CallEnd } from './ending.ts'
 import type { OutputGuard } from './output-guard.ts'
 
@@ -64,7 +63,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #body: Buffer[] = []
   #bodyBytes = 0
   #stream: AnswerStream | undefined
-  #decoder: Transform | undefined
+  #decoder: Decoder | undefined
   #decodedBytes = 0
   /** Of a guarded stream: what came and was not looked at yet. */
   #backlog: Buffer[] = []
@@ -155,12 +154,15 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#client.begin(this.#status, headersToClient(this.#headers, this.#extraHeaders(), isChanged ? isUntrue : undefined))
   }
 
-  #readFrom(decoder: Transform): void {
+  #readFrom(decoder: Decoder): void {
     decoder.on('data', (chunk: Buffer) => this.#safely(() => this.#takeDecoded(chunk)))
     decoder.on('drain', () => this.#controller?.resume())
     decoder.on('error', () => this.#safely(() => this.#fails(false, 'a broken encoding')))
-    // Without all bytes of the answer it ends where others stand behind its end.
-    decoder.on('end', () => this.#safely(() => (this.#hasAllCome ? this.#endInTurn() : this.#fails(false, 'a broken encoding'))))
+    decoder.on('end', () => {
+      // An encoding may end before its bytes do: what stands behind it is none.
+      const isWhole = this.#hasAllCome && decoder.bytesWritten === this.#bodyBytes
+      this.#safely(() => (isWhole ? this.#endInTurn() : this.#fails(false, 'a broken encoding')))
+    })
   }
 
   #take(chunk: Buffer): void {

@@ -29,6 +29,8 @@ export interface Setup {
   /** Further top-level YAML. */
   readonly more?: string
   readonly store?: string
+  /** Further keys of `server`, each after a comma. */
+  readonly server?: string
   /** Any free one unless told. */
   readonly port?: number
   /** How long a provider may take to answer; 5s unless told. */
@@ -37,9 +39,20 @@ export interface Setup {
   readonly nodeOptions?: readonly string[]
 }
 
-function configText({ upstreamUrl, dir, budgets, keys, providers = '', more = '', store = '', port = 0, timeout = '5s' }: Setup): string {
+function configText({
+  upstreamUrl,
+  dir,
+  budgets,
+  keys,
+  providers = '',
+  more = '',
+  store = '',
+  server = '',
+  port = 0,
+  timeout = '5s',
+}: Setup): string {
   return `
-server: { port: ${port}, admin_token: ${ADMIN} }
+server: { port: ${port}, admin_token: ${ADMIN}${server} }
 store: { data_dir: ${join(dir, 'data')}${store} }
 providers:
   openai: { api: openai, base_url: ${upstreamUrl}/v1, api_key: sk-provider, timeout: ${timeout}, forward_headers: [x-trace-line, x-custom-*] }
