@@ -46,6 +46,8 @@ export function usageOf(end: CallEnd, estimates: Estimates): Usage | 'held' {
     case 'client_gone':
       return usageAfterHangUp(end, estimates)
     case 'cut':
+      // To a provider that works on, a deadline of Bursar's is a hang-up.
+      if (end.isTimeout && !end.reading.isComplete && estimates.rules.billsAfterHangUp === true) return 'held'
       return usageOfReading(end.reading, estimates, 'the answer broke off')
     case 'stopped':
       return usageOfReading(end.reading, estimates, 'no budget had room for more of the answer')
@@ -80,7 +82,9 @@ function usageOfEnd(
 ): Usage | 'held' {
   if (status < 400) return usageOfAnswer(reading, estimates)
   const isBilled = reading.reported === undefined && estimates.rules.billsInputOfError?.(status, reading.errorCode ?? '') === true
-  return isBilled ? { kind: 'estimated', counts: { input: estimates.input(), output: 0 }, why: BILLED_ERROR } : usageOfError(reading)
+  return isBilled
+    ? { kind: 'estimated', counts: { input: { total: estimates.input() }, output: { total: 0 } }, why: BILLED_ERROR }
+    : usageOfError(reading)
 }
 
 const BILLED_ERROR = 'the provider bills the input of such an error, and does not report it'

@@ -18,7 +18,7 @@ export function withRefusals(parts: AnswerParts): AnswerParts {
     },
     reading: () => {
       const reading = parts.reading()
-      return isRefused && reading.isComplete && reading.reported?.output === 0 ? { ...reading, isUnbilled: true } : reading
+      return isRefused && reading.isComplete && reading.reported?.output?.total === 0 ? { ...reading, isUnbilled: true } : reading
     },
   }
 }
