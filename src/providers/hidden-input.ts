@@ -1,9 +1,6 @@
-import { asObjects } from './answer.ts'
-
 /**
- * What a tool that the provider runs itself (a search of the web, code, another model) may add to the input: results come back
- * into it, as often as the model asks. Recorded answers have up to 33,000 tokens of it; it has no bound, and what is more is
- * charged as an overrun.
+ * What a tool may add that the provider runs itself, but that brings only what the request has into the input (a search among its tools),
+ * or explains more than it says. Recorded answers have up to 33,000 tokens of what tools of all kinds add.
  */
 export const PROVIDER_TOOL_TOKENS = 40_000
 
@@ -12,9 +9,3 @@ export const TEMPLATE_TOKENS_MAX = 512
 
 /** What it says to explain tools, or a format that is to be answered in: up to 350 tokens were recorded. */
 export const TOOL_PROMPT_TOKENS_MAX = 1000
-
-/** @param isOfClient true for the type of a tool that the client runs */
-export function providerToolTokens(tools: unknown, isOfClient: (type: string) => boolean): number {
-  const isAny = asObjects(tools).some(({ type }) => typeof type === 'string' && !isOfClient(type))
-  return isAny ? PROVIDER_TOOL_TOKENS : 0
-}

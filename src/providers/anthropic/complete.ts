@@ -3,6 +3,7 @@ import { jsonMembers, spliceBytes } from '../json-members.ts'
 import type { JsonObject, Metered } from '../provider.ts'
 import { countIn, parseBody, setMember } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
+import { boundPromptInput } from './input-bound.ts'
 
 /* Text completions, of before the messages (https://docs.anthropic.com/en/api/complete). They report no usage at all. */
 
@@ -23,7 +24,8 @@ export const complete: Metered = {
     const { json, model } = parseBody(body)
     const outputMax = countIn(json, MAXIMUM)
     const isStream = json['stream'] === true
-    return { json, facts: { model, isStream, inputBound: Math.max(1, body.length), outputMax, outputMin: 1, canClamp: true, choices: 1 } }
+    const input = boundPromptInput(body, json, model)
+    return { json, facts: { model, isStream, ...input, outputMax, outputMin: 1, canClamp: true, choices: 1 } }
   },
   prepare: (body, _json, { model, outputMax }) => {
     if (model === undefined && outputMax === undefined) return { body, hidesUsageChunk: false }

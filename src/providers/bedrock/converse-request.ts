@@ -2,9 +2,10 @@ import { asObject } from '../answer.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { toServiceTier } from '../billing.ts'
 import type { JsonObject, OutgoingBody, PathValues, RequestChanges } from '../provider.ts'
-import { ALL_MAXIMA, familyOf, IMAGE_TOKENS_MAX } from './family.ts'
+import { ALL_MAXIMA } from './family.ts'
+import { boundConverseInput } from './input-bound.ts'
 import { countAt, objectIn, setAt, type MemberPath } from '../member-path.ts'
-import { bedrockInputBound, leastOutput, parseBedrockRequest, type ReadRequest, refusesMaximum } from './request.ts'
+import { leastOutput, parseBedrockRequest, type ReadRequest, refusesMaximum } from './request.ts'
 
 const MAXIMUM: MemberPath = ['inferenceConfig', 'maxTokens']
 
@@ -24,7 +25,7 @@ export function readConverseRequest(isStream: boolean): (body: Buffer, path: Pat
       facts: {
         model,
         isStream,
-        inputBound: bedrockInputBound(body, json, familyOf(model)?.imageTokensMax ?? IMAGE_TOKENS_MAX),
+        ...boundConverseInput(body, json, model),
         ...(outputMax === undefined ? {} : { outputMax: Math.max(outputMax, ...ownMaxima) }),
         outputMin: leastOutput(own),
         canClamp: ownMaxima.length === 0 && !refusesMaximum(own),

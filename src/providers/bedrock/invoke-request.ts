@@ -1,9 +1,10 @@
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts } from '../provider.ts'
 import { countIn } from '../request-body.ts'
-import { ALL_MAXIMA, type Family, familyOf, IMAGE_TOKENS_MAX } from './family.ts'
+import { ALL_MAXIMA, type Family, familyOf } from './family.ts'
+import { boundInvokeInput } from './input-bound.ts'
 import { countAt, setAt, type MemberPath } from '../member-path.ts'
-import { bedrockInputBound, leastOutput, parseBedrockRequest, type ReadRequest, refusesMaximum } from './request.ts'
+import { leastOutput, parseBedrockRequest, type ReadRequest, refusesMaximum } from './request.ts'
 
 /**
  * A request of InvokeModel: the model's own format. Of a family that is not known every maximum is read, and none changed.
@@ -13,8 +14,7 @@ export function readInvokeRequest(isStream: boolean): (body: Buffer, path: PathV
   return (body, path) => {
     const { model, json } = parseBedrockRequest(body, path)
     const known = familyOf(model, json)
-    const inputBound = bedrockInputBound(body, json, known?.imageTokensMax ?? IMAGE_TOKENS_MAX)
-    return { json, facts: { model, isStream, inputBound, ...outputOf(json, known), choices: choicesOf(json) } }
+    return { json, facts: { model, isStream, ...boundInvokeInput(body, json, model), ...outputOf(json, known), choices: choicesOf(json) } }
   }
 }
 

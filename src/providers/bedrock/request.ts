@@ -1,9 +1,8 @@
-import { asList, asObject } from '../answer.ts'
+import { asObject } from '../answer.ts'
 import { InvalidRequest, type JsonObject, type PathValues, type RequestFacts } from '../provider.ts'
 import { parseObjectBody, toModel } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
 import { isStoredPrompt } from './family.ts'
-import { mediaCorrection } from './media-bound.ts'
 import { textIn } from './text.ts'
 
 /** A request as it was read. */
@@ -11,18 +10,6 @@ export interface ReadRequest {
   readonly facts: RequestFacts
   readonly json: JsonObject
 }
-
-/**
- * What the system prompt for tools adds at the most: 804 tokens for Claude
- * (https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview), some 850 were measured of Nova 2.
- */
-const TOOL_PROMPT_TOKENS_MAX = 1500
-
-/** What asking Claude for citations adds; it is not published, some 600 were measured. */
-const CITATION_PROMPT_TOKENS_MAX = 1500
-
-/** What each tool of the provider's own (`systemTool`) adds in instructions that are not in the request. */
-const SYSTEM_TOOL_TOKENS_MAX = 2000
 
 /**
  * The model in the path and the object in the body, in which no member that sets a maximum stands twice.
@@ -35,15 +22,6 @@ export function parseBedrockRequest(body: Buffer, { model = '' }: PathValues): {
   }
   const json = parseObjectBody(body)
   return { model, json }
-}
-
-/** A token per byte is the only cheap bound that holds for every tokenizer; JSON's own bytes cover what messages add. */
-export function bedrockInputBound(body: Buffer, json: JsonObject, imageTokensMax: number): number {
-  const tools = [...asList(json['tools']), ...asList(asObject(json['toolConfig'])?.['tools'])]
-  const systemTools = tools.filter((tool) => asObject(tool)?.['systemTool'] !== undefined)
-  const toolPrompt = (tools.length > 0 ? TOOL_PROMPT_TOKENS_MAX : 0) + systemTools.length * SYSTEM_TOOL_TOKENS_MAX
-  const citationPrompt = body.includes('"citations"') ? CITATION_PROMPT_TOKENS_MAX : 0
-  return Math.max(1, body.length + toolPrompt + citationPrompt + mediaCorrection(body, json, imageTokensMax))
 }
 
 /** The least maximum that Claude accepts where it thinks: above what it may think; 1 for all else. */

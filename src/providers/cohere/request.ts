@@ -3,16 +3,12 @@ import { jsonMembers, type Splice, spliceBytes } from '../json-members.ts'
 import type { JsonObject, OutgoingBody, RequestChanges, RequestFacts } from '../provider.ts'
 import { countIn, parseBody, setMember } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
+import { boundChatInput, boundInput } from './input-bound.ts'
 
 interface Read {
   readonly facts: RequestFacts
   readonly json: JsonObject
 }
-
-/** Cohere puts text of its own before a prompt, more with tools: up to 1,500 tokens were seen. */
-const PREAMBLE_TOKENS_MAX = 4096
-/** An image of any size (https://docs.cohere.com/docs/image-inputs). */
-const IMAGE_TOKENS_MAX = 50_000
 
 /** @throws InvalidRequest */
 export function readChatRequest(body: Buffer): Read {
@@ -23,7 +19,7 @@ export function readChatRequest(body: Buffer): Read {
     facts: {
       model,
       isStream: json['stream'] === true,
-      inputBound: body.length + PREAMBLE_TOKENS_MAX + imagesIn(body) * IMAGE_TOKENS_MAX,
+      ...boundChatInput(json, model, body.length),
       outputMax,
       outputMin: 1,
       canClamp: true,
@@ -35,8 +31,8 @@ export function readChatRequest(body: Buffer): Read {
 /** Embed and rerank: an input, and no output. @throws InvalidRequest */
 export function readInputRequest(body: Buffer): Read {
   const { json, model } = parseBody(body)
-  const inputBound = body.length + imagesIn(body) * IMAGE_TOKENS_MAX
-  return { json, facts: { model, isStream: false, inputBound, outputMax: 0, outputMin: 0, canClamp: false, choices: 1 } }
+  const input = boundInput(json, model, body.length)
+  return { json, facts: { model, isStream: false, ...input, outputMax: 0, outputMin: 0, canClamp: false, choices: 1 } }
 }
 
 export function prepare(body: Buffer, _json: JsonObject, { model, outputMax }: RequestChanges): OutgoingBody {
@@ -51,10 +47,4 @@ export function prepare(body: Buffer, _json: JsonObject, { model, outputMax }: R
 export function estimateInput(json: JsonObject): number {
   const texts = ['preamble', 'chat_history', 'message', 'messages', 'prompt', 'query', 'documents', 'texts', 'inputs', 'tools']
   return countTokens(texts.map((name) => textOf(json[name])).join(' '))
-}
-
-function imagesIn(body: Buffer): number {
-  let count = 0
-  for (let at = body.indexOf('image'); at >= 0; at = body.indexOf('image', at + 1)) count++
-  return count
 }

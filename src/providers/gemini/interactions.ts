@@ -2,13 +2,12 @@ import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { type AnswerParts, asObject, asObjects, createSseAnswer, readWhole, ReadingSoFar, stringIn, textOf } from '../answer.ts'
 import { backgroundJob } from '../background-job.ts'
 import { readBilling } from '../billing.ts'
-import { providerToolTokens } from '../hidden-input.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { countAt, setAt } from '../member-path.ts'
 import { type JsonObject, type Metered, type OutgoingBody, type RequestChanges, type RequestFacts } from '../provider.ts'
 import { parseObjectBody, setMember, toModel } from '../request-body.ts'
 import { tokenCounts } from '../../domain/usage/token-counts.ts'
-import { CONTEXT_TOKENS_MAX, DOCUMENT_TOKENS_MAX, IMAGE_TOKENS_MAX } from './media-bound.ts'
+import { boundInteractionInput } from './interaction-input.ts'
 import { estimateGeminiInput } from './request.ts'
 
 /* The Interactions API (https://ai.google.dev/gemini-api/docs/interactions): a model or an agent, whole or in events. */
@@ -27,7 +26,7 @@ function readInteractionRequest(body: Buffer): { facts: RequestFacts; json: Json
     facts: {
       model,
       isStream: json['stream'] === true,
-      inputBound: Math.max(1, body.length + mediaTokens(json['input']) + contextTokens(json) + ofProvidersTools(json)),
+      ...boundInteractionInput(json, model, body.length),
       outputMax,
       outputMin: 1,
       canClamp: !isAgent,
@@ -36,30 +35,6 @@ function readInteractionRequest(body: Buffer): { facts: RequestFacts; json: Json
       tier: undefined,
     },
   }
-}
-
-function contextTokens(json: JsonObject): number {
-  return json['previous_interaction_id'] === undefined || json['previous_interaction_id'] === null ? 0 : CONTEXT_TOKENS_MAX
-}
-
-function ofProvidersTools(json: JsonObject): number {
-  return providerToolTokens(json['tools'], (type) => type === 'function')
-}
-
-const MEDIA: Readonly<Record<string, number>> = {
-  image: IMAGE_TOKENS_MAX,
-  document: DOCUMENT_TOKENS_MAX,
-  audio: CONTEXT_TOKENS_MAX,
-  video: CONTEXT_TOKENS_MAX,
-}
-
-/** Of its content, and of the content of its turns. */
-function mediaTokens(input: unknown): number {
-  const parts = asObjects(Array.isArray(input) ? input : [input])
-  return parts.reduce((sum, part) => {
-    const type = typeof part['type'] === 'string' ? part['type'] : ''
-    return sum + (MEDIA[type] ?? 0) + (part['content'] === undefined ? 0 : mediaTokens(part['content']))
-  }, 0)
 }
 
 function prepareInteraction(body: Buffer, _json: JsonObject, { model, outputMax }: RequestChanges): OutgoingBody {

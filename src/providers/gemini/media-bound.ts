@@ -1,8 +1,7 @@
-import { asObject, stringIn } from '../answer.ts'
 import { audioSecondsMaxOf } from '../audio-length.ts'
 import { pdfTokens } from '../document-bound.ts'
 import { imageSizeOf } from '../image-size.ts'
-import type { JsonObject } from '../provider.ts'
+import type { InputTally } from '../input-tally.ts'
 
 /* What Gemini counts for media (https://ai.google.dev/gemini-api/docs/tokens#multimodal-tokens). */
 
@@ -13,27 +12,29 @@ const ONE_TILE_PIXELS = 384
 /** Gemini 3 counts by resolution and not by tiles: the finest that there is (https://ai.google.dev/gemini-api/docs/media-resolution). */
 const FINEST_IMAGE_TOKENS = 2240
 const FINEST_PAGE_TOKENS = 1120
-const PAGES_MAX = 1000
 const AUDIO_TOKENS_PER_SECOND = 32
 
 /** An image of any size: 12,000 x 12,000 pixels. */
 export const IMAGE_TOKENS_MAX = 16 * 16 * TILE_TOKENS
-/** A document of which the pages are not known. */
-export const DOCUMENT_TOKENS_MAX = PAGES_MAX * TILE_TOKENS
-/** Files and caches are named, not sent: no more than the largest context window (https://ai.google.dev/gemini-api/docs/models). */
-export const CONTEXT_TOKENS_MAX = 2_097_152
+/**
+ * What data counts that stands in the request: by its pixels, pages and seconds. Of text the bytes are a bound; a film may last for hours
+ * in few bytes, and says nothing of it that can be relied upon.
+ */
+export function addData(
+  tally: InputTally,
+  { type, data, model }: { readonly type: string; readonly data: string; readonly model: string },
+): void {
+  if (type.startsWith('text/')) return
+  tally.add(-data.length)
+  const tokens = tokensOf(type, data, isTiled(model))
+  if (tokens === undefined || tokens === Infinity) tally.fill('data', type)
+  else tally.add(tokens)
+}
 
-/** How much an upper bound by bytes changes for a part of a message. Video stays with its bytes: it has more of them than tokens. */
-export function mediaCorrection(part: JsonObject, model: string): number {
-  if (part['fileData'] !== undefined || part['file_data'] !== undefined) return CONTEXT_TOKENS_MAX
-  const inline = asObject(part['inlineData'] ?? part['inline_data']) ?? {}
-  const type = stringIn(inline, 'mimeType') || stringIn(inline, 'mime_type')
-  const data = stringIn(inline, 'data')
-  if (type.startsWith('image/')) return imageTokens(data, isTiled(model)) - data.length
-  if (type.startsWith('audio/')) return Math.ceil(audioSecondsMaxOf(data) * AUDIO_TOKENS_PER_SECOND) - data.length
-  if (type !== 'application/pdf') return 0
-  const pageTokens = isTiled(model) ? TILE_TOKENS : FINEST_PAGE_TOKENS
-  return pdfTokens(data, pageTokens, PAGES_MAX * pageTokens) - data.length
+function tokensOf(type: string, data: string, areTiled: boolean): number | undefined {
+  if (type.startsWith('image/')) return imageTokens(data, areTiled)
+  if (type.startsWith('audio/')) return audioSecondsMaxOf(data) * AUDIO_TOKENS_PER_SECOND
+  return type === 'application/pdf' ? pdfTokens(data, areTiled ? TILE_TOKENS : FINEST_PAGE_TOKENS, Infinity) : undefined
 }
 
 function isTiled(model: string): boolean {

@@ -1,10 +1,9 @@
 import { toServiceTier } from '../billing.ts'
-import { asObject, asObjects } from '../answer.ts'
-import { PROVIDER_TOOL_TOKENS } from '../hidden-input.ts'
+import { asObject } from '../answer.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { countAt, type MemberPath, setAt } from '../member-path.ts'
 import { InvalidRequest, type JsonObject, type OutgoingBody, type PathValues, type RequestChanges, type RequestFacts } from '../provider.ts'
-import { CONTEXT_TOKENS_MAX, mediaCorrection } from './media-bound.ts'
+import { boundEmbedInput, boundGenerateInput } from './input-bound.ts'
 import { countIn, parseObjectBody, toModel } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
 
@@ -30,7 +29,7 @@ export function readGenerateRequest(isStream: boolean): (body: Buffer, path: Pat
       facts: {
         model,
         isStream,
-        inputBound: inputBoundOf(body, json, model),
+        ...boundGenerateInput(json, model, body.length),
         ...(maxima.length === 0 ? {} : { outputMax: Math.max(...maxima) }),
         outputMin: 1,
         canClamp: true,
@@ -44,7 +43,8 @@ export function readGenerateRequest(isStream: boolean): (body: Buffer, path: Pat
 /** @throws InvalidRequest */
 export function readEmbedRequest(body: Buffer, path: PathValues): Read {
   const { json, model } = parse(body, path)
-  const facts = { model, isStream: false, inputBound: Math.max(1, body.length), outputMax: 0, outputMin: 0, canClamp: false, choices: 1 }
+  const input = boundEmbedInput(json, model, body.length)
+  const facts = { model, isStream: false, ...input, outputMax: 0, outputMin: 0, canClamp: false, choices: 1 }
   return { json, facts }
 }
 
@@ -77,21 +77,6 @@ function configIn(json: JsonObject): (typeof CONFIGS)[number] {
   const present = CONFIGS.filter((name) => json[name] !== undefined)
   if (present.length > 1) throw new InvalidRequest('the request has both "generationConfig" and "generation_config": send one')
   return present[0] ?? 'generationConfig'
-}
-
-/** A token per byte, and for what costs by pixels, pages and seconds what it costs: compressed data is no bound. */
-function inputBoundOf(body: Buffer, json: JsonObject, model: string): number {
-  const isCached = json['cachedContent'] !== undefined || json['cached_content'] !== undefined
-  const messages = [...asObjects(json['contents']), ...asObjects([json['systemInstruction'], json['system_instruction'], json['contents']])]
-  const parts = messages.flatMap(({ parts: of }) => asObjects(Array.isArray(of) ? of : [of]))
-  const media = parts.reduce((sum, part) => sum + mediaCorrection(part, model), 0)
-  return Math.max(1, body.length + media + (isCached ? CONTEXT_TOKENS_MAX : 0) + ofProvidersTools(json))
-}
-
-/** Google runs every tool but functions: code, search, files, pages by their URL (https://ai.google.dev/gemini-api/docs/tools). */
-function ofProvidersTools(json: JsonObject): number {
-  const names = asObjects(Array.isArray(json['tools']) ? json['tools'] : [json['tools']]).flatMap(Object.keys)
-  return names.some((name) => name !== 'functionDeclarations' && name !== 'function_declarations') ? PROVIDER_TOOL_TOKENS : 0
 }
 
 const DEPTH_MAX = 40

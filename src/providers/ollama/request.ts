@@ -1,18 +1,15 @@
-import { asList, asObject, asObjects, textOf } from '../answer.ts'
+import { asObject, textOf } from '../answer.ts'
 import { jsonMembers, type Splice, spliceBytes } from '../json-members.ts'
 import { setAt } from '../member-path.ts'
 import { InvalidRequest, type JsonObject, type OutgoingBody, type RequestChanges, type RequestFacts } from '../provider.ts'
 import { parseBody, setMember } from '../request-body.ts'
 import { countTokens } from '../tokenizer.ts'
+import { boundInput } from './input-bound.ts'
 
 interface Read {
   readonly facts: RequestFacts
   readonly json: JsonObject
 }
-
-/** A model's template says something around each message, and a system prompt of its own where the request has none. */
-const TEMPLATE_TOKENS_MAX = 2048
-const IMAGE_TOKENS_MAX = 16_384
 
 /** Chat and generate stream unless told not to. @throws InvalidRequest */
 export function readGenerateRequest(body: Buffer): Read {
@@ -23,7 +20,7 @@ export function readGenerateRequest(body: Buffer): Read {
     facts: {
       model,
       isStream: json['stream'] !== false,
-      inputBound: body.length + TEMPLATE_TOKENS_MAX + imagesIn(json) * IMAGE_TOKENS_MAX,
+      ...boundInput(json, body.length),
       outputMax,
       outputMin: 1,
       canClamp: true,
@@ -35,8 +32,10 @@ export function readGenerateRequest(body: Buffer): Read {
 /** @throws InvalidRequest */
 export function readEmbedRequest(body: Buffer): Read {
   const { json, model } = parseBody(body)
-  const inputBound = body.length + TEMPLATE_TOKENS_MAX
-  return { json, facts: { model, isStream: false, inputBound, outputMax: 0, outputMin: 0, canClamp: false, choices: 1 } }
+  return {
+    json,
+    facts: { model, isStream: false, ...boundInput(json, body.length), outputMax: 0, outputMin: 0, canClamp: false, choices: 1 },
+  }
 }
 
 export function prepare(body: Buffer, _json: JsonObject, { model, outputMax }: RequestChanges): OutgoingBody {
@@ -58,8 +57,4 @@ function maximumIn(json: JsonObject): number | undefined {
   if (value === undefined || value === null) return undefined
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw new InvalidRequest('"options.num_predict" must be a whole number')
   return value < 0 ? undefined : value
-}
-
-function imagesIn(json: JsonObject): number {
-  return [json, ...asObjects(json['messages'])].reduce((sum, { images }) => sum + asList(images).length, 0)
 }
