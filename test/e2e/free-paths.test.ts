@@ -26,8 +26,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await bursar.close()
-  first.close()
-  second.close()
+  await first.close()
+  await second.close()
   remove(dir)
 })
 

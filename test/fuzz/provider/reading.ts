@@ -124,7 +124,7 @@ const FETCHED: readonly (readonly [pattern: RegExp, tokens: number, dialects?: r
 /** A token for each four bytes, and what is fetched. */
 function inputOf(dialect: Dialect, body: Buffer, json: Json): number {
   const isFetched = ([pattern, , dialects]: (typeof FETCHED)[number]) => (dialects ?? [dialect]).includes(dialect) && pattern.test(text)
-  const text = body.length > 100_000 ? '' : JSON.stringify(json)
+  const text = JSON.stringify(json)
   return Math.max(1, body.length >> 2) + FETCHED.filter(isFetched).reduce((sum, [, tokens]) => sum + tokens, 0)
 }
 
