@@ -92,7 +92,7 @@ function startOver(client: RedisClient, drainClient: RedisClient, names: KeyName
     monotonic: () => performance.now(),
     node: randomBytes(6).toString('hex'),
     applier: { position: async () => position, apply: follow, known: unasked },
-    ledger: { ...reports, openState: async () => nothing, bounds: unasked, unpriced: unasked, sums: unasked },
+    ledger: { ...reports, openState: async () => nothing, bounds: unasked, unpriced: unasked, sums: unasked, setAside: unasked },
     spool: { append: () => undefined, left: () => [], clear: () => undefined },
     channelNames: [],
     onStoreDown: 'refuse',

@@ -13,6 +13,7 @@ import { diagnose } from './engine/doctor.ts'
 import { type Engine, startEngine } from './engine/engine.ts'
 import { ExpectedOutput } from './engine/expected-output.ts'
 import { InputMargins } from './engine/input-margins.ts'
+import { SetAsideWatch } from './engine/set-aside-watch.ts'
 import { hashSecret, KeyBook } from './engine/key-book.ts'
 import { createKeys, FILE_KEY_PREFIX } from './engine/keys.ts'
 import type { Clock, Ids, Ledger } from './engine/ports.ts'
@@ -23,7 +24,7 @@ import { createPipeline, type GatewayDeps } from './gateway/pipeline.ts'
 import { createRouter } from './gateway/route.ts'
 import { createUpstream } from './gateway/upstream.ts'
 import { createListener, type Handler } from './http/listener.ts'
-import { createMetrics } from './http/metrics.ts'
+import { createMetrics, type Metrics } from './http/metrics.ts'
 import { countableText } from './providers/countable-text.ts'
 import { PriceBook } from './providers/prices/price-book.ts'
 import { apiShape, apiShapes } from './providers/registry.ts'
@@ -106,7 +107,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   deliveries = worker
   deliveries.wake()
 
-  const metrics = createMetrics(engine.standings, { callsInFlight: engine.callsInFlight, trouble: () => journal.trouble() !== undefined })
+  const { aside, metrics } = observe(store, engine, log)
   const upstreams = config.providers.map((provider) => createUpstream(provider, apiShape(provider.api)))
   let isDraining = false
   const closing = new AbortController()
@@ -127,7 +128,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     events: { refused: metrics.refused, ended: metrics.ended, defect: (error) => log('a call ended in an unexpected error', error) },
   })
   const disabled = config.alerts.channels.flatMap((channel) => (channel.kind === 'disabled' ? [channel.name] : []))
-  const health = () => healthOf(journal.trouble(), isDraining)
+  const health = () => ({ ...healthOf(journal.trouble(), isDraining), warnings: warningsOf([aside.warning(), store.ledgerTrouble()]) })
   const api = controlPlaneOf({ store, engine, keys, ids, channels, disabled, health, metrics: metrics.text, log, isAdminToken })
   const handle = eitherOf(getRequestListener(api.fetch), pipeline)
   const listener = createListener(handle, (error) => log('a request ended in an unexpected error', error))
@@ -135,7 +136,10 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   loadTokenizer()
   const url = await listen(listener, server)
   const jobs = new JobPoller({ engine, upstreams, clock, countTokens, ended: metrics.ended, log })
-  const ticking = startTicking([engine.tick, () => inTurn(store, () => jobs.tick()), keepFor(store, config.store.keepMs)], log)
+  const ticking = startTicking(
+    [engine.tick, () => aside.tick(), () => inTurn(store, () => jobs.tick()), keepFor(store, config.store.keepMs)],
+    log,
+  )
   return {
     engine,
     url,
@@ -148,6 +152,21 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
       await store.close()
     },
   }
+}
+
+/** What an operator sees of the process. */
+function observe(
+  { ledger, journal }: Store,
+  engine: Engine,
+  log: AppOptions['log'],
+): { readonly aside: SetAsideWatch; readonly metrics: Metrics } {
+  const aside = new SetAsideWatch({ ledger, journal, log, monotonic: () => performance.now() })
+  const metrics = createMetrics(engine.standings, {
+    callsInFlight: engine.callsInFlight,
+    trouble: () => journal.trouble() !== undefined,
+    recordsSetAside: () => aside.count,
+  })
+  return { aside, metrics }
 }
 
 /** What is learnt from the calls that end. */
@@ -265,6 +284,10 @@ function fileKeys(config: Config, createdAt: number): readonly KeyRow[] {
     models,
     createdAt,
   }))
+}
+
+function warningsOf(warnings: readonly (string | undefined)[]): readonly string[] {
+  return warnings.filter((warning) => warning !== undefined)
 }
 
 function healthOf(trouble: string | undefined, isDraining: boolean): { ready: boolean; reasons: readonly string[] } {

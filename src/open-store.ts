@@ -13,6 +13,8 @@ export interface Store {
   readonly journal: Journal
   readonly ledger: Ledger
   readonly retention: Retention
+  /** What keeps the ledger from following though records are durable; undefined: nothing. */
+  readonly ledgerTrouble: () => string | undefined
   /** Whether this process does now what one process does for all: deliver alerts, ask for jobs, drop old calls. */
   readonly isMyTurn: () => Promise<boolean>
   /** Writes everything down, and lets go. */
@@ -43,14 +45,14 @@ export function openStore(options: StoreOptions): Promise<Store> {
 async function openEmbedded({ store, clock, base, channelNames, onAlerts, onTrouble }: StoreOptions): Promise<Store> {
   const { dataDir, durability, onStoreDown } = store
   const time = clock ?? base
-  const { journal, ledger, retention, close } = await openLedger({ dataDir, durability, clock: time, onAlerts, onTrouble })
+  const { journal, ledger, ledgerTrouble, retention, close } = await openLedger({ dataDir, durability, clock: time, onAlerts, onTrouble })
   const counters = await countersOf(ledger, (state) => createMemoryCounters({ journal, channelNames, onStoreDown, state })).catch(
     async (error: unknown) => {
       await close()
       throw error
     },
   )
-  return { clock: time, counters, catalog: counters, journal, ledger, retention, isMyTurn: async () => true, close }
+  return { clock: time, counters, catalog: counters, journal, ledger, ledgerTrouble, retention, isMyTurn: async () => true, close }
 }
 
 async function countersOf<T>(ledger: Ledger, create: (state: OpenState) => T): Promise<T> {
@@ -80,7 +82,8 @@ async function openShared(options: StoreOptions, address: NonNullable<Config['st
       await shared.close()
       await streamed.close()
     }
-    return { ...shared, retention, isMyTurn: turn.isMine, close }
+    // What keeps the stream's ledger from following is told by its journal.
+    return { ...shared, ledgerTrouble: () => undefined, retention, isMyTurn: turn.isMine, close }
   } catch (error) {
     await streamed.close()
     throw error

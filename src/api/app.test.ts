@@ -260,12 +260,17 @@ describe('doctor', () => {
       Promise.resolve({
         differences: [{ account, what: 'close', calls: 7, other: 8 } as const],
         unpriced: [UNPRICED],
+        setAside: { count: 1, records: [{ position: 4, at: 5000, kind: 'closed', reason: 'no such account', record: '{}' }] },
         callsInFlight: 1,
         trouble: 'disk full',
       })
     expect((await ask('/api/v1/doctor', { sample: sampleDeps({ diagnose }) })).body).toEqual({
       differences: [{ account: 'idle  0', what: 'close', calls: 7, other: 8 }],
       unpriced: [UNPRICED],
+      set_aside: {
+        count: 1,
+        records: [{ position: 4, at: '1970-01-01T00:00:05.000Z', kind: 'closed', reason: 'no such account', record: '{}' }],
+      },
       calls_in_flight: 1,
       trouble: 'disk full',
     })
@@ -320,10 +325,10 @@ describe('who may ask', () => {
   })
 
   test('a process that is not ready says why, and is healthy all the same', async () => {
-    const sick = createApi(sampleDeps({ health: () => ({ ready: false, reasons: ['disk full'] }) }).deps)
+    const sick = createApi(sampleDeps({ health: () => ({ ready: false, warnings: [], reasons: ['disk full'] }) }).deps)
     const response = await sick.request('/readyz')
     expect(response.status).toBe(503)
-    expect(await response.json()).toEqual({ ready: false, reasons: ['disk full'] })
+    expect(await response.json()).toEqual({ ready: false, warnings: [], reasons: ['disk full'] })
     expect((await sick.request('/healthz')).status).toBe(200)
   })
 })

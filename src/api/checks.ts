@@ -11,6 +11,8 @@ const difference = z.object({ account: z.string(), what: z.string(), calls: z.nu
 
 const unpricedModel = z.object({ provider: z.string(), model: z.string(), calls: z.number(), tokens: z.number() })
 
+const setAside = z.object({ position: z.number(), at: z.string(), kind: z.string(), reason: z.string(), record: z.string() })
+
 const doctorRoute = createRoute({
   method: 'get',
   path: '/api/v1/doctor',
@@ -23,6 +25,9 @@ const doctorRoute = createRoute({
           schema: z.object({
             differences: z.array(difference),
             unpriced: z.array(unpricedModel).openapi({ description: 'Models of the last 30 days that no price is known for' }),
+            set_aside: z
+              .object({ count: z.number(), records: z.array(setAside) })
+              .openapi({ description: 'Records that could not be applied to the ledger; the newest 100' }),
             calls_in_flight: z.number(),
             trouble: z.string().nullable(),
           }),
@@ -102,9 +107,19 @@ const auditRoute = createRoute({
 /** `GET /api/v1/doctor`, `/api/v1/doctor/bounds`, `/api/v1/audit`, and what needs no token: `/healthz`, `/readyz`, `/metrics`. */
 export function addChecks(app: OpenAPIHono, { diagnose, engine, ledger, clock, health, metrics }: ApiDeps): void {
   app.openapi(doctorRoute, async (context) => {
-    const { differences, unpriced, callsInFlight, trouble } = await diagnose()
+    const { differences, unpriced, setAside, callsInFlight, trouble } = await diagnose()
+    const aside = setAside.records.map(({ at, ...rest }) => ({ ...rest, at: new Date(at).toISOString() }))
     const found = differences.map(({ account, ...rest }) => ({ ...rest, account: account.replaceAll('\n', ' ').trim() }))
-    return context.json({ differences: found, unpriced: [...unpriced], calls_in_flight: callsInFlight, trouble: trouble ?? null }, 200)
+    return context.json(
+      {
+        differences: found,
+        unpriced: [...unpriced],
+        set_aside: { count: setAside.count, records: aside },
+        calls_in_flight: callsInFlight,
+        trouble: trouble ?? null,
+      },
+      200,
+    )
   })
   app.openapi(boundsRoute, async (context) => {
     const rows = await ledger.bounds(clock.now() - context.req.valid('query').days * DAY_MS)
@@ -127,8 +142,8 @@ export function addChecks(app: OpenAPIHono, { diagnose, engine, ledger, clock, h
   })
   app.get('/healthz', (context) => context.text('ok'))
   app.get('/readyz', (context) => {
-    const { ready, reasons } = health()
-    return context.json({ ready, reasons }, ready ? 200 : 503)
+    const { ready, reasons, warnings } = health()
+    return context.json({ ready, reasons, warnings }, ready ? 200 : 503)
   })
   app.get('/metrics', async (context) => context.text(await metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }))
 }

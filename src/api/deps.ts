@@ -13,7 +13,7 @@ export interface ApiDeps {
   /** Sends a test alert; throws a Failure `not_found` for an unknown channel. */
   readonly testChannel: (name: string) => Promise<{ readonly channel: string; readonly isDelivered: boolean; readonly error: string }>
   readonly isAdminToken: (token: string) => boolean
-  readonly health: () => { readonly ready: boolean; readonly reasons: readonly string[] }
+  readonly health: () => { readonly ready: boolean; readonly reasons: readonly string[]; readonly warnings: readonly string[] }
   readonly metrics: () => Promise<string>
   /** An error that nobody expected. */
   readonly defect: (error: unknown) => void

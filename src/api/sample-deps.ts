@@ -124,10 +124,10 @@ export function sampleDeps(parts: Partial<ApiDeps> = {}): Sample {
     ledger: sampleLedger(audit, usageQueries),
     keys: sampleKeys(audit),
     clock: CLOCK,
-    diagnose: () => Promise.resolve<Diagnosis>({ differences: [], unpriced: [], callsInFlight: 2 }),
+    diagnose: () => Promise.resolve<Diagnosis>({ differences: [], unpriced: [], setAside: { count: 0, records: [] }, callsInFlight: 2 }),
     testChannel: (name) => testSampleChannel(name),
     isAdminToken: (token) => token === ADMIN_TOKEN,
-    health: () => ({ ready: true, reasons: [] }),
+    health: () => ({ ready: true, reasons: [], warnings: [] }),
     metrics: () => Promise.resolve('bursar_calls_in_flight 0\n'),
     defect: (error) => defects.push(error),
     ...parts,
@@ -185,6 +185,7 @@ function sampleLedger(audit: readonly AuditEntry[], usageQueries: UsageQuery[]):
     unpriced: absent,
     bounds: () => Promise.resolve(BOUNDS),
     sums: absent,
+    setAside: absent,
   }
 }
 

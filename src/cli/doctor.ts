@@ -8,6 +8,10 @@ import { amount, table } from './table.ts'
 const diagnosis = z.object({
   differences: z.array(z.object({ account: z.string(), what: z.string(), calls: z.number(), other: z.number() })),
   unpriced: z.array(z.object({ provider: z.string(), model: z.string(), calls: z.number(), tokens: z.number() })),
+  set_aside: z.object({
+    count: z.number(),
+    records: z.array(z.object({ position: z.number(), at: z.string(), kind: z.string(), reason: z.string(), record: z.string() })),
+  }),
   calls_in_flight: z.number(),
   trouble: z.string().nullable(),
 })
@@ -43,13 +47,24 @@ export function addDoctor(program: Command, io: Io, server: () => Server): void 
       }
       const found = diagnosis.parse(await server().get('doctor'))
       print(io, options, found, () => format(found))
-      const isIll = found.differences.length > 0 || found.trouble !== null
-      if (isIll) throw new Failure('store_unavailable', found.trouble ?? `${found.differences.length} sums differ from the ledger's calls`)
+      const isIll = found.differences.length > 0 || found.set_aside.count > 0 || found.trouble !== null
+      if (isIll) throw new Failure('store_unavailable', found.trouble ?? illnessOf(found))
     })
 }
 
 function format(found: z.infer<typeof diagnosis>): string {
-  return formatDifferences(found) + formatUnpriced(found)
+  return formatDifferences(found) + formatSetAside(found) + formatUnpriced(found)
+}
+
+function illnessOf({ differences, set_aside: aside }: z.infer<typeof diagnosis>): string {
+  if (differences.length > 0) return `${differences.length} sums differ from the ledger's calls`
+  return `${aside.count} records could not be applied to the ledger: docs/operations.md says what to do with them`
+}
+
+function formatSetAside({ set_aside: { count, records } }: z.infer<typeof diagnosis>): string {
+  if (count === 0) return ''
+  const rows = records.map(({ position, at, kind, reason }) => [`  ${position}`, at, kind, reason])
+  return `\n${count} records could not be applied, and are in no sum (with --json, what they say)\n${table(rows, ['right', 'left', 'left', 'left'])}`
 }
 
 /** Their calls count in tokens and requests, and as 0 in USD. */

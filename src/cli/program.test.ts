@@ -337,7 +337,9 @@ describe('where the server is', () => {
 test('doctor fails on any difference and names it: the account, what, the callsâ€™ sum and the other', async () => {
   const differences = [{ account: STANDINGS[1]!.key, what: 'close', calls: 7, other: 8 } as const]
   const env = {
-    BURSAR_URL: await serveApi({ diagnose: async () => ({ differences, unpriced: [], callsInFlight: 0 }) }),
+    BURSAR_URL: await serveApi({
+      diagnose: async () => ({ differences, unpriced: [], setAside: { count: 0, records: [] }, callsInFlight: 0 }),
+    }),
     BURSAR_TOKEN: ADMIN_TOKEN,
   }
   const words = await run(['doctor'], { env })
@@ -346,7 +348,9 @@ test('doctor fails on any difference and names it: the account, what, the callsâ
   const json = await run(['doctor', '--json'], { env })
   expect(JSON.parse(json.stdout)).toMatchObject({ differences: [{ what: 'close', calls: 7, other: 8 }] })
   expect(failureOf(json)).toContain('differ')
-  const trouble = await serveApi({ diagnose: async () => ({ differences: [], unpriced: [], callsInFlight: 0, trouble: 'disk full' }) })
+  const trouble = await serveApi({
+    diagnose: async () => ({ differences: [], unpriced: [], setAside: { count: 0, records: [] }, callsInFlight: 0, trouble: 'disk full' }),
+  })
   expect(failureOf(await run(['doctor'], { env: { BURSAR_URL: trouble, BURSAR_TOKEN: ADMIN_TOKEN } }))).toBe('disk full')
 })
 
@@ -356,7 +360,9 @@ test('doctor lists the models that have no price, and is content with the sums a
     { provider: 'azure', model: 'our-deployment', calls: 1, tokens: 7 },
   ]
   const env = {
-    BURSAR_URL: await serveApi({ diagnose: async () => ({ differences: [], unpriced, callsInFlight: 0 }) }),
+    BURSAR_URL: await serveApi({
+      diagnose: async () => ({ differences: [], unpriced, setAside: { count: 0, records: [] }, callsInFlight: 0 }),
+    }),
     BURSAR_TOKEN: ADMIN_TOKEN,
   }
   const { stdout, error } = await run(['doctor'], { env })

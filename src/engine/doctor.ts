@@ -1,7 +1,7 @@
 import { roomOf } from '../domain/accounts/account.ts'
 import type { Amount } from '../domain/amount.ts'
 import type { AccountKey } from '../domain/ids.ts'
-import type { Clock, Counters, Journal, Ledger, LedgerDifference, Standing, UnpricedModel } from './ports.ts'
+import type { Clock, Counters, Journal, Ledger, LedgerDifference, SetAsideRecords, Standing, UnpricedModel } from './ports.ts'
 
 /** What a check of all sums found. */
 export interface Diagnosis {
@@ -10,6 +10,8 @@ export interface Diagnosis {
   readonly callsInFlight: number
   /** Models of the last 30 days that have no price; most tokens first. */
   readonly unpriced: readonly UnpricedModel[]
+  /** Records that could not be applied: what they say is in no sum. */
+  readonly setAside: SetAsideRecords
   /** What keeps records from becoming durable; undefined: nothing. */
   readonly trouble?: string
 }
@@ -29,11 +31,14 @@ export async function diagnose(deps: {
   return {
     differences: [...stored, ...(await counterDifferences(deps))],
     unpriced: await deps.ledger.unpriced(deps.clock.now() - UNPRICED_MS),
+    setAside: await deps.ledger.setAside({ limit: SET_ASIDE_MAX }),
     callsInFlight: (await deps.counters.holds()).length,
     ...(trouble === undefined ? {} : { trouble }),
   }
 }
 
+/** Of those that were set aside, the newest are listed. */
+const SET_ASIDE_MAX = 100
 const UNPRICED_MS = 30 * 86_400_000
 const TRIES = 5
 

@@ -233,6 +233,24 @@ export interface DueDelivery {
   readonly attempts: number
 }
 
+/** A record of the journal that could not be applied to the ledger. */
+export interface SetAside {
+  /** Its number in the ledger's table `set_aside`. */
+  readonly position: number
+  readonly at: EpochMs
+  readonly kind: string
+  readonly reason: string
+  /** As JSON; no secret, no prompt. */
+  readonly record: string
+}
+
+export interface SetAsideRecords {
+  /** All of them. */
+  readonly count: number
+  /** The newest. */
+  readonly records: readonly SetAside[]
+}
+
 /** The difference between what the ledger's calls add up to and another sum; empty lists everywhere mean none. */
 export interface LedgerDifference {
   readonly account: AccountKey
@@ -289,6 +307,8 @@ export interface Ledger {
   readonly unpriced: (from: EpochMs) => Promise<readonly UnpricedModel[]>
   /** Every account's sums over its calls, as the calls say; for comparison with the counters. */
   readonly sums: () => Promise<readonly AccountSums[]>
+  /** Records that could not be applied, and were set aside. */
+  readonly setAside: (query: { readonly limit: number }) => Promise<SetAsideRecords>
 }
 
 /** How long the ledger keeps its calls. */

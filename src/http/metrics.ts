@@ -13,11 +13,15 @@ export interface Metrics {
   readonly contentType: string
 }
 
+/** What is read of the process when Prometheus asks. */
+interface ProcessState {
+  readonly callsInFlight: () => number
+  readonly trouble: () => boolean
+  readonly recordsSetAside: () => number
+}
+
 /** @param standings the open accounts, read when Prometheus asks */
-export function createMetrics(
-  standings: () => Promise<readonly Standing[]>,
-  state: { callsInFlight: () => number; trouble: () => boolean },
-): Metrics {
+export function createMetrics(standings: () => Promise<readonly Standing[]>, state: ProcessState): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const refusals = new Counter({ name: 'bursar_refusals_total', help: 'Requests that Bursar refused.', labelNames: ['code'], registers })
@@ -99,11 +103,7 @@ function addCallCounters(registers: Registry[], tallies: readonly Tally[]): void
 }
 
 /** Gauges come from the state that decides, and only of accounts without `each` values. */
-function addGauges(
-  registers: Registry[],
-  standings: () => Promise<readonly Standing[]>,
-  state: { callsInFlight: () => number; trouble: () => boolean },
-): void {
+function addGauges(registers: Registry[], standings: () => Promise<readonly Standing[]>, state: ProcessState): void {
   const gauge = (name: string, help: string, value: (standing: Standing) => number) =>
     new Gauge({
       name,
@@ -134,5 +134,6 @@ function addGauges(
       },
     })
   single('bursar_calls_in_flight', 'Calls that hold budget now.', state.callsInFlight)
+  single('bursar_records_set_aside', 'Records that could not be applied to the ledger.', state.recordsSetAside)
   single('bursar_store_trouble', '1 while records cannot be made durable.', () => (state.trouble() ? 1 : 0))
 }

@@ -10,9 +10,17 @@ export interface StreamPosition {
   readonly id: string
 }
 
+/** What can't be read as a record, and why. */
+export interface Unread {
+  readonly reason: string
+  readonly text: string
+}
+
 /** Records in the order of the stream, from behind one place up to another. */
 export interface StreamBatch {
   readonly records: readonly LedgerRecord[]
+  /** Entries that could not be read as records: they are set aside. */
+  readonly unread?: readonly Unread[]
   readonly from: StreamPosition
   readonly next: StreamPosition
 }

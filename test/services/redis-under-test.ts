@@ -86,6 +86,7 @@ function ledgerOf(stream: RecordedStream): Ledger {
     bounds: unasked,
     unpriced: unasked,
     sums: unasked,
+    setAside: unasked,
   }
 }
 

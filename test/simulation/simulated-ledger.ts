@@ -73,6 +73,7 @@ export class SimulatedLedger {
       differences: none,
       bounds: none,
       unpriced: none,
+      setAside: () => ask(() => ({ count: 0, records: [] })),
     }
     return { applier, ledger }
   }

@@ -35,6 +35,7 @@ export function appliedJournal({ applier, ledger, close }: StreamLedger): Ledger
     bounds: behind(ledger.bounds),
     unpriced: behind(ledger.unpriced),
     sums: behind(ledger.sums),
+    setAside: behind(ledger.setAside),
   }
   return {
     journal: {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import { AMOUNT_MAX } from '../../domain/amount.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Usage } from '../../domain/usage/usage.ts'
 import type { Journal, Ledger } from '../../engine/ports.ts'
+import { describeExtremes } from './ledger-extremes.contract.ts'
 import { callWishes, DAY_MS, naiveUsage, usageQueries } from './naive-usage.contract.ts'
 import {
   accountOf,
@@ -68,21 +68,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       expect(await under.ledger.sums()).toEqual([{ account: accountOf('global'), used: 10, overrun: 0 }])
     })
 
-    test('a sum that leaves the safe integers is full: it is read, closed and compared as any other', async () => {
-      const usage = { kind: 'reported', counts: { input: { total: AMOUNT_MAX }, output: { total: AMOUNT_MAX } } } as const
-      const call = (id: string) => called(id, { charges: { global: AMOUNT_MAX }, usage, costNanoUsd: AMOUNT_MAX })
-      await under.journal.append([opened('global'), ...call('call-1')])
-      await under.ledger.openState()
-      await under.journal.append([...call('call-2'), ...call('call-3')])
-      expect((await under.ledger.openState()).accounts).toMatchObject([{ used: AMOUNT_MAX }])
-      expect(await under.ledger.sums()).toMatchObject([{ used: AMOUNT_MAX }])
-      for (const groupBy of [[], ['model'], ['team', 'model']]) {
-        expect(await under.ledger.usage({ ...EVER, groupBy })).toMatchObject([{ calls: 3, input: AMOUNT_MAX, costNanoUsd: AMOUNT_MAX }])
-      }
-      await under.journal.append([closed('global', AMOUNT_MAX)])
-      expect(await under.ledger.closes({ limit: 10 })).toMatchObject([{ used: AMOUNT_MAX, calls: 3 }])
-      expect(await under.ledger.differences()).toEqual([])
-    })
+    describeExtremes({ under: () => under, reopen })
 
     test('a hold stands until its call has ended, with the time it was renewed to', async () => {
       const hold = held('call-1', ['global'])

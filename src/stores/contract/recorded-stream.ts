@@ -6,11 +6,14 @@ import type { StreamApplier, StreamPosition } from '../stream-applier.ts'
 export interface RecordedStream {
   readonly applier: StreamApplier
   readonly records: readonly LedgerRecord[]
+  /** The texts of what could not be read as records. */
+  readonly unread: readonly string[]
 }
 
 export function recordStream(): RecordedStream {
   let position: StreamPosition = { epoch: '', id: '0-0' }
   const records: LedgerRecord[] = []
+  const unread: string[] = []
   const calls = new Map<CallId, 'held' | 'ended'>()
   const keep = (record: LedgerRecord): void => {
     records.push(record)
@@ -19,12 +22,14 @@ export function recordStream(): RecordedStream {
   }
   return {
     records,
+    unread,
     applier: {
       position: async () => position,
       apply: async (batch) => {
         if (batch.from.epoch !== position.epoch || batch.from.id !== position.id) return undefined
         position = batch.next
         batch.records.forEach(keep)
+        for (const { text } of batch.unread ?? []) unread.push(text)
         return 0
       },
       known: async (wanted) => {

@@ -93,19 +93,18 @@ export function describeStreamLedger(name: string, open: (store: string) => Prom
       expect(await ledger.differences()).toEqual([])
     })
 
-    test('a batch that can not be applied leaves nothing behind, and the next one goes on', async () => {
+    test('what can not be applied of a batch, or read of the stream, is set aside, and the rest of it is applied', async () => {
       const [{ applier, ledger }] = (await openMore(1)) as [StreamLedger]
-      const broken = [opened('global'), ...called('call-1', { charges: { unheard: 1 } })]
-      await expect(applier.apply({ records: broken, from: FIRST, next: placeOf(1) })).rejects.toMatchObject({ code: 'store_unavailable' })
-      expect(await applier.position()).toEqual(FIRST)
-      expect(await ledger.openState()).toMatchObject({ accounts: [], holds: [] })
-      expect(
-        await applier.apply({
-          records: [opened('global'), ...called('call-1', { charges: { global: 1 } })],
-          from: FIRST,
-          next: placeOf(1),
-        }),
-      ).toBe(0)
+      const records = [opened('global'), ...called('call-1', { charges: { unheard: 1 } }), ...called('call-2', { charges: { global: 1 } })]
+      const unread = [{ reason: 'no record', text: '["1-1",["x","\0"]]' }]
+      expect(await applier.apply({ records, unread, from: FIRST, next: placeOf(1) })).toBe(0)
+      expect(await applier.position()).toEqual(placeOf(1))
+      expect(await ledger.sums()).toMatchObject([{ used: 1 }])
+      expect(await ledger.setAside({ limit: 5 })).toMatchObject({
+        count: 2,
+        records: [{ kind: 'ended' }, { kind: 'unread', reason: 'no record' }],
+      })
+      expect(await applier.apply({ records: called('call-3', { charges: { global: 1 } }), from: placeOf(1), next: placeOf(2) })).toBe(0)
       expect(await ledger.differences()).toEqual([])
     })
 

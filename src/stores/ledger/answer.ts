@@ -2,6 +2,7 @@ import { bounds } from './bounds-query.ts'
 import { differences } from './differences.ts'
 import { accountSums, alerts, audit, closes, dueDeliveries, openState } from './ledger-queries.ts'
 import type { Answers, Kind, Question, Questions } from './question.ts'
+import { setAsideRecords } from './set-aside.ts'
 import type { Steps } from './statement.ts'
 import { unpriced } from './unpriced-query.ts'
 import { usage } from './usage-query.ts'
@@ -13,6 +14,7 @@ const ANSWERS: { readonly [K in Kind]: (about: Questions[K]) => Steps<Answers[K]
   bounds,
   unpriced,
   differences,
+  setAside: setAsideRecords,
   alerts: ({ limit }) => alerts(limit),
   audit: ({ limit }) => audit(limit),
   dueDeliveries: ({ at, limit }) => dueDeliveries(at, limit),

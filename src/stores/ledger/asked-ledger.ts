@@ -16,6 +16,7 @@ export function askedLedger(quick: Ask, reports: Ask): Ledger {
     alerts: (about) => quick<'alerts'>({ kind: 'alerts', about }),
     audit: (about) => quick<'audit'>({ kind: 'audit', about }),
     dueDeliveries: (at, limit) => quick<'dueDeliveries'>({ kind: 'dueDeliveries', about: { at, limit } }),
+    setAside: (about) => quick<'setAside'>({ kind: 'setAside', about }),
     usage: (about) => reports<'usage'>({ kind: 'usage', about }),
     differences: () => reports<'differences'>({ kind: 'differences', about: null }),
     bounds: (about) => reports<'bounds'>({ kind: 'bounds', about }),

@@ -7,6 +7,7 @@ import type {
   DueDelivery,
   LedgerDifference,
   OpenState,
+  SetAsideRecords,
   UnpricedModel,
   UsageQuery,
   UsageRow,
@@ -17,6 +18,7 @@ export interface Questions {
   readonly openState: null
   readonly differences: null
   readonly sums: null
+  readonly setAside: { readonly limit: number }
   readonly bounds: EpochMs
   readonly unpriced: EpochMs
   readonly usage: UsageQuery
@@ -31,6 +33,7 @@ export interface Answers {
   readonly openState: OpenState
   readonly differences: readonly LedgerDifference[]
   readonly sums: readonly AccountSums[]
+  readonly setAside: SetAsideRecords
   readonly bounds: readonly BoundReport[]
   readonly unpriced: readonly UnpricedModel[]
   readonly usage: readonly UsageRow[]

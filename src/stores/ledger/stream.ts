@@ -1,8 +1,9 @@
 import { assert } from '../../domain/defect.ts'
+import type { EpochMs } from '../../domain/instant.ts'
 import { type CallId, toCallId } from '../../domain/ids.ts'
 import type { StreamBatch, StreamPosition } from '../stream-applier.ts'
-import type { BatchApplier } from './batch-applier.ts'
 import { text } from './row.ts'
+import { setAsideUnread } from './set-aside.ts'
 import { bulk, type Bulk, query, type Steps } from './statement.ts'
 
 const HELD: Bulk = { sql: 'SELECT holds.call AS id FROM GIVEN JOIN holds ON holds.call = given.id', columns: { id: 'text' } }
@@ -20,7 +21,10 @@ export function* streamPosition(): Steps<StreamPosition> {
  * processes with the same batch one applies it, and the others find it moved.
  * @returns how many alerts are new; undefined where the ledger is not at `from`
  */
-export function* applyStreamBatch({ records, from, next }: StreamBatch, applier: BatchApplier): Steps<number | undefined> {
+export function* applyStreamBatch(
+  { records, unread = [], from, next }: StreamBatch,
+  { apply, at }: { readonly apply: (records: StreamBatch['records']) => Steps<number>; readonly at: EpochMs },
+): Steps<number | undefined> {
   const moved = yield* query(
     'UPDATE stream SET epoch = ?, id = ? WHERE epoch = ? AND id = ? RETURNING id',
     next.epoch,
@@ -28,7 +32,9 @@ export function* applyStreamBatch({ records, from, next }: StreamBatch, applier:
     from.epoch,
     from.id,
   )
-  return moved.length === 0 ? undefined : yield* applier.apply(records)
+  if (moved.length === 0) return undefined
+  yield* setAsideUnread(unread, at)
+  return yield* apply(records)
 }
 
 /** Which of these calls the ledger has. */

@@ -1,4 +1,5 @@
 import { Failure } from '../../engine/failure.ts'
+import { isThrownByRecord } from '../ledger/set-aside.ts'
 
 // The codes of https://www.postgresql.org/docs/current/errcodes-appendix.html
 const ADVICE: Readonly<Record<string, string>> = {
@@ -22,6 +23,15 @@ const ADVICE: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'there is no way to its host: check the network',
   ENOTFOUND: 'its host name is not known: correct store.database',
   ETIMEDOUT: 'its host does not answer: check the network and the firewall',
+}
+
+/**
+ * True where a record can't be stored though the database can: storing it again would fail again. Of the classes of errors: 22 data
+ * exception, 23 integrity constraint, 54 program limit exceeded, and P0001, which triggers raise.
+ */
+export function isOfRecord(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return code === undefined ? isThrownByRecord(error) : /^(?:22|23|54)...$|^P0001$/.test(code)
 }
 
 /**

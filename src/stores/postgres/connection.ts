@@ -93,7 +93,17 @@ function beginning({ mode, statementMaxMs, lockMaxMs = 0 }: TransactionKind): st
 
 async function run<T>(client: pg.PoolClient, steps: Steps<T>): Promise<T> {
   let step = steps.next([])
-  while (step.done !== true) step = steps.next(await rowsOf(client, step.value))
+  while (step.done !== true) {
+    let rows: readonly Row[]
+    try {
+      rows = await rowsOf(client, step.value)
+    } catch (error) {
+      // Steps may go on after a statement that failed.
+      step = steps.throw(error)
+      continue
+    }
+    step = steps.next(rows)
+  }
   return step.value
 }
 

@@ -1,13 +1,15 @@
 import type { Pool } from 'pg'
 import { Failure } from '../../engine/failure.ts'
+import { systemClock } from '../../engine/system-clock.ts'
 import { answer } from '../ledger/answer.ts'
 import { type Ask, askedLedger } from '../ledger/asked-ledger.ts'
 import { BatchApplier } from '../ledger/batch-applier.ts'
 import type { Steps } from '../ledger/statement.ts'
 import { applyStreamBatch, knownCalls, streamPosition } from '../ledger/stream.ts'
-import type { StreamApplier, StreamLedger } from '../stream-applier.ts'
+import { applyOrSetAside } from '../ledger/set-aside.ts'
+import type { StreamApplier, StreamBatch, StreamLedger } from '../stream-applier.ts'
 import { createPool, inTransaction, type TransactionKind } from './connection.ts'
-import { explain } from './connection-error.ts'
+import { explain, isOfRecord } from './connection-error.ts'
 import { postgresDialect } from './dialect.ts'
 import { migrate } from './migrate.ts'
 import { dropCalls } from './retention.ts'
@@ -69,15 +71,19 @@ type Transact = <T>(what: string, kind: TransactionKind, steps: () => Steps<T>) 
 
 function createApplier(transact: Transact): StreamApplier {
   const batches = new BatchApplier(postgresDialect)
+  const applied = (batch: StreamBatch, apply: (records: StreamBatch['records']) => Steps<number>) =>
+    transact("can't write to the ledger", WRITE, () => applyStreamBatch(batch, { apply, at: systemClock.now() }))
   return {
     position: () => transact("can't read the ledger's position", QUICK_READ, streamPosition),
     apply: async (batch) => {
       try {
-        return await transact("can't write to the ledger", WRITE, () => applyStreamBatch(batch, batches))
+        return await applied(batch, (records) => batches.apply(records))
       } catch (error) {
         batches.forget()
-        throw error
+        if (!isOfRecord(error instanceof Failure ? error.cause : error)) throw error
       }
+      const setting = { applier: batches, at: systemClock.now(), isOfRecord }
+      return applied(batch, (records) => applyOrSetAside(records, setting))
     },
     known: async (calls) => new Map(await transact("can't look up calls", QUICK_READ, () => knownCalls(calls))),
   }

@@ -201,6 +201,17 @@ CREATE UNIQUE INDEX rollup_month_key ON rollup_month (${MONTH_KEY});
 INSERT INTO rollup_month SELECT ${MONTH_OF_DAY}, ${ALL_ATTRIBUTES}, ${SUMMED} FROM rollup_day GROUP BY 1, ${ALL_ATTRIBUTES};
 `
 
+/** What could not be applied; an operator may delete from it. */
+const SET_ASIDE = `
+CREATE TABLE set_aside (
+  position ${SERIAL},
+  at bigint NOT NULL,
+  kind ${TEXT} NOT NULL,
+  reason ${TEXT} NOT NULL,
+  record ${TEXT} NOT NULL
+);
+`
+
 function immutable(table: string): string {
   return `CREATE TRIGGER ${table}_no_change BEFORE UPDATE OR DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION never_changed();
 CREATE TRIGGER ${table}_no_truncate BEFORE TRUNCATE ON ${table} EXECUTE FUNCTION never_changed();`
@@ -219,4 +230,5 @@ function step(statements: string): Migration {
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-25-first': step(FIRST),
   '2026-11-25-live-and-months': step(LIVE_AND_MONTHS),
+  '2026-11-30-set-aside': step(SET_ASIDE),
 }

@@ -78,6 +78,32 @@ describe.skipIf(url === undefined)('what drains the stream', () => {
     expect(batches.length).toBeGreaterThanOrEqual(3)
   })
 
+  test('goes on behind an entry that can not be read, which is set aside as it is', async () => {
+    const stream = recordStream()
+    const prefix = `{bursar-drain-${randomBytes(6).toString('hex')}}`
+    const address = { kind: 'single', urls: [url ?? ''] } as const
+    const client = await connectRedis(address)
+    store = await startCounting(address, { prefix, stream })
+    await store.journal.append([audit('audit-1', 10)])
+    const broken = [
+      ['h', 'no hold'],
+      ['h', '1|1|1|1|{"no": "list"}\t\t'],
+      ['l', '{"kind":'],
+      ['e', '[]'],
+      ['other', 'x'],
+    ]
+    for (const [name = '', value = ''] of broken) await client.call('XADD', createKeyNames(prefix).stream, '*', name, value)
+    await store.journal.append([audit('audit-2', 10)])
+    await store.ledger.openState()
+    expect(stream.records.flatMap((record) => (record.kind === 'audit' ? [record.entry.id] : [record.kind]))).toEqual([
+      'audit-1',
+      'audit-2',
+    ])
+    expect(stream.unread.length).toBeGreaterThanOrEqual(3)
+    expect(stream.unread.join(' ')).toContain('no hold')
+    await client.close()
+  })
+
   test('shortens no stream that another one took the place of', async () => {
     const stream = recordStream()
     const prefix = `{bursar-drain-${randomBytes(6).toString('hex')}}`

@@ -3,7 +3,8 @@ import type { BudgetId, CallId } from '../../domain/ids.ts'
 import type { LedgerRecord } from '../../domain/record.ts'
 import { Failure } from '../../engine/failure.ts'
 import type { Clock, OpenState } from '../../engine/ports.ts'
-import type { StreamApplier, StreamBatch, StreamPosition } from '../stream-applier.ts'
+import { isThrownByRecord } from '../ledger/set-aside.ts'
+import type { StreamApplier, StreamBatch, StreamPosition, Unread } from '../stream-applier.ts'
 import type { KeyNames } from './key-names.ts'
 import type { RedisClient, RedisReply } from './redis-client.ts'
 import { READ, TRIM } from './script.ts'
@@ -143,16 +144,25 @@ export class Drain {
     // A store that lost its end may be back in a stream that another one followed: it will be made anew.
     const isBehind = ageOfStream(epoch) < ageOfStream(from.epoch)
     if (isBehind && start === 'position') return 'nothing'
-    const records = await this.#newRecords(rows, (row) => isBehind || (epoch === from.epoch && !isAfter(idOfEntry(row) ?? '', from.id)))
-    const taken = await this.#take({ records, from, next: isBehind ? from : { epoch, id } })
+    const unread: Unread[] = []
+    const isOld = (row: RedisReply) => isBehind || (epoch === from.epoch && !isAfter(idOfEntry(row) ?? '', from.id))
+    const records = await this.#newRecords(rows, isOld, unread)
+    const taken = await this.#take({ records, unread, from, next: isBehind ? from : { epoch, id } })
     // The stream keeps what the ledger has only as long as it must.
     if (taken === 'applied' && !isBehind) await client.run(TRIM, [names.about, names.stream], [epoch, id])
     return taken
   }
 
-  async #newRecords(rows: readonly RedisReply[], isOld: (row: RedisReply) => boolean): Promise<readonly LedgerRecord[]> {
-    const old = await this.#missing(await this.#recordsOf(rows.filter(isOld)))
-    return [...old, ...(await this.#recordsOf(rows.filter((row) => !isOld(row))))]
+  async #newRecords(rows: readonly RedisReply[], isOld: (row: RedisReply) => boolean, unread: Unread[]): Promise<readonly LedgerRecord[]> {
+    // What of them can't be read was set aside when they were new.
+    const old = await this.#missing(await this.#recordsOf(rows.filter(isOld), []))
+    return [
+      ...old,
+      ...(await this.#recordsOf(
+        rows.filter((row) => !isOld(row)),
+        unread,
+      )),
+    ]
   }
 
   async #take(batch: StreamBatch): Promise<'applied' | 'moved'> {
@@ -180,13 +190,18 @@ export class Drain {
   }
 
   /** An alert says what its budget was at its place in the stream: as the ledger has it, or as it was revised since. */
-  async #recordsOf(rows: readonly RedisReply[]): Promise<readonly LedgerRecord[]> {
+  async #recordsOf(rows: readonly RedisReply[], unread: Unread[]): Promise<readonly LedgerRecord[]> {
     const records: LedgerRecord[] = []
     const revised = new Map<BudgetId, Budget>()
     const budgetOf = async (id: BudgetId): Promise<Budget | undefined> =>
       revised.get(id) ?? (await this.#deps.openState()).budgets.find((budget) => budget.id === id)
     for (const row of rows) {
-      for (const record of await fromEntry(row, { budgetOf, channelNames: this.#deps.channelNames })) {
+      const ofRow = await fromEntry(row, { budgetOf, channelNames: this.#deps.channelNames }).catch((error: unknown) => {
+        if (!isThrownByRecord(error)) throw error
+        unread.push({ reason: String(error), text: JSON.stringify(row) })
+        return []
+      })
+      for (const record of ofRow) {
         if (record.kind === 'revised') revised.set(record.budget.id, record.budget)
         records.push(record)
       }

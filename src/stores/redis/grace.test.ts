@@ -69,9 +69,9 @@ describe.skipIf(url === undefined)('a store that was made anew', () => {
   })
 
   test('waits for processes that are there already, though the ledger had heard of nothing yet', async () => {
-    const { applier, records } = recordStream()
+    const { applier, records, unread } = recordStream()
     const apply: RecordedStream['applier']['apply'] = async (batch) => (batch.records.length === 0 ? applier.apply(batch) : undefined)
-    stream = { records, applier: { ...applier, apply } }
+    stream = { records, unread, applier: { ...applier, apply } }
     await start()
     expect(await client.call('GET', names.meta)).toMatch(/ open$/)
     await empty()

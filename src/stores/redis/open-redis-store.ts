@@ -239,6 +239,8 @@ function caughtUp(ledger: Ledger, drain: Drain): Ledger {
     bounds: after(ledger.bounds),
     unpriced: after(ledger.unpriced),
     sums: after(ledger.sums),
+    // What is set aside is no sum: it is seen as it is, also where the ledger does not follow.
+    setAside: ledger.setAside,
   }
 }
 

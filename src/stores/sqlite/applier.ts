@@ -1,9 +1,13 @@
+import { systemClock } from '../../engine/system-clock.ts'
 import { BatchApplier } from '../ledger/batch-applier.ts'
 import { integer } from '../ledger/row.ts'
+import { applyOrSetAside } from '../ledger/set-aside.ts'
+import type { Steps } from '../ledger/statement.ts'
 import type { Database } from './database.ts'
 import { sqliteDialect } from './dialect.ts'
 import type { Batch } from './journal-reader.ts'
 import type { Position } from './segment.ts'
+import { isOfRecord } from './storage-error.ts'
 
 /**
  * Applies journal records to the ledger's tables. A batch and the new position in the journal are one transaction: so each
@@ -24,20 +28,27 @@ export class Applier {
   }
 
   /**
+   * Applies a batch; what of it can't be applied is set aside.
    * @returns how many alerts are new
-   * @throws what SQLite throws, or a Defect: then nothing of the batch was applied
+   * @throws what SQLite throws where it takes nothing now: then nothing of the batch was applied
    */
-  apply({ records, next }: Batch): number {
+  apply(batch: Batch): number {
     try {
-      return this.#db.transaction('IMMEDIATE', () => {
-        const alerts = this.#db.steps(this.#batches.apply(records))
-        this.#moveTo(next)
-        return alerts
-      })
+      return this.#apply(batch, (records) => this.#batches.apply(records))
     } catch (error) {
       this.#batches.forget()
-      throw error
+      if (!isOfRecord(error)) throw error
     }
+    const setting = { applier: this.#batches, at: systemClock.now(), isOfRecord }
+    return this.#apply(batch, (records) => applyOrSetAside(records, setting))
+  }
+
+  #apply({ records, next }: Batch, applied: (records: Batch['records']) => Steps<number>): number {
+    return this.#db.transaction('IMMEDIATE', () => {
+      const alerts = this.#db.steps(applied(records))
+      this.#moveTo(next)
+      return alerts
+    })
   }
 
   /** Goes on at that place, whatever stands before it. */

@@ -107,7 +107,17 @@ function wrap(db: DatabaseSync): Database {
 
 function runSteps<T>(steps: Steps<T>, prepared: (sql: string) => StatementSync): T {
   let step = steps.next([])
-  while (step.done !== true) step = steps.next(rowsOf(step.value, prepared))
+  while (step.done !== true) {
+    let rows: readonly Row[]
+    try {
+      rows = rowsOf(step.value, prepared)
+    } catch (error) {
+      // Steps may go on after a statement that failed.
+      step = steps.throw(error)
+      continue
+    }
+    step = steps.next(rows)
+  }
   return step.value
 }
 

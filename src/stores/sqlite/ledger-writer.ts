@@ -18,6 +18,8 @@ export interface LedgerWriter {
   readonly grown: (end: Position) => void
   /** @throws Failure store_unavailable where the ledger can't be brought up to there now */
   readonly catchUp: (end: Position) => Promise<void>
+  /** What keeps it from following, or kept it until it last did; undefined: nothing. */
+  readonly trouble: () => string | undefined
   /** Moves everything that is applied into the database file, and ends the thread. */
   readonly stop: () => Promise<void>
   /** Ends the thread as a crash would; it comes back by itself. */
@@ -44,6 +46,7 @@ export async function startLedgerWriter(options: LedgerWriterOptions): Promise<L
     start,
     grown: (end) => thread.grown(end),
     catchUp: (end) => thread.catchUp(end),
+    trouble: () => thread.trouble(),
     stop: () => thread.stop(),
     crash: async () => {
       await thread.crash()
@@ -76,6 +79,10 @@ class LedgerThread {
 
   recover(): Promise<Position> {
     return this.#ready.promise
+  }
+
+  trouble(): string | undefined {
+    return this.#told
   }
 
   grown(end: Position): void {

@@ -24,6 +24,8 @@ export interface LedgerOptions {
 export interface OpenedLedger {
   readonly journal: Journal
   readonly ledger: Ledger
+  /** What keeps the ledger from following the journal; undefined: nothing. */
+  readonly ledgerTrouble: () => string | undefined
   readonly retention: Retention
   /**
    * Writes and applies everything, and lets go of the directory; once, however often it is called.
@@ -50,6 +52,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
     return {
       journal,
       ledger: reader,
+      ledgerTrouble: started.trouble,
       retention: createRetention(dataDir),
       close: () => (closing ??= close({ journal, reader, writer: started, unlock })),
     }

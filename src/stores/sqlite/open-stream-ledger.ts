@@ -79,8 +79,8 @@ function createApplier(writing: Thread): StreamApplier {
       const position: StreamPosition = JSON.parse(await ask({ kind: 'position' }))
       return position
     },
-    apply: async ({ records, from, next }) => {
-      const alerts: number | null = JSON.parse(await ask({ kind: 'apply', records: toText(records), from, next }))
+    apply: async ({ records, ...places }) => {
+      const alerts: number | null = JSON.parse(await ask({ kind: 'apply', records: toText(records), ...places }))
       return alerts ?? undefined
     },
     known: async (calls) => {

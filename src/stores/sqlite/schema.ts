@@ -298,7 +298,18 @@ INSERT INTO rollup_month (month, ${ALL_ATTRIBUTES}, ${MEASURES})
   SELECT ${MONTH_OF_DAY}, ${ALL_ATTRIBUTES}, ${SUMS} FROM rollup_day GROUP BY 1, ${ALL_ATTRIBUTES};
 `
 
-const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS, CALLERS, ATTRIBUTE_DAYS, STREAM_AND_RETENTION, LIVE_AND_MONTHS]
+/** What could not be applied; an operator may delete from it. */
+const SET_ASIDE = `
+CREATE TABLE set_aside (
+  position INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  record TEXT NOT NULL -- JSON
+) STRICT;
+`
+
+const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS, CALLERS, ATTRIBUTE_DAYS, STREAM_AND_RETENTION, LIVE_AND_MONTHS, SET_ASIDE]
 
 function immutable(table: string): string {
   const trigger = (verb: string) =>

@@ -1,4 +1,5 @@
 import { Defect } from '../../domain/defect.ts'
+import { isThrownByRecord } from '../ledger/set-aside.ts'
 import { Failure } from '../../engine/failure.ts'
 
 const ADVICE: Readonly<Record<string, string>> = {
@@ -22,6 +23,16 @@ const SQLITE_CODES: Readonly<Record<number, string>> = {
   13: 'no space is left on the disk: free some space there',
   14: 'it can not be opened: check that the directory exists and is writable',
   26: 'the file is not a SQLite database, or its head is damaged: restore data_dir from a backup',
+}
+
+// Of https://www.sqlite.org/rescode.html: too big, a constraint or trigger, the wrong type.
+const SQLITE_OF_RECORD: ReadonlySet<number> = new Set([18, 19, 20])
+
+/** True where a record can't be stored though the database can: storing it again would fail again. */
+export function isOfRecord(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const errcode = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : undefined
+  return errcode === undefined ? isThrownByRecord(error) : SQLITE_OF_RECORD.has(errcode)
 }
 
 /**

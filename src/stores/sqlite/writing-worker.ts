@@ -4,17 +4,21 @@ import type { EpochMs } from '../../domain/instant.ts'
 import { BatchApplier } from '../ledger/batch-applier.ts'
 import { dropSlice } from '../ledger/dropped-calls.ts'
 import { applyStreamBatch, knownCalls, streamPosition } from '../ledger/stream.ts'
-import type { StreamPosition } from '../stream-applier.ts'
+import { systemClock } from '../../engine/system-clock.ts'
+import { applyOrSetAside } from '../ledger/set-aside.ts'
+import type { Steps } from '../ledger/statement.ts'
+import type { StreamBatch } from '../stream-applier.ts'
 import { type Database, openForWriting } from './database.ts'
 import { sqliteDialect } from './dialect.ts'
 import { fromText } from '../ledger/record-text.ts'
+import { isOfRecord } from './storage-error.ts'
 import { replyOf } from './thread.ts'
 
 /** What this thread is asked to do. */
 export type Writing =
   | { readonly kind: 'position' }
   /** The records as texts, one a line: cheaper to hand over than the objects, and what they share is shared here too. */
-  | { readonly kind: 'apply'; readonly records: string; readonly from: StreamPosition; readonly next: StreamPosition }
+  | ({ readonly kind: 'apply'; readonly records: string } & Omit<StreamBatch, 'records'>)
   | { readonly kind: 'known'; readonly calls: readonly CallId[] }
   | { readonly kind: 'drop'; readonly before: EpochMs }
 
@@ -46,14 +50,18 @@ class LedgerWriting {
     this.#open?.close()
   }
 
-  #apply(db: Database, { records: text, from, next }: Extract<Writing, { kind: 'apply' }>): number | undefined {
-    const records = fromText(text)
+  #apply(db: Database, { records: text, ...places }: Extract<Writing, { kind: 'apply' }>): number | undefined {
+    const batch = { records: fromText(text), ...places }
+    const at = systemClock.now()
+    const applied = (apply: (records: StreamBatch['records']) => Steps<number>) =>
+      db.transaction('IMMEDIATE', () => db.steps(applyStreamBatch(batch, { apply, at })))
     try {
-      return db.transaction('IMMEDIATE', () => db.steps(applyStreamBatch({ records, from, next }, this.#batches)))
+      return applied((records) => this.#batches.apply(records))
     } catch (error) {
       this.#batches.forget()
-      throw error
+      if (!isOfRecord(error)) throw error
     }
+    return applied((records) => applyOrSetAside(records, { applier: this.#batches, at, isOfRecord }))
   }
 }
 
