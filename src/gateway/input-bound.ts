@@ -14,7 +14,7 @@ export interface InputBoundDeps {
 interface Counted {
   readonly metered: Metered
   readonly body: Buffer
-  readonly json: JsonObject
+  readonly json: () => JsonObject
   readonly facts: RequestFacts
   readonly caller: Caller
 }
@@ -30,14 +30,14 @@ export function refinedInput(deps: InputBoundDeps, asked: Counted): (() => numbe
   const isLearnt = deps.inputMargins.isLearnt(model)
   if (metered.refineInputBound === undefined && !isLearnt) return undefined
   return () => {
-    const exact = metered.refineInputBound?.(json) ?? Infinity
+    const exact = metered.refineInputBound?.(json()) ?? Infinity
     return exact < Infinity || !isLearnt ? exact : boundByMargin(deps, model, asked)
   }
 }
 
 function boundByMargin(deps: InputBoundDeps, model: string, { body, json, facts }: Counted): number {
   const hidden = facts.inputBound - body.length
-  const text = deps.countableText(json, hidden)
+  const text = deps.countableText(json(), hidden)
   return text === undefined ? Infinity : deps.inputMargins.boundOf(model, deps.countTokens(text)) + hidden
 }
 
@@ -47,7 +47,7 @@ export function observeInput(deps: InputBoundDeps, { body, json, facts, caller }
   if (facts.continues !== undefined || facts.unknownInput !== undefined || !deps.inputMargins.wants(model, overrun > 0, endedAt)) return
   setImmediate(() => {
     const hidden = facts.inputBound - body.length
-    const text = deps.countableText(json, hidden)
+    const text = deps.countableText(json(), hidden)
     if (text !== undefined) deps.inputMargins.observe(model, deps.countTokens(text), Math.max(0, tokens.input.total - hidden))
   })
 }

@@ -69,8 +69,11 @@ interface Asked {
   readonly metered: Metered
   readonly key: Key
   readonly body: Buffer
-  readonly json: JsonObject
+  /** Parsed again: what is parsed is many times as large as its bytes, and is not kept while a call waits or runs. */
+  readonly json: () => JsonObject
   readonly facts: RequestFacts
+  /** True where a stream shows all that its model produces. */
+  readonly showsAll: boolean
   readonly target: Target
   readonly caller: Caller
 }
@@ -109,10 +112,12 @@ function read(
   callers: CallerBook,
   { headers, route, key, metered, body }: Pick<Asked, 'route' | 'key' | 'metered' | 'body'> & Pick<IncomingMessage, 'headers'>,
 ): Asked {
-  const { facts, json } = metered.readRequest(body, route.values, headers['content-type'] ?? '')
+  const readAgain = () => metered.readRequest(body, route.values, headers['content-type'] ?? '')
+  const { facts, json } = readAgain()
   const target = chooseTarget(deps.upstreams, route, facts.model)
   const caller = callers.find(key, headers, { provider: target.upstream.name, model: target.model })
-  return { route, key, metered, body, json, facts, target, caller }
+  const showsAll = facts.isStream && metered.showsAll?.(target.model, json) === true
+  return { route, key, metered, body, json: () => readAgain().json, facts, target, caller, showsAll }
 }
 
 function requestOf(deps: GatewayDeps, response: ServerResponse, asked: Asked): Request {
@@ -148,8 +153,8 @@ function boundOf(deps: GatewayDeps, asked: Asked): CallBound {
 }
 
 /** How to count an answer while it comes, where that is to be done: a stream without a maximum of its own that shows all of it. */
-function countOf({ metered, facts, json, target }: Asked): OutputCount | undefined {
-  if (!facts.isStream || facts.outputMax !== undefined || metered.showsAll?.(target.model, json) !== true) return undefined
+function countOf({ metered, facts, showsAll, target }: Asked): OutputCount | undefined {
+  if (!showsAll || facts.outputMax !== undefined) return undefined
   return metered.countOutput?.(target.model)
 }
 
@@ -273,12 +278,12 @@ interface Limit {
 }
 
 function limitOf(deps: GatewayDeps, asked: Asked, { call, outputMax, outputRoom, isClamped }: Admitted): Limit {
-  if (!isClamped) return {}
   const { facts, target, route } = asked
+  if (!isClamped) return facts.isEndless === true ? { outputMax } : {}
   const { choices } = facts
   const count = countOf(asked)
   if (count === undefined || outputMax * choices < 4 * GUARD_MARGIN) return { outputMax }
-  const isRoomy = outputRoom >= deps.outputMaxOf(route, target.model)
+  const isRoomy = outputRoom >= deps.outputMaxOf(route, target.model) && facts.isEndless !== true
   const guard = new OutputGuard({
     held: outputMax * choices,
     most: outputRoom * choices,
@@ -295,13 +300,13 @@ function answerHeaders(deps: GatewayDeps, { call, standings }: Admitted, { outpu
   return headers
 }
 
-function prepare({ metered, body, json, facts, target, route }: Asked, { outputMax }: Limit): OutgoingBody {
+function prepare({ metered, body, facts, target, route }: Asked, { outputMax }: Limit): OutgoingBody {
   const changes = {
     model: target.model === facts.model || route.values['model'] !== undefined ? undefined : target.model,
     outputMax,
     asksForUsage: !facts.isStream || target.upstream.asksForUsage(route.upstreamPath()),
   }
-  return metered.prepare(body, json, changes, route.values)
+  return metered.prepare(body, facts, changes, route.values)
 }
 
 function readerOf(
@@ -324,15 +329,14 @@ function readerOf(
 }
 
 /** True where what comes is all that the answer uses, and it can be stopped. */
-function showsAllOf({ metered, facts, json, target }: Asked): boolean {
-  if (target.upstream.shape.endings?.billsAfterHangUp === true) return false
-  return facts.isStream && metered.showsAll?.(target.model, json) === true
+function showsAllOf({ showsAll, target }: Asked): boolean {
+  return showsAll && target.upstream.shape.endings?.billsAfterHangUp !== true
 }
 
 function estimatesOf(deps: GatewayDeps, asked: Asked, { outputMax }: Admitted): Estimates {
   const { metered, json, facts, caller, target } = asked
   return {
-    input: () => metered.estimateInput(json, facts),
+    input: () => metered.estimateInput(json(), facts),
     text: deps.countTokens,
     outputExpected: () => Math.min(outputMax, deps.expectedOutput.of(caller.outputName)) * facts.choices,
     showsAll: showsAllOf(asked),

@@ -66,8 +66,8 @@ test.each([
     '{"stream_options":{"include_usage": true},"model":"m","stream":true}',
   ],
 ])('a stream asks for its usage: %s', (body, expected) => {
-  const { json } = chat.readRequest(Buffer.from(body), {}, '')
-  const prepared = chat.prepare(Buffer.from(body), json, {}, {})
+  const { facts } = chat.readRequest(Buffer.from(body), {}, '')
+  const prepared = chat.prepare(Buffer.from(body), facts, {}, {})
   expect(prepared.body.toString()).toBe(expected)
   expect(prepared.hidesUsageChunk).toBe(true)
 })
@@ -75,7 +75,7 @@ test.each([
 test('a clamped maximum replaces every field that sets one, and is added where none does', () => {
   const clamp = (body: string) => {
     const bytes = Buffer.from(body)
-    return JSON.parse(chat.prepare(bytes, chat.readRequest(bytes, {}, '').json, { outputMax: 5 }, {}).body.toString()) as Record<
+    return JSON.parse(chat.prepare(bytes, chat.readRequest(bytes, {}, '').facts, { outputMax: 5 }, {}).body.toString()) as Record<
       string,
       unknown
     >

@@ -1,29 +1,33 @@
-import { asObject } from './answer.ts'
 import { insertMember, jsonMembers, type Member, type Splice } from './json-members.ts'
-import { InvalidRequest, type JsonObject } from './provider.ts'
-import { countIn, setMember } from './request-body.ts'
+import type { JsonObject } from './provider.ts'
+import { setMember } from './request-body.ts'
+import { countIn, objectIn } from './request-fields.ts'
 
 /** Names of members from the body's top to a value. */
 export type MemberPath = readonly [string] | readonly [string, string]
 
 /**
  * The count at a path in a request; absent and null are the same.
- * @throws InvalidRequest where it is anything but a whole number >= 0, or stands in something that is no object
+ * @throws InvalidRequest where it is anything but a count, or stands in something that is no object
  */
-export function countAt(json: JsonObject, [outer, inner]: MemberPath): number | undefined {
-  return inner === undefined ? countIn(json, outer) : countIn(objectIn(json, outer), inner)
+export function countAt(json: JsonObject, [outer, inner]: MemberPath, read: typeof countIn = countIn): number | undefined {
+  return inner === undefined ? read(json, outer) : read(objectIn(json, outer) ?? {}, inner)
 }
 
-/**
- * The object that is a member of a request; empty where it is absent or null.
- * @throws InvalidRequest where it is something else
- */
-export function objectIn(json: JsonObject, name: string): JsonObject {
-  const value = json[name]
-  const object = value === undefined || value === null ? {} : asObject(value)
-  if (object === undefined) throw new InvalidRequest(`"${name}" must be an object`)
-  return object
+/** No number or literal that is asked for is longer. */
+const LITERAL_BYTES_MAX = 64
+
+/** The number or literal at a path, as it is written; undefined where there is none, or null. */
+export function literalAt(body: Buffer, members: readonly Member[], [outer, inner]: MemberPath): string | undefined {
+  const member = members.find(({ name }) => name === outer)
+  if (member === undefined) return undefined
+  if (inner !== undefined)
+    return body[member.valueStart] === OPEN_BRACE ? literalAt(body, jsonMembers(body, member.valueStart), [inner]) : undefined
+  const text = body.toString('latin1', member.valueStart, Math.min(member.valueEnd, member.valueStart + LITERAL_BYTES_MAX))
+  return text === 'null' ? undefined : text
 }
+
+const OPEN_BRACE = 0x7b
 
 /** Puts a value at a path, in the place of the old one or as a new member; every other byte stays. */
 export function setAt(body: Buffer, members: readonly Member[], [outer, inner]: MemberPath, json: string): Splice {

@@ -17,6 +17,11 @@ export interface RequestFacts {
   readonly unknownInput?: string
   /** The request's own maximum output per choice, in tokens; absent where it sets none. 0 for APIs without output. */
   readonly outputMax?: number | undefined
+  /**
+   * True where the request asks for output without an end: then the provider is told the maximum that is held for it, also far from
+   * any cap; absent: it does not.
+   */
+  readonly isEndless?: boolean
   /** The least maximum that the API accepts for this request (OpenAI responses: 16; Anthropic with thinking: its budget + 1). */
   readonly outputMin: number
   /** True where the API has a field to which the output can be clamped. */
@@ -138,7 +143,7 @@ export interface Metered {
   /** @throws InvalidRequest where the body is no JSON object, names no model, or holds a value that can't be bounded */
   readonly readRequest: (body: Buffer, path: PathValues, contentType: string) => { readonly facts: RequestFacts; readonly json: JsonObject }
   /** `changes.model` is set only where the model stands in the body: one that stands in the path is changed there. */
-  readonly prepare: (body: Buffer, json: JsonObject, changes: RequestChanges, path: PathValues) => OutgoingBody
+  readonly prepare: (body: Buffer, facts: RequestFacts, changes: RequestChanges, path: PathValues) => OutgoingBody
   /** A tighter upper bound of the input by a tokenizer; absent where no tokenizer is known to bound this API's models. */
   readonly refineInputBound?: (json: JsonObject) => number
   /** An estimate (not a bound) of the input's tokens by a tokenizer, for answers that report none. */

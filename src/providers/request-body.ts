@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer'
-import { isAmount } from '../domain/amount.ts'
 import { ID_EXPECTED, isId } from '../domain/ids.ts'
 import { asObject } from './answer.ts'
 import { insertMember, type Member, type Splice } from './json-members.ts'
@@ -49,17 +48,6 @@ function parseJson(text: string): unknown {
   } catch {
     throw new InvalidRequest('the request body is no valid JSON')
   }
-}
-
-/**
- * A count in a request; absent and null are the same.
- * @throws InvalidRequest where it is anything but a whole number >= 0
- */
-export function countIn(json: JsonObject, name: string): number | undefined {
-  const value = json[name]
-  if (value === undefined || value === null) return undefined
-  if (typeof value !== 'number' || !isAmount(value)) throw new InvalidRequest(`"${name}" must be a whole number of 0 or more`)
-  return value
 }
 
 /** Puts a member's new value in the place of the old one, or adds the member. */

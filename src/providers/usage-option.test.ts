@@ -6,16 +6,17 @@ import { chat, openAi } from './openai/shape.ts'
 
 const json = { model: 'mistral-large-latest', stream: true, messages: [] }
 const body = Buffer.from(JSON.stringify(json))
+const { facts } = chat.readRequest(body, {}, '')
 
 describe('a stream is asked for its usage', () => {
   test('and what was not asked for by the client is hidden from it', () => {
-    const prepared = chat.prepare(body, json, {}, {})
+    const prepared = chat.prepare(body, facts, {}, {})
     expect(JSON.parse(prepared.body.toString())).toEqual({ ...json, stream_options: { include_usage: true } })
     expect(prepared.hidesUsageChunk).toBe(true)
   })
 
   test('but not where its provider refuses to be asked: then nothing is changed, and nothing hidden', () => {
-    const prepared = chat.prepare(body, json, { asksForUsage: false }, {})
+    const prepared = chat.prepare(body, facts, { asksForUsage: false }, {})
     expect(prepared).toEqual({ body, hidesUsageChunk: false })
   })
 

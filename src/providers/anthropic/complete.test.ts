@@ -5,8 +5,9 @@ const json = { model: 'claude-2.1', prompt: '\n\nHuman: Hello\n\nAssistant:', ma
 const body = Buffer.from(JSON.stringify(json))
 
 test('a text completion is bounded by its own maximum, and clamped there', () => {
-  expect(complete.readRequest(body, {}, '').facts).toMatchObject({ model: 'claude-2.1', isStream: true, outputMax: 300, canClamp: true })
-  const { body: clamped } = complete.prepare(body, json, { outputMax: 40 }, {})
+  const { facts } = complete.readRequest(body, {}, '')
+  expect(facts).toMatchObject({ model: 'claude-2.1', isStream: true, outputMax: 300, canClamp: true })
+  const { body: clamped } = complete.prepare(body, facts, { outputMax: 40 }, {})
   expect(JSON.parse(clamped.toString())).toEqual({ ...json, max_tokens_to_sample: 40 })
 })
 

@@ -1,7 +1,8 @@
 import { type AnswerParts, createSseAnswer, readWhole, ReadingSoFar, stringIn } from '../answer.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import type { JsonObject, Metered } from '../provider.ts'
-import { countIn, parseBody, setMember } from '../request-body.ts'
+import { parseBody, setMember } from '../request-body.ts'
+import { countIn, flagIn } from '../request-fields.ts'
 import { countTokens } from '../tokenizer.ts'
 import { boundPromptInput } from './input-bound.ts'
 
@@ -23,11 +24,11 @@ export const complete: Metered = {
   readRequest: (body) => {
     const { json, model } = parseBody(body)
     const outputMax = countIn(json, MAXIMUM)
-    const isStream = json['stream'] === true
+    const isStream = flagIn(json, 'stream') === true
     const input = boundPromptInput(body, json, model)
     return { json, facts: { model, isStream, ...input, outputMax, outputMin: 1, canClamp: true, choices: 1 } }
   },
-  prepare: (body, _json, { model, outputMax }) => {
+  prepare: (body, _facts, { model, outputMax }) => {
     if (model === undefined && outputMax === undefined) return { body, hidesUsageChunk: false }
     const members = jsonMembers(body)
     const splices = [

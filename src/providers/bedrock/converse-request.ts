@@ -1,10 +1,10 @@
-import { asObject } from '../answer.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { toServiceTier } from '../billing.ts'
-import type { JsonObject, OutgoingBody, PathValues, RequestChanges } from '../provider.ts'
+import type { OutgoingBody, PathValues, RequestChanges, RequestFacts } from '../provider.ts'
 import { ALL_MAXIMA } from './family.ts'
 import { boundConverseInput } from './input-bound.ts'
-import { countAt, objectIn, setAt, type MemberPath } from '../member-path.ts'
+import { countAt, setAt, type MemberPath } from '../member-path.ts'
+import { objectIn, textIn } from '../request-fields.ts'
 import { leastOutput, parseBedrockRequest, type ReadRequest, refusesMaximum } from './request.ts'
 
 const MAXIMUM: MemberPath = ['inferenceConfig', 'maxTokens']
@@ -17,7 +17,7 @@ export function readConverseRequest(isStream: boolean): (body: Buffer, path: Pat
   return (body, path) => {
     const { model, json } = parseBedrockRequest(body, path)
     const outputMax = countAt(json, MAXIMUM)
-    const own = objectIn(json, 'additionalModelRequestFields')
+    const own = objectIn(json, 'additionalModelRequestFields') ?? {}
     // A maximum in the model's own format would stand beside the one that is clamped: which of them counts is not documented.
     const ownMaxima = ALL_MAXIMA.map((place) => countAt(own, place)).filter((max) => max !== undefined)
     return {
@@ -30,14 +30,14 @@ export function readConverseRequest(isStream: boolean): (body: Buffer, path: Pat
         outputMin: leastOutput(own),
         canClamp: ownMaxima.length === 0 && !refusesMaximum(own),
         choices: 1,
-        tier: toServiceTier(asObject(json['serviceTier'])?.['type']),
+        tier: toServiceTier(textIn(objectIn(json, 'serviceTier') ?? {}, 'type')),
       },
     }
   }
 }
 
 /** The model stands in the path: only the maximum may have to be changed. */
-export function prepareConverse(body: Buffer, _json: JsonObject, { outputMax }: RequestChanges): OutgoingBody {
+export function prepareConverse(body: Buffer, _facts: RequestFacts, { outputMax }: RequestChanges): OutgoingBody {
   if (outputMax === undefined) return { body, hidesUsageChunk: false }
   return { body: spliceBytes(body, [setAt(body, jsonMembers(body), MAXIMUM, String(outputMax))]), hidesUsageChunk: false }
 }

@@ -12,8 +12,8 @@ const factsOf = (action: string, model: string, body: string): RequestFacts =>
 
 function clamped(action: string, model: string, body: string): string {
   const metered = meteredOf(action)
-  const { json } = metered.readRequest(Buffer.from(body), { model }, '')
-  return metered.prepare(Buffer.from(body), json, { outputMax: 5 }, { model }).body.toString()
+  const { facts } = metered.readRequest(Buffer.from(body), { model }, '')
+  return metered.prepare(Buffer.from(body), facts, { outputMax: 5 }, { model }).body.toString()
 }
 
 describe('converse', () => {
@@ -49,7 +49,7 @@ describe('converse', () => {
   test.each([
     ['[]', 'the request body must be a JSON object'],
     ['{"inferenceConfig":[]}', '"inferenceConfig" must be an object'],
-    ['{"inferenceConfig":{"maxTokens":"9"}}', '"maxTokens" must be a whole number of 0 or more'],
+    ['{"inferenceConfig":{"maxTokens":"9"}}', '"maxTokens" must be a whole number of 0 or more, and at most 2147483647'],
     ['{"inferenceConfig":{"maxTokens":1,"maxTokens":90000}}', 'the request body has the member "maxTokens" twice in one object'],
     ['{"inferenceConfig":{"maxTokens":1,"max\\u0054okens":90000}}', 'the request body has the member "maxTokens" twice in one object'],
   ])('%s is refused: %s', (body, message) => {

@@ -1,6 +1,7 @@
 import { asObject } from '../answer.ts'
 import { InvalidRequest, type JsonObject, type PathValues, type RequestFacts } from '../provider.ts'
 import { parseObjectBody, toModel } from '../request-body.ts'
+import { countIn, objectIn } from '../request-fields.ts'
 import { countTokens } from '../tokenizer.ts'
 import { isStoredPrompt } from './family.ts'
 import { textIn } from './text.ts'
@@ -27,8 +28,8 @@ export function parseBedrockRequest(body: Buffer, { model = '' }: PathValues): {
 /** The least maximum that Claude accepts where it thinks: above what it may think; 1 for all else. */
 export function leastOutput(fields: JsonObject): number {
   for (const name of ['thinking', 'reasoning_config']) {
-    const { type, budget_tokens: budget } = asObject(fields[name]) ?? {}
-    if (type === 'enabled' && typeof budget === 'number' && Number.isSafeInteger(budget) && budget > 0) return budget + 1
+    const { type, budget_tokens: budget } = objectIn(fields, name) ?? {}
+    if (type === 'enabled') return (countIn({ budget_tokens: budget }, 'budget_tokens') ?? 0) + 1
   }
   return 1
 }

@@ -1,7 +1,10 @@
 import { textOf } from '../answer.ts'
 import { jsonMembers, type Splice, spliceBytes } from '../json-members.ts'
+import type { MemberPath } from '../member-path.ts'
 import type { JsonObject, OutgoingBody, RequestChanges, RequestFacts } from '../provider.ts'
-import { countIn, parseBody, setMember } from '../request-body.ts'
+import { lowerMaxima, outputMaxIn } from '../output-maxima.ts'
+import { parseBody, setMember } from '../request-body.ts'
+import { choicesIn, flagIn } from '../request-fields.ts'
 import { countTokens } from '../tokenizer.ts'
 import { boundChatInput, boundInput } from './input-bound.ts'
 
@@ -13,17 +16,16 @@ interface Read {
 /** @throws InvalidRequest */
 export function readChatRequest(body: Buffer): Read {
   const { json, model } = parseBody(body)
-  const outputMax = countIn(json, 'max_tokens')
   return {
     json,
     facts: {
       model,
-      isStream: json['stream'] === true,
+      isStream: flagIn(json, 'stream') === true,
       ...boundChatInput(json, model, body.length),
-      outputMax,
+      ...outputMaxIn(json, { own: MAXIMA, hasEndless: true }),
       outputMin: 1,
       canClamp: true,
-      choices: Math.max(1, countIn(json, 'num_generations') ?? 1),
+      choices: choicesIn(json, ['num_generations']),
     },
   }
 }
@@ -35,12 +37,14 @@ export function readInputRequest(body: Buffer): Read {
   return { json, facts: { model, isStream: false, ...input, outputMax: 0, outputMin: 0, canClamp: false, choices: 1 } }
 }
 
-export function prepare(body: Buffer, _json: JsonObject, { model, outputMax }: RequestChanges): OutgoingBody {
+const MAXIMA: readonly MemberPath[] = [['max_tokens']]
+
+export function prepare(body: Buffer, _facts: RequestFacts, { model, outputMax }: RequestChanges): OutgoingBody {
   if (model === undefined && outputMax === undefined) return { body, hidesUsageChunk: false }
   const members = jsonMembers(body)
   const splices: Splice[] = []
   if (model !== undefined) splices.push(setMember(body, members, 'model', JSON.stringify(model)))
-  if (outputMax !== undefined) splices.push(setMember(body, members, 'max_tokens', String(outputMax)))
+  if (outputMax !== undefined) splices.push(...lowerMaxima(body, members, { own: MAXIMA, max: outputMax }))
   return { body: spliceBytes(body, splices), hidesUsageChunk: false }
 }
 

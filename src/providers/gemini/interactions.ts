@@ -3,9 +3,11 @@ import { type AnswerParts, asObject, asObjects, createSseAnswer, readWhole, Read
 import { backgroundJob } from '../background-job.ts'
 import { readBilling } from '../billing.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
-import { countAt, setAt } from '../member-path.ts'
+import { type MemberPath } from '../member-path.ts'
+import { lowerMaxima, outputMaxIn } from '../output-maxima.ts'
 import { type JsonObject, type Metered, type OutgoingBody, type RequestChanges, type RequestFacts } from '../provider.ts'
 import { parseObjectBody, setMember, toModel } from '../request-body.ts'
+import { flagIn } from '../request-fields.ts'
 import { tokenCounts } from '../../domain/usage/token-counts.ts'
 import { boundInteractionInput } from './interaction-input.ts'
 import { estimateGeminiInput } from './request.ts'
@@ -13,35 +15,34 @@ import { estimateGeminiInput } from './request.ts'
 /* The Interactions API (https://ai.google.dev/gemini-api/docs/interactions): a model or an agent, whole or in events. */
 
 const CONFIG = 'generation_config'
-const MAXIMUM = [CONFIG, 'max_output_tokens'] as const
+const MAXIMA: readonly MemberPath[] = [[CONFIG, 'max_output_tokens']]
 
 /** @throws InvalidRequest */
 function readInteractionRequest(body: Buffer): { facts: RequestFacts; json: JsonObject } {
   const json = parseObjectBody(body)
   const model = toModel(json['model'] ?? json['agent'], '"model" or "agent"')
-  const outputMax = countAt(json, MAXIMUM)
   const isAgent = json['model'] === undefined
   return {
     json,
     facts: {
       model,
-      isStream: json['stream'] === true,
+      isStream: flagIn(json, 'stream') === true,
       ...boundInteractionInput(json, model, body.length),
-      outputMax,
+      ...outputMaxIn(json, { own: MAXIMA, hasEndless: true }),
       outputMin: 1,
       canClamp: !isAgent,
       choices: 1,
-      isBackground: json['background'] === true,
+      isBackground: flagIn(json, 'background') === true,
       tier: undefined,
     },
   }
 }
 
-function prepareInteraction(body: Buffer, _json: JsonObject, { model, outputMax }: RequestChanges): OutgoingBody {
+function prepareInteraction(body: Buffer, _facts: RequestFacts, { model, outputMax }: RequestChanges): OutgoingBody {
   const members = jsonMembers(body)
   const splices = [
     ...(model === undefined ? [] : [setMember(body, members, 'model', JSON.stringify(model))]),
-    ...(outputMax === undefined ? [] : [setAt(body, members, MAXIMUM, String(outputMax))]),
+    ...(outputMax === undefined ? [] : lowerMaxima(body, members, { own: MAXIMA, max: outputMax })),
   ]
   return { body: spliceBytes(body, splices), hidesUsageChunk: false }
 }

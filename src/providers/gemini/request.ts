@@ -1,10 +1,12 @@
 import { toServiceTier } from '../billing.ts'
 import { asObject } from '../answer.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
-import { countAt, type MemberPath, setAt } from '../member-path.ts'
+import { countAt, literalAt, type MemberPath } from '../member-path.ts'
+import { lowerMaxima, outputMaxIn } from '../output-maxima.ts'
 import { InvalidRequest, type JsonObject, type OutgoingBody, type PathValues, type RequestChanges, type RequestFacts } from '../provider.ts'
 import { boundEmbedInput, boundGenerateInput } from './input-bound.ts'
-import { countIn, parseObjectBody, toModel } from '../request-body.ts'
+import { parseObjectBody, toModel } from '../request-body.ts'
+import { listIn, textIn as stringAt } from '../request-fields.ts'
 import { countTokens } from '../tokenizer.ts'
 
 interface Read {
@@ -22,7 +24,6 @@ export function readGenerateRequest(isStream: boolean): (body: Buffer, path: Pat
   return (body, path) => {
     const { json, model } = parse(body, path)
     const config = configIn(json)
-    const maxima = MAXIMA.map((name) => countAt(json, [config, name])).filter((max) => max !== undefined)
     const choices = CHOICES.map((name) => countAt(json, [config, name]) ?? 1)
     return {
       json,
@@ -30,11 +31,12 @@ export function readGenerateRequest(isStream: boolean): (body: Buffer, path: Pat
         model,
         isStream,
         ...boundGenerateInput(json, model, body.length),
-        ...(maxima.length === 0 ? {} : { outputMax: Math.max(...maxima) }),
+        // The API's numbers have no presence of their own: 0 is as good as none.
+        ...outputMaxIn(json, { own: MAXIMA.map((name) => [config, name]), hasEndless: true }),
         outputMin: 1,
         canClamp: true,
         choices: Math.max(1, ...choices),
-        tier: toServiceTier(json['serviceTier'] ?? json['service_tier']),
+        tier: toServiceTier(stringAt(json, 'serviceTier') ?? stringAt(json, 'service_tier')),
       },
     }
   }
@@ -49,13 +51,12 @@ export function readEmbedRequest(body: Buffer, path: PathValues): Read {
 }
 
 /** The model stands in the path: only the maximum may have to be changed. */
-export function prepareGenerate(body: Buffer, json: JsonObject, { outputMax }: RequestChanges): OutgoingBody {
+export function prepareGenerate(body: Buffer, _facts: RequestFacts, { outputMax }: RequestChanges): OutgoingBody {
   if (outputMax === undefined) return { body, hidesUsageChunk: false }
   const members = jsonMembers(body)
-  const config = configIn(json)
-  const present = MAXIMA.filter((name) => countAt(json, [config, name]) !== undefined)
-  const places: readonly MemberPath[] = (present.length === 0 ? [MAXIMA[0]] : present).map((name) => [config, name])
-  const splices = places.map((place) => setAt(body, members, place, String(outputMax)))
+  const config = CONFIGS.find((name) => literalAt(body, members, [name]) !== undefined) ?? CONFIGS[0]
+  const own = MAXIMA.map((name): MemberPath => [config, name])
+  const splices = lowerMaxima(body, members, { own, max: outputMax })
   return { body: spliceBytes(body, splices), hidesUsageChunk: false }
 }
 
@@ -101,7 +102,6 @@ const NO_TEXT: ReadonlySet<string> = new Set([
 /** @throws InvalidRequest where the instances of a prediction are no list */
 export function readPredictRequest(body: Buffer, path: PathValues): Read {
   const { facts, json } = readEmbedRequest(body, path)
-  if (!Array.isArray(json['instances'])) throw new InvalidRequest('"instances" must be a list')
-  countIn(json, 'sampleCount')
+  if (listIn(json, 'instances').length === 0) throw new InvalidRequest('"instances" must be a list of at least one')
   return { facts, json }
 }

@@ -2,7 +2,8 @@ import { type AnswerParts, asList, asObject, createSseAnswer, readWhole, Reading
 import { readBilling } from '../billing.ts'
 import { isFormData } from '../framing/form-data.ts'
 import type { JsonObject, Metered, PathValues, RequestFacts } from '../provider.ts'
-import { countIn, parseBody } from '../request-body.ts'
+import { parseBody } from '../request-body.ts'
+import { countIn, flagIn } from '../request-fields.ts'
 import { countTokens } from '../tokenizer.ts'
 import { countInForm, prepareForm, readForm } from './form-request.ts'
 import { prepareEmbeddings } from './request.ts'
@@ -31,7 +32,7 @@ function readImagesRequest(body: Buffer, path: PathValues, contentType: string):
   const { json, model } = parseBody(body, path)
   const images = [...asList(json['images']), ...asList(json['input_references'])].length + (json['image'] === undefined ? 0 : 1)
   const inputBound = Math.max(1, (images === 0 ? body.length : Buffer.byteLength(textOf(json))) + images * INPUT_IMAGE_TOKENS_MAX)
-  return { json, facts: factsOf({ json, model, inputBound, count: countIn }, json['stream'] === true) }
+  return { json, facts: factsOf({ json, model, inputBound, count: countIn }, flagIn(json, 'stream') === true) }
 }
 
 function readImagesForm(body: Buffer, path: PathValues, contentType: string): { facts: RequestFacts; json: JsonObject } {
@@ -83,7 +84,7 @@ function readImagesParts(): AnswerParts {
 export const images: Metered = {
   kind: 'metered',
   readRequest: readImagesRequest,
-  prepare: (body, json, changes) => (isForm(body) ? prepareForm(body, changes) : prepareEmbeddings(body, json, changes)),
+  prepare: (body, facts, changes) => (isForm(body) ? prepareForm(body, changes) : prepareEmbeddings(body, facts, changes)),
   estimateInput: (json) => countTokens(textOf(json)),
   readAnswer: (status, body) => readWhole(readImagesParts(), status, body),
   readStream: () => createSseAnswer(readImagesParts()),

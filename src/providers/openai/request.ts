@@ -1,8 +1,11 @@
-import { asList, asObject, stringIn, textOf } from '../answer.ts'
+import { asList, textOf } from '../answer.ts'
 import { toServiceTier } from '../billing.ts'
-import { insertMember, jsonMembers, spliceBytes, type Splice } from '../json-members.ts'
-import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts } from '../provider.ts'
-import { countIn, parseBody, setMember } from '../request-body.ts'
+import { jsonMembers, type Member, spliceBytes, type Splice } from '../json-members.ts'
+import { literalAt, type MemberPath, setAt } from '../member-path.ts'
+import { lowerMaxima, type Maxima, MAXIMA_OF_SERVERS, outputMaxIn } from '../output-maxima.ts'
+import { InvalidRequest, type JsonObject, type OutgoingBody, type PathValues, type RequestChanges, type RequestFacts } from '../provider.ts'
+import { parseBody, setMember } from '../request-body.ts'
+import { choicesIn, flagIn, objectIn, textIn } from '../request-fields.ts'
 import { countTokens } from '../tokenizer.ts'
 import { encodingOf } from './encoding.ts'
 import { openAiContextMax } from './context-max.ts'
@@ -22,41 +25,72 @@ interface Read {
 
 export function readChatRequest(body: Buffer, path?: PathValues): Read {
   const { json, model } = parseBody(body, path)
+  checkStreamOptions(json)
   return {
     json,
     facts: {
       model,
-      isStream: json['stream'] === true,
+      isStream: flagIn(json, 'stream') === true,
       ...boundChatInput(json, model, body.length),
-      outputMax: larger(countIn(json, 'max_completion_tokens'), countIn(json, 'max_tokens')),
+      ...outputMaxIn(json, chatMaxima(model)),
       outputMin: 1,
       canClamp: true,
-      choices: Math.max(1, countIn(json, 'n') ?? 1),
-      tier: toServiceTier(json['service_tier']),
+      choices: choicesIn(json, CHOICES),
+      tier: toServiceTier(textIn(json, 'service_tier')),
     },
   }
 }
 
-function larger(one: number | undefined, other: number | undefined): number | undefined {
-  return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other)
+/** OpenAI's own name, vLLM's and that of TGI. */
+const CHOICES = ['n', 'best_of', 'num_return_sequences'] as const
+
+const CHAT_MAXIMA: readonly MemberPath[] = [['max_completion_tokens'], ['max_tokens']]
+
+/** OpenAI's own models take no other maximum, and 0 for 0; servers that imitate it have other names, and maxima without an end. */
+function chatMaxima(model: string): Maxima {
+  return { own: CHAT_MAXIMA, others: MAXIMA_OF_SERVERS, hasEndless: !isOpenAiModel(model) }
+}
+
+/** The options of a stream, in the types that they are documented to have. @throws InvalidRequest */
+function checkStreamOptions(json: JsonObject): void {
+  const options = objectIn(json, 'stream_options')
+  if (options !== undefined) flagIn(options, 'include_usage')
 }
 
 export function readCompletionRequest(body: Buffer, path?: PathValues): Read {
   const { json, model } = parseBody(body, path)
-  const prompts = Array.isArray(json['prompt']) && typeof json['prompt'][0] !== 'number' ? Math.max(1, json['prompt'].length) : 1
+  checkStreamOptions(json)
+  // Servers that imitate OpenAI have other defaults: llama.cpp has no end.
+  const unwritten = isOpenAiModel(model) ? { outputMax: COMPLETION_OUTPUT_DEFAULT } : {}
   return {
     json,
     facts: {
       model,
-      isStream: json['stream'] === true,
+      isStream: flagIn(json, 'stream') === true,
       ...boundCompletionInput(json, model, body.length),
-      outputMax: countIn(json, 'max_tokens') ?? COMPLETION_OUTPUT_DEFAULT,
+      ...unwritten,
+      ...outputMaxIn(json, completionMaxima(model)),
       outputMin: 1,
       canClamp: true,
-      choices: prompts * Math.max(1, countIn(json, 'n') ?? 1, countIn(json, 'best_of') ?? 1),
+      choices: promptsIn(json['prompt']) * choicesIn(json, CHOICES),
     },
   }
 }
+
+function completionMaxima(model: string): Maxima {
+  return { ...chatMaxima(model), own: [['max_tokens']] }
+}
+
+/** A text or a list of token ids is one; a list of texts, or of lists, is as many. @throws InvalidRequest where a list has both */
+function promptsIn(prompt: unknown): number {
+  if (!Array.isArray(prompt)) return 1
+  const ids = prompt.filter((item) => typeof item === 'number').length
+  if (ids !== 0 && ids !== prompt.length)
+    throw new InvalidRequest('"prompt" must be a text, token ids, or a list of texts or of lists of token ids')
+  return ids === 0 ? Math.max(1, prompt.length) : 1
+}
+
+const RESPONSES_MAXIMA: readonly MemberPath[] = [['max_output_tokens']]
 
 export function readResponsesRequest(body: Buffer, path?: PathValues): Read {
   const { json, model } = parseBody(body, path)
@@ -64,23 +98,23 @@ export function readResponsesRequest(body: Buffer, path?: PathValues): Read {
     json,
     facts: {
       model,
-      isStream: json['stream'] === true,
+      isStream: flagIn(json, 'stream') === true,
       ...boundResponseInput(json, model, body.length),
-      outputMax: countIn(json, 'max_output_tokens'),
+      ...outputMaxIn(json, { own: RESPONSES_MAXIMA, others: MAXIMA_OF_SERVERS, hasEndless: !isOpenAiModel(model) }),
       outputMin: RESPONSES_OUTPUT_MIN,
       canClamp: true,
-      choices: 1,
-      isBackground: json['background'] === true,
+      choices: choicesIn(json, CHOICES),
+      isBackground: flagIn(json, 'background') === true,
       ...continuedBy(json, model),
-      tier: toServiceTier(json['service_tier']),
+      tier: toServiceTier(textIn(json, 'service_tier')),
     },
   }
 }
 
 function continuedBy(json: JsonObject, model: string): Pick<RequestFacts, 'continues'> {
   const { conversation } = json
-  const named = typeof conversation === 'string' ? conversation : stringIn(asObject(conversation) ?? {}, 'id')
-  const id = named || stringIn(json, 'previous_response_id')
+  const named = typeof conversation === 'string' ? conversation : (textIn(objectIn(json, 'conversation') ?? {}, 'id') ?? '')
+  const id = named || (textIn(json, 'previous_response_id') ?? '')
   return id === '' ? {} : { continues: { id, isGrowing: named !== '', tokensMax: openAiContextMax(model) } }
 }
 
@@ -107,26 +141,30 @@ export function readRerankRequest(body: Buffer, path?: PathValues): Read {
 }
 
 /** Asks for the usage chunk of a stream; a client that did not ask for it must not see it. */
-export function prepareChat(body: Buffer, json: JsonObject, changes: RequestChanges): OutgoingBody {
-  const isAsked = asObject(json['stream_options'])?.['include_usage'] === true || changes.asksForUsage === false
-  const hidesUsageChunk = json['stream'] === true && !isAsked
-  if (!hidesUsageChunk && !hasChanges(changes)) return { body, hidesUsageChunk }
+export function prepareChat(body: Buffer, { isStream, model }: RequestFacts, changes: RequestChanges): OutgoingBody {
+  if (!isStream && !hasChanges(changes)) return { body, hidesUsageChunk: false }
   const members = jsonMembers(body)
-  const splices = [...changeSplices(body, members, changes, (max) => chatMaximum(json, max))]
-  if (hidesUsageChunk) splices.push(usageSplice(body, members))
+  const isAsked = changes.asksForUsage === false || literalAt(body, members, INCLUDE_USAGE) === 'true'
+  const hidesUsageChunk = isStream && !isAsked
+  // Servers that imitate OpenAI know `max_tokens`, its own reasoning models nothing but the newer name.
+  const absent: MemberPath = isOpenAiModel(model) ? ['max_completion_tokens'] : ['max_tokens']
+  const splices = changeSplices(body, members, changes, { own: CHAT_MAXIMA, absent })
+  if (hidesUsageChunk) splices.push(setAt(body, members, INCLUDE_USAGE, 'true'))
   return { body: spliceBytes(body, splices), hidesUsageChunk }
 }
 
-export function prepareResponses(body: Buffer, _json: JsonObject, changes: RequestChanges): OutgoingBody {
-  if (!hasChanges(changes)) return { body, hidesUsageChunk: false }
-  const splices = changeSplices(body, jsonMembers(body), changes, (max) => ({ max_output_tokens: max }))
-  return { body: spliceBytes(body, splices), hidesUsageChunk: false }
+const INCLUDE_USAGE: MemberPath = ['stream_options', 'include_usage']
+
+export function prepareResponses(body: Buffer, _facts: RequestFacts, changes: RequestChanges): OutgoingBody {
+  return { body: changed(body, changes, RESPONSES_MAXIMA), hidesUsageChunk: false }
 }
 
-export function prepareEmbeddings(body: Buffer, _json: JsonObject, changes: RequestChanges): OutgoingBody {
-  if (!hasChanges(changes)) return { body, hidesUsageChunk: false }
-  const splices = changeSplices(body, jsonMembers(body), changes, () => ({}))
-  return { body: spliceBytes(body, splices), hidesUsageChunk: false }
+export function prepareEmbeddings(body: Buffer, _facts: RequestFacts, { model }: RequestChanges): OutgoingBody {
+  return { body: changed(body, { model }, []), hidesUsageChunk: false }
+}
+
+function changed(body: Buffer, changes: RequestChanges, own: readonly MemberPath[]): Buffer {
+  return hasChanges(changes) ? spliceBytes(body, changeSplices(body, jsonMembers(body), changes, { own })) : body
 }
 
 function hasChanges({ model, outputMax }: RequestChanges): boolean {
@@ -135,30 +173,13 @@ function hasChanges({ model, outputMax }: RequestChanges): boolean {
 
 function changeSplices(
   body: Buffer,
-  members: ReturnType<typeof jsonMembers>,
+  members: readonly Member[],
   { model, outputMax }: RequestChanges,
-  maximum: (max: number) => Readonly<Record<string, number>>,
+  maxima: { readonly own: readonly MemberPath[]; readonly absent?: MemberPath },
 ): Splice[] {
-  const wanted = { ...(model === undefined ? {} : { model }), ...(outputMax === undefined ? {} : maximum(outputMax)) }
-  return Object.entries(wanted).map(([name, value]) => setMember(body, members, name, JSON.stringify(value)))
-}
-
-/** OpenAI's own models know `max_completion_tokens` (and reasoning models nothing else); servers that imitate it know `max_tokens`. */
-function chatMaximum(json: JsonObject, max: number): Readonly<Record<string, number>> {
-  const present = ['max_completion_tokens', 'max_tokens'].filter((name) => json[name] !== undefined && json[name] !== null)
-  const isOpenAi = typeof json['model'] === 'string' && isOpenAiModel(json['model'])
-  const names = present.length > 0 ? present : [isOpenAi ? 'max_completion_tokens' : 'max_tokens']
-  return Object.fromEntries(names.map((name) => [name, max]))
-}
-
-function usageSplice(body: Buffer, members: ReturnType<typeof jsonMembers>): Splice {
-  const options = members.find(({ name }) => name === 'stream_options')
-  if (options === undefined || body.toString('latin1', options.valueStart, options.valueEnd) === 'null') {
-    return setMember(body, members, 'stream_options', '{"include_usage":true}')
-  }
-  const inner = jsonMembers(body, options.valueStart).find(({ name }) => name === 'include_usage')
-  if (inner === undefined) return insertMember(body, options.valueStart, 'include_usage', 'true')
-  return { start: inner.valueStart, end: inner.valueEnd, text: 'true' }
+  const ofModel = model === undefined ? [] : [setMember(body, members, 'model', JSON.stringify(model))]
+  const ofMaxima = outputMax === undefined ? [] : lowerMaxima(body, members, { ...maxima, others: MAXIMA_OF_SERVERS, max: outputMax })
+  return [...ofModel, ...ofMaxima]
 }
 
 /** What a request's own text counts, for an answer that reports no input. */
