@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
@@ -95,6 +95,32 @@ const BROKEN: Readonly<
     says: 'is in use by another Bursar process',
   },
 }
+
+test.each(['ledger.db of an earlier version', 'nothing'])(
+  'with %s in an open data_dir, all files are their owner’s only, whatever the umask',
+  async (before) => {
+    const data = join(dir, 'data')
+    mkdirSync(data)
+    chmodSync(data, 0o777)
+    const umask = process.umask(0)
+    try {
+      if (before !== 'nothing') {
+        new DatabaseSync(join(data, 'ledger.db')).exec(
+          'PRAGMA journal_mode = WAL; CREATE TABLE x (y); DROP TABLE x; PRAGMA user_version = 0',
+        )
+        chmodSync(join(data, 'ledger.db'), 0o666)
+      }
+      const bursar = await startProcess({ upstreamUrl: upstream.url, dir, budgets: '  - { id: global, limit: { tokens: 1000 } }' })
+      const files = readdirSync(data, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+      const open = files.map(({ parentPath, name }) => [name, (statSync(join(parentPath, name)).mode & 0o777).toString(8)])
+      await bursar.stop()
+      expect(files.length).toBeGreaterThanOrEqual(4)
+      expect(open.filter(([, mode]) => mode !== '600')).toEqual([])
+    } finally {
+      process.umask(umask)
+    }
+  },
+)
 
 describe('a start that fails ends within seconds with code 1 and one line, and lets go of data_dir', () => {
   test.each(Object.entries(BROKEN))(

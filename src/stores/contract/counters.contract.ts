@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AMOUNT_MAX } from '../../domain/amount.ts'
-import type { Budget } from '../../domain/budgets/budget.ts'
 import type { Charge } from '../../domain/call.ts'
 import { toCallId } from '../../domain/ids.ts'
 import { CountingProcess, type CountersUnderTest, reported, TTL_MS } from './counting-process.ts'
 import { describeAlerts } from './counters-alerts.contract.ts'
 import { describeCatalog } from './counters-catalog.contract.ts'
 import { describeDifferences } from './counters-differences.contract.ts'
+import { describeExtremes } from './counters-extremes.contract.ts'
 import { describePeriods } from './counters-periods.contract.ts'
 import { describeProcesses } from './counters-processes.contract.ts'
 import { AT, budget, OCTOBER } from './sample-records.ts'
@@ -66,6 +66,7 @@ export function describeCounters(
     describeSettle(bench)
     describeHolds(bench)
     describeAmounts(bench)
+    describeExtremes(bench)
     describeAlerts(bench)
     describePeriods(bench)
     describeCatalog(bench)
@@ -356,34 +357,6 @@ function describeAmounts({ under, process, restart }: Bench): void {
     expect((await process().reserve('call-4', { input: 1 })).kind).toBe('refused')
   })
 
-  test('an advisory account sets aside what the integers leave, refuses nothing, and gives all of it back', async () => {
-    await process().put(budget('global', 1000), advisory('advice'))
-    const advice = { accounts: [['advice']] as const }
-    expect(await process().reserve('call-1', { ...advice, input: AMOUNT_MAX - 10 })).toMatchObject({ kind: 'held' })
-    expect(await process().reserve('call-2', { ...advice, input: AMOUNT_MAX })).toMatchObject({
-      kind: 'held',
-      standings: [{ held: AMOUNT_MAX }],
-    })
-    expect((await process().reserve('call-3', { input: 100, accounts: [['global'], ['advice']] })).kind).toBe('held')
-    expect(await process().standing('advice')).toMatchObject({ held: AMOUNT_MAX, callsInFlight: 3 })
-    for (const call of ['call-1', 'call-2', 'call-3']) await process().settle(call, reported(7))
-    expect(await process().standing('advice')).toMatchObject({ held: 0, used: 21, callsInFlight: 0 })
-    expect(await process().standing('global')).toMatchObject({ held: 0, used: 7 })
-  })
-
-  test('what providers report never keeps a call from being settled: a sum that is full stays full, in the ledger too', async () => {
-    await process().put(advisory('global'), { ...advisory('usd'), unit: 'usd' })
-    for (const call of ['call-1', 'call-2', 'call-3']) {
-      await process().reserve(call, { input: 10, price: PRICE })
-      await process().settle(call, { kind: 'reported', counts: { input: { total: AMOUNT_MAX }, output: { total: AMOUNT_MAX } } })
-    }
-    const full = { used: AMOUNT_MAX, overrun: AMOUNT_MAX, held: 0, callsInFlight: 0 }
-    expect(await process().standing('global')).toMatchObject(full)
-    expect(await process().standing('usd')).toMatchObject({ used: AMOUNT_MAX, held: 0 })
-    await restart()
-    expect(await process().standing('global')).toMatchObject(full)
-  })
-
   test('what an account has used is the sum of the records, and what it holds that of its holds', async () => {
     await process().put(budget('global', 500), { ...budget('per-user', 200), each: 'user' })
     const users = ['ann', 'bob', 'cy']
@@ -413,8 +386,4 @@ function describeAmounts({ under, process, restart }: Bench): void {
       expect(account.period).toEqual(OCTOBER)
     }
   })
-}
-
-function advisory(id: string): Budget {
-  return { ...budget(id), isHardCap: false }
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Failure } from '../../engine/failure.ts'
 import { SQLITE_BUSY } from './database.ts'
+import { makeOwnerOnly } from './owner-only.ts'
 import { explain } from './storage-error.ts'
 
 const TAKE = { exclusive: 'BEGIN EXCLUSIVE', shared: 'BEGIN; SELECT count(*) FROM sqlite_schema' } as const
@@ -16,6 +17,7 @@ export function lockDataDir(dataDir: string, kind: keyof typeof TAKE): () => voi
   const path = join(dataDir, 'lock.db')
   let db: DatabaseSync | undefined
   try {
+    makeOwnerOnly(path)
     db = new DatabaseSync(path, { timeout: 0 })
     db.exec(TAKE[kind])
     const held = db

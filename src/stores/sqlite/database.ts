@@ -2,6 +2,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { join } from 'node:path'
 import { integer, type Row } from '../ledger/row.ts'
 import type { Bulk, Step, Steps } from '../ledger/statement.ts'
+import { makeOwnerOnly } from './owner-only.ts'
 import { migrate } from './schema.ts'
 import { explain } from './storage-error.ts'
 
@@ -38,6 +39,7 @@ export const SQLITE_BUSY = 5
 export function openForWriting(dataDir: string, synchronous: 'NORMAL' | 'FULL' = 'NORMAL'): Database {
   const path = ledgerPath(dataDir)
   try {
+    makeOwnerOnly(path)
     const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
     try {
       useWriteAheadLog(db)
