@@ -29,6 +29,10 @@ const doctorRoute = createRoute({
               .object({ count: z.number(), records: z.array(setAside) })
               .openapi({ description: 'Records that could not be applied to the ledger; the newest 100' }),
             calls_in_flight: z.number(),
+            older_calls: z.object({ counted: z.number(), left: z.number() }).optional().openapi({
+              description:
+                'While calls of an older version are brought into price lines: how many are, and how many reports still count by their end',
+            }),
             trouble: z.string().nullable(),
           }),
         },
@@ -107,7 +111,7 @@ const auditRoute = createRoute({
 /** `GET /api/v1/doctor`, `/api/v1/doctor/bounds`, `/api/v1/audit`, and what needs no token: `/healthz`, `/readyz`, `/metrics`. */
 export function addChecks(app: OpenAPIHono, { diagnose, engine, ledger, clock, health, metrics }: ApiDeps): void {
   app.openapi(doctorRoute, async (context) => {
-    const { differences, unpriced, setAside, callsInFlight, trouble } = await diagnose()
+    const { differences, unpriced, setAside, callsInFlight, olderCalls, trouble } = await diagnose()
     const aside = setAside.records.map(({ at, ...rest }) => ({ ...rest, at: new Date(at).toISOString() }))
     const found = differences.map(({ account, ...rest }) => ({ ...rest, account: account.replaceAll('\n', ' ').trim() }))
     return context.json(
@@ -116,6 +120,7 @@ export function addChecks(app: OpenAPIHono, { diagnose, engine, ledger, clock, h
         unpriced: [...unpriced],
         set_aside: { count: setAside.count, records: aside },
         calls_in_flight: callsInFlight,
+        ...(olderCalls === undefined ? {} : { older_calls: olderCalls }),
         trouble: trouble ?? null,
       },
       200,

@@ -13,6 +13,7 @@ const diagnosis = z.object({
     records: z.array(z.object({ position: z.number(), at: z.string(), kind: z.string(), reason: z.string(), record: z.string() })),
   }),
   calls_in_flight: z.number(),
+  older_calls: z.object({ counted: z.number(), left: z.number() }).optional(),
   trouble: z.string().nullable(),
 })
 
@@ -53,7 +54,7 @@ export function addDoctor(program: Command, io: Io, server: () => Server): void 
 }
 
 function format(found: z.infer<typeof diagnosis>): string {
-  return formatDifferences(found) + formatSetAside(found) + formatUnpriced(found)
+  return formatDifferences(found) + formatSetAside(found) + formatOlder(found) + formatUnpriced(found)
 }
 
 function illnessOf({ differences, set_aside: aside }: z.infer<typeof diagnosis>): string {
@@ -65,6 +66,14 @@ function formatSetAside({ set_aside: { count, records } }: z.infer<typeof diagno
   if (count === 0) return ''
   const rows = records.map(({ position, at, kind, reason }) => [`  ${position}`, at, kind, reason])
   return `\n${count} records could not be applied, and are in no sum (with --json, what they say)\n${table(rows, ['right', 'left', 'left', 'left'])}`
+}
+
+/** How far a ledger of an older version is brought up to date, while it is. */
+function formatOlder({ older_calls: older }: z.infer<typeof diagnosis>): string {
+  if (older === undefined) return ''
+  const all = older.counted + older.left
+  const share = Math.floor((100 * older.counted) / all)
+  return `price lines: ${share} % of older calls (${amount('requests', older.counted)} of ${amount('requests', all)}); reports count the others by their end until then\n`
 }
 
 /** Their calls count in tokens and requests, and as 0 in USD. */

@@ -56,7 +56,8 @@ export function oldestFirst(holds: readonly OpenHold[]): readonly OpenHold[] {
  * `upstream_unreachable`, `upstream_timeout`: no answer, or none to its end. `lost`: the process died, or the hold expired.
  * `defect`: a bug of Bursar's ended it.
  */
-export type Ending = 'done' | 'provider_error' | 'client_gone' | 'upstream_unreachable' | 'upstream_timeout' | 'lost' | 'defect'
+export const ENDINGS = ['done', 'provider_error', 'client_gone', 'upstream_unreachable', 'upstream_timeout', 'lost'] as const
+export type Ending = (typeof ENDINGS)[number] | 'defect'
 
 /** How a call ended and what it is charged, next to its hold: what stands there is not told again. */
 export interface Settlement {

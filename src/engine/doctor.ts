@@ -1,7 +1,7 @@
 import { roomOf } from '../domain/accounts/account.ts'
 import type { Amount } from '../domain/amount.ts'
 import type { AccountKey } from '../domain/ids.ts'
-import type { Clock, Counters, Journal, Ledger, LedgerDifference, SetAsideRecords, Standing, UnpricedModel } from './ports.ts'
+import type { Clock, Counters, Journal, Ledger, LedgerDifference, OlderCalls, SetAsideRecords, Standing, UnpricedModel } from './ports.ts'
 
 /** What a check of all sums found. */
 export interface Diagnosis {
@@ -12,6 +12,8 @@ export interface Diagnosis {
   readonly unpriced: readonly UnpricedModel[]
   /** Records that could not be applied: what they say is in no sum. */
   readonly setAside: SetAsideRecords
+  /** How far calls of an older version are counted by their admission, and in price lines; absent: all are. */
+  readonly olderCalls?: OlderCalls
   /** What keeps records from becoming durable; undefined: nothing. */
   readonly trouble?: string
 }
@@ -28,11 +30,13 @@ export async function diagnose(deps: {
 }): Promise<Diagnosis> {
   const stored = await deps.ledger.differences()
   const trouble = deps.journal.trouble()
+  const olderCalls = await deps.ledger.olderCalls()
   return {
     differences: [...stored, ...(await counterDifferences(deps))],
     unpriced: await deps.ledger.unpriced(deps.clock.now() - UNPRICED_MS),
     setAside: await deps.ledger.setAside({ limit: SET_ASIDE_MAX }),
     callsInFlight: (await deps.counters.holds()).length,
+    ...(olderCalls.left === 0 ? {} : { olderCalls }),
     ...(trouble === undefined ? {} : { trouble }),
   }
 }

@@ -3,12 +3,13 @@ import type { Alert } from '../domain/accounts/alert.ts'
 import type { Amount, Unit } from '../domain/amount.ts'
 import type { Budget } from '../domain/budgets/budget.ts'
 import type { CallBound } from '../domain/usage/bound.ts'
-import type { Call, EndedCall, Ending, OpenHold } from '../domain/call.ts'
+import type { Call, EndedCall, Ending, OpenHold, Settlement } from '../domain/call.ts'
 import type { Close } from '../domain/accounts/close.ts'
 import type { AccountKey, BudgetId, CallId } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import type { Period } from '../domain/budgets/period.ts'
 import type { Price } from '../domain/usage/price.ts'
+import type { LinePart, LineTerms } from '../domain/usage/price-lines.ts'
 import type { Usage } from '../domain/usage/usage.ts'
 import type { AccountSums, AuditEntry, KeyRow, LedgerRecord } from '../domain/record.ts'
 
@@ -180,7 +181,7 @@ export interface OpenAccount extends AccountSums {
   readonly alertedAt: number
 }
 
-/** A question about usage: sums of calls by their `endedAt`, in half-open `[from, to)`. */
+/** A question about usage: sums of calls by the instant of their admission, in half-open `[from, to)`. */
 export interface UsageQuery {
   readonly from: EpochMs
   readonly to: EpochMs
@@ -276,6 +277,46 @@ export interface BoundReport {
   readonly used: number
 }
 
+/** What is kept of a call that ended. */
+export interface RecordedCall extends Pick<Settlement, 'endedAt' | 'ending' | 'status' | 'usage' | 'costNanoUsd' | 'overrun'> {
+  readonly id: CallId
+  readonly admittedAt: EpochMs
+  readonly endpoint: string
+  readonly provider: string
+  readonly model: string
+  readonly price?: Price
+}
+
+/** What the calls of one caller and UTC day have under one price: from these, everything can be priced again. */
+export interface PriceLineDay extends LineTerms {
+  readonly day: EpochMs
+  /** The same for the same attributes, tags, endpoint and price of the call's own model. */
+  readonly caller: number
+  readonly team: string
+  readonly project: string
+  readonly user: string
+  readonly key: string
+  /** Of the model that made it: not the call's own where another had a part in it. */
+  readonly provider: string
+  readonly model: string
+  readonly part: LinePart
+  /** Before the tier's share. */
+  readonly unitPico: number
+  /** What the tier costs of the unit price: `1/2`; '' for all of it. */
+  readonly share: string
+  readonly quantity: number
+  readonly costNanoUsd: Amount
+  readonly calls: number
+  readonly estimatedCalls: number
+}
+
+/** How far the calls that an older version wrote are counted again: by their admission, and in price lines. */
+export interface OlderCalls {
+  readonly counted: number
+  /** Those that reports still count by their end. */
+  readonly left: number
+}
+
 /** A model whose calls had no price, and no cost that the provider named: they count as 0 in USD. */
 export interface UnpricedModel {
   readonly provider: string
@@ -301,10 +342,18 @@ export interface Ledger {
   readonly audit: (query: { readonly limit: number }) => Promise<readonly AuditEntry[]>
   /** Recomputes every account, close and rollup from the calls, and says where they differ. */
   readonly differences: () => Promise<readonly LedgerDifference[]>
-  /** How calls that ended at `from` or later kept to their bounds; newest day first, then by the tokens used. */
+  /** How calls that were admitted at `from` or later kept to their bounds; newest day first, then by the tokens used. */
   readonly bounds: (from: EpochMs) => Promise<readonly BoundReport[]>
-  /** Models without a price among the calls that used something and ended at `from` or later; most tokens first. */
+  /** Models without a price among the calls that used something and were admitted at `from` or later; most tokens first. */
   readonly unpriced: (from: EpochMs) => Promise<readonly UnpricedModel[]>
+  /** A call that ended, with all that is kept of it; undefined where there is none, or it was dropped. */
+  readonly call: (id: CallId) => Promise<RecordedCall | undefined>
+  /**
+   * The price lines of the UTC days that begin in half-open `[from, to)`, oldest first. Their costs add up to those of the calls that
+   * were admitted on these days, to the nano-USD, once no call of an older version is left to be counted.
+   */
+  readonly priceLines: (days: { readonly from: EpochMs; readonly to: EpochMs }) => Promise<readonly PriceLineDay[]>
+  readonly olderCalls: () => Promise<OlderCalls>
   /** Every account's sums over its calls, as the calls say; for comparison with the counters. */
   readonly sums: () => Promise<readonly AccountSums[]>
   /** Records that could not be applied, and were set aside. */
@@ -314,7 +363,7 @@ export interface Ledger {
 /** How long the ledger keeps its calls. */
 export interface Retention {
   /**
-   * Drops the calls that ended on UTC days before that instant's day. What they add up to stays: in their accounts, in closes and
+   * Drops the calls that were admitted on UTC days before that instant's day. What they add up to stays: in their accounts, in closes and
    * in reports, which from there on are exact to the hour, or to the UTC day where several attributes are asked for at once.
    * @returns how many it dropped
    * @throws Failure store_unavailable: then some of them are there still, and every sum is right

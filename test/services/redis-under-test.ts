@@ -85,6 +85,9 @@ function ledgerOf(stream: RecordedStream): Ledger {
     differences: unasked,
     bounds: unasked,
     unpriced: unasked,
+    call: unasked,
+    priceLines: unasked,
+    olderCalls: unasked,
     sums: unasked,
     setAside: unasked,
   }

@@ -74,6 +74,9 @@ export class SimulatedLedger {
       bounds: none,
       unpriced: none,
       setAside: () => ask(() => ({ count: 0, records: [] })),
+      call: () => ask(() => undefined),
+      priceLines: none,
+      olderCalls: () => ask(() => ({ counted: 0, left: 0 })),
     }
     return { applier, ledger }
   }

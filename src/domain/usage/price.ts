@@ -24,7 +24,7 @@ export interface Rates {
 
 /** The class in which a provider answered, which has a price of its own. */
 export type ServiceTier = (typeof TIER_NAMES)[number]
-const TIER_NAMES = ['batch', 'flex', 'priority'] as const
+export const TIER_NAMES = ['batch', 'flex', 'priority'] as const
 
 /** Numerator and denominator; positive integers. */
 export type Fraction = readonly [number, number]

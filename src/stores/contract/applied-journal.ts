@@ -34,6 +34,9 @@ export function appliedJournal({ applier, ledger, close }: StreamLedger): Ledger
     differences: behind(ledger.differences),
     bounds: behind(ledger.bounds),
     unpriced: behind(ledger.unpriced),
+    call: behind(ledger.call),
+    priceLines: behind(ledger.priceLines),
+    olderCalls: behind(ledger.olderCalls),
     sums: behind(ledger.sums),
     setAside: behind(ledger.setAside),
   }

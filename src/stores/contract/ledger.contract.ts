@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Usage } from '../../domain/usage/usage.ts'
 import type { Journal, Ledger } from '../../engine/ports.ts'
 import { describeExtremes } from './ledger-extremes.contract.ts'
+import { describeKeptUsage } from './ledger-usage.contract.ts'
 import { callWishes, DAY_MS, naiveUsage, usageQueries } from './naive-usage.contract.ts'
 import {
   accountOf,
@@ -69,6 +70,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
     })
 
     describeExtremes({ under: () => under, reopen })
+    describeKeptUsage({ under: () => under, reopen })
 
     test('a hold stands until its call has ended, with the time it was renewed to', async () => {
       const hold = held('call-1', ['global'])
@@ -173,7 +175,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
           usage: { kind: 'estimated', counts: { input: { total: 90 }, output: { total: 90 } }, why: 'a guess' },
           attributes,
         }),
-        ...called('call-4', { usage: reported(1, 1), attributes, endedAt: AT + 86_400_000 }).map(spared),
+        ...called('call-4', { usage: reported(1, 1), attributes, admittedAt: AT + 86_400_000 }).map(spared),
       ])
       const of = { provider: 'openai', model: 'm1' }
       const [late, early] = await under.ledger.bounds(0)
@@ -188,7 +190,7 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       const unpriced = { isUnpriced: true, costNanoUsd: 0, attributes }
       await under.journal.append([
         ...called('call-1', unpriced),
-        ...called('call-2', { ...unpriced, endedAt: AT + 1 }),
+        ...called('call-2', { ...unpriced, admittedAt: AT + 1 }),
         ...called('call-3', { ...unpriced, usage: { kind: 'none' } }),
         ...called('call-4', { ...unpriced, costNanoUsd: 9, attributes: { model: 'theirs' } }),
         ...called('call-5'),
@@ -325,16 +327,16 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
     })
 
     test('usage over months is, too, however late calls come', async () => {
-      const endedAt = fc.integer({ min: AT - 70 * DAY_MS, max: AT + 40 * DAY_MS })
+      const admittedAt = fc.integer({ min: AT - 70 * DAY_MS, max: AT + 40 * DAY_MS })
       const calls = fc.sample(
-        fc.tuple(callWishes, endedAt).map(([wish, at]) => ({ ...wish, endedAt: at })),
+        fc.tuple(callWishes, admittedAt).map(([wish, at]) => ({ ...wish, admittedAt: at })),
         { numRuns: 240, seed: 5 },
       )
       for (const [i, wish] of calls.entries()) {
         await under.journal.append([...called(`call-${i}`, wish)])
         if (i % 40 === 0) await under.ledger.openState()
       }
-      const queries = fc.tuple(usageQueries, endedAt, fc.integer({ min: 0, max: 80 * DAY_MS })).map(([query, from, length]) => ({
+      const queries = fc.tuple(usageQueries, admittedAt, fc.integer({ min: 0, max: 80 * DAY_MS })).map(([query, from, length]) => ({
         ...query,
         from,
         to: from + length,

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { periodAt } from '../../domain/budgets/period.ts'
-import { attributeValue, isAttribute } from '../../domain/budgets/scope.ts'
+import { type Attributes, attributeValue, isAttribute } from '../../domain/budgets/scope.ts'
+import type { EpochMs } from '../../domain/instant.ts'
 import { chargedTokens, type Usage } from '../../domain/usage/usage.ts'
 import type { UsageQuery, UsageRow } from '../../engine/ports.ts'
 import { AT } from './sample-records.ts'
@@ -12,7 +13,7 @@ const names = fc.constantFrom(undefined, 'a', 'b', 'c "d"\n')
 
 export const callWishes = fc.record({
   attributes: fc.record({ team: names, user: names, project: names, key: names, model: fc.constantFrom('m1', 'm2') }).map(withoutAbsent),
-  endedAt: fc.integer({ min: AT - SPAN_MS, max: AT + SPAN_MS }),
+  admittedAt: fc.integer({ min: AT - SPAN_MS, max: AT + SPAN_MS }),
   usage: fc.oneof(
     fc.constant<Usage>({ kind: 'none' }),
     fc
@@ -23,7 +24,12 @@ export const callWishes = fc.record({
   costNanoUsd: fc.nat(1e12),
 })
 
-type WishedCall = typeof callWishes extends fc.Arbitrary<infer T> ? T : never
+interface WishedCall {
+  readonly attributes: Partial<Attributes>
+  readonly admittedAt: EpochMs
+  readonly usage: Usage
+  readonly costNanoUsd: number
+}
 
 export const usageQueries: fc.Arbitrary<UsageQuery> = fc
   .record({
@@ -50,12 +56,12 @@ function withoutAbsent<T extends object>(attributes: T): { [K in keyof T]?: NonN
 /** One call after the other, without an index, a rollup or SQL. */
 export function naiveUsage(calls: readonly WishedCall[], { from, to, groupBy, interval }: UsageQuery): readonly UsageRow[] {
   const rows = new Map<string, UsageRow>()
-  for (const { attributes, endedAt, usage, costNanoUsd } of calls) {
-    if (endedAt < from || endedAt >= to) continue
+  for (const { attributes, admittedAt, usage, costNanoUsd } of calls) {
+    if (admittedAt < from || admittedAt >= to) continue
     const tokens = chargedTokens(usage)
     const all = { provider: 'openai', model: '', tags: {}, ...attributes }
     const group = groupBy.map((name) => (isAttribute(name) ? (attributeValue(all, name) ?? '') : ''))
-    const startsAt = interval === undefined ? {} : { startsAt: periodAt(interval, endedAt).startsAt }
+    const startsAt = interval === undefined ? {} : { startsAt: periodAt(interval, admittedAt).startsAt }
     const id = JSON.stringify([startsAt, group])
     const zero = { calls: 0, estimatedCalls: 0, input: 0, cachedInput: 0, cacheWrite: 0, output: 0, reasoning: 0, costNanoUsd: 0 }
     const row = rows.get(id) ?? { group, ...startsAt, ...zero }

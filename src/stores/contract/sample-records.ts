@@ -45,10 +45,10 @@ export function opened(id: string, each: string | null = null): LedgerRecord {
 
 const USAGE: Usage = { kind: 'reported', counts: { input: { total: 7, cached: 2 }, output: { total: 3 } } }
 
-function call(id: string, { attributes = {}, isUnpriced = false }: HoldWish): Call {
+function call(id: string, { attributes = {}, isUnpriced = false, admittedAt = AT }: HoldWish): Call {
   return {
     id: toCallId(id),
-    admittedAt: AT,
+    admittedAt,
     attributes: { provider: 'openai', model: 'gpt-5', tags: {}, ...attributes },
     endpoint: 'openai.chat',
     ...(isUnpriced ? {} : { price: { inputPico: 1_250_000, cachedInputPico: 125_000, cacheWritePico: 1_250_000, outputPico: 10_000_000 } }),
@@ -59,6 +59,7 @@ interface HoldWish {
   /** 10 unless told. */
   readonly amount?: number
   readonly attributes?: Partial<Attributes>
+  readonly admittedAt?: EpochMs
   /** True: its model has no price. */
   readonly isUnpriced?: boolean
 }

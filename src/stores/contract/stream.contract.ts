@@ -135,7 +135,7 @@ export function describeStreamLedger(name: string, open: (store: string) => Prom
     test('old calls are dropped by the day, and no sum changes with them', async () => {
       const [{ applier, ledger, retention }] = (await openMore(1)) as [StreamLedger]
       const calls = Array.from({ length: 40 }, (_, i) =>
-        called(`call-${i}`, { charges: { global: i, a: 2 * i }, endedAt: AT - i * (DAY_MS / 4), attributes: { user: `u${i % 3}` } }),
+        called(`call-${i}`, { charges: { global: i, a: 2 * i }, admittedAt: AT - i * (DAY_MS / 4), attributes: { user: `u${i % 3}` } }),
       )
       await applier.apply({ records: [opened('global'), opened('a'), ...calls.flat(), closed('a', 1560)], from: FIRST, next: placeOf(1) })
       const asked = async () => ({
@@ -152,9 +152,9 @@ export function describeStreamLedger(name: string, open: (store: string) => Prom
       expect(await ledger.differences()).toEqual([])
       expect((await ledger.bounds(0)).reduce((sum, row) => sum + row.calls, 0)).toBe(24)
       expect(await retention.dropCallsBefore(AT - 5 * DAY_MS)).toBe(0)
-      // What ended before, and comes only now, counts like any call.
+      // What was admitted before, and comes only now, counts like any call.
       await applier.apply({
-        records: [...called('late', { charges: { global: 5 }, endedAt: AT - 9 * DAY_MS })],
+        records: [...called('late', { charges: { global: 5 }, admittedAt: AT - 9 * DAY_MS })],
         from: placeOf(1),
         next: placeOf(2),
       })

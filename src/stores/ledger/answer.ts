@@ -1,6 +1,9 @@
 import { bounds } from './bounds-query.ts'
+import { call } from './call-query.ts'
 import { differences } from './differences.ts'
 import { accountSums, alerts, audit, closes, dueDeliveries, openState } from './ledger-queries.ts'
+import { olderCalls } from './older-calls.ts'
+import { priceLines } from './price-line-query.ts'
 import type { Answers, Kind, Question, Questions } from './question.ts'
 import { setAsideRecords } from './set-aside.ts'
 import type { Steps } from './statement.ts'
@@ -15,6 +18,9 @@ const ANSWERS: { readonly [K in Kind]: (about: Questions[K]) => Steps<Answers[K]
   unpriced,
   differences,
   setAside: setAsideRecords,
+  olderCalls,
+  call,
+  priceLines,
   alerts: ({ limit }) => alerts(limit),
   audit: ({ limit }) => audit(limit),
   dueDeliveries: ({ at, limit }) => dueDeliveries(at, limit),

@@ -21,6 +21,9 @@ export function askedLedger(quick: Ask, reports: Ask): Ledger {
     differences: () => reports<'differences'>({ kind: 'differences', about: null }),
     bounds: (about) => reports<'bounds'>({ kind: 'bounds', about }),
     unpriced: (about) => reports<'unpriced'>({ kind: 'unpriced', about }),
+    call: async (about) => (await quick<'call'>({ kind: 'call', about })) ?? undefined,
+    priceLines: (about) => reports<'priceLines'>({ kind: 'priceLines', about }),
+    olderCalls: () => reports<'olderCalls'>({ kind: 'olderCalls', about: null }),
     sums: () => reports<'sums'>({ kind: 'sums', about: null }),
   }
 }

@@ -6,8 +6,11 @@ import { AlertChanges } from './alert-changes.ts'
 import { ADD_CALLS, type ChargeRow, toCallRow } from './call-row.ts'
 import { Callers } from './callers.ts'
 import type { Dialect } from './dialect.ts'
+import { addCallLines } from './call-lines.ts'
+import { LineIds } from './line-ids.ts'
 import { LiveSums } from './live-sums.ts'
 import { type End, isInFlight, OpenCalls } from './open-calls.ts'
+import { PriceLineSums } from './price-line-sums.ts'
 import { Rollups } from './rollups.ts'
 import { text } from './row.ts'
 import { bulk, insert, type Steps } from './statement.ts'
@@ -26,6 +29,7 @@ interface Changes {
   readonly accounts: AccountChanges
   readonly alerts: AlertChanges
   readonly live: LiveSums
+  readonly lines: PriceLineSums
   readonly budgets: Map<string, string>
   readonly keys: Map<string, string>
   readonly audit: AuditEntry[]
@@ -51,11 +55,13 @@ export class BatchApplier {
   readonly #callers: Callers
   readonly #dialect: Dialect
   readonly #rollups: Rollups
+  readonly #lineIds: LineIds
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect
     this.#callers = new Callers(dialect)
     this.#rollups = new Rollups(dialect)
+    this.#lineIds = new LineIds(dialect)
   }
 
   /** @returns how many alerts are new */
@@ -72,6 +78,7 @@ export class BatchApplier {
       accounts: yield* AccountChanges.begin(this.#ids, closes),
       alerts: new AlertChanges(),
       live: new LiveSums(),
+      lines: new PriceLineSums(),
       budgets: new Map(),
       keys: new Map(),
       audit: [],
@@ -89,6 +96,7 @@ export class BatchApplier {
     this.#ids.forget()
     this.#callers.forget()
     this.#rollups.forget()
+    this.#lineIds.forget()
   }
 
   #charged(end: End): ChargedEnd {
@@ -112,8 +120,9 @@ export class BatchApplier {
     return (call) => added.delete(call)
   }
 
-  *#write({ accounts, alerts, live, budgets, keys, audit }: Changes): Steps<number> {
+  *#write({ accounts, alerts, live, lines, budgets, keys, audit }: Changes): Steps<number> {
     yield* accounts.write()
+    yield* lines.write(this.#lineIds)
     yield* this.#rollups.moveSome(yield* live.write(), live.newestHour)
     yield* bulk(PUT_BUDGETS, [...budgets])
     yield* bulk(PUT_KEYS, [...keys])
@@ -144,6 +153,7 @@ function applyEnd(
   if (charged === undefined || !isAdded(settlement.call)) return
   changes.accounts.charge(charged.charges)
   changes.live.add(charged.caller, charged.end)
+  addCallLines(changes.lines, charged.caller, charged.end)
   changes.alerts.add(alerts)
 }
 

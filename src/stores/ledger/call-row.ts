@@ -1,6 +1,8 @@
 import type { Amount } from '../../domain/amount.ts'
+import { CALL_FORM } from './older-calls.ts'
 import type { End } from './open-calls.ts'
 import { type Columns, insert, type Value } from './statement.ts'
+import { rawText, usageText } from './usage-text.ts'
 
 const COLUMNS: Columns = {
   id: 'text',
@@ -22,6 +24,9 @@ const COLUMNS: Columns = {
   held_input: 'integer',
   held_output: 'integer',
   spared: 'integer',
+  form: 'integer',
+  usage: 'text',
+  raw: 'text',
 }
 
 /** Adds calls; returns the ids of those that were not there already, and changes nothing of the others. */
@@ -40,7 +45,7 @@ export function toCallRow({ hold, settlement, tokens }: End, caller: number, cha
   const row: Value[] = [hold.call.id, caller, hold.call.admittedAt, endedAt, ending, status ?? null]
   row.push(usage.kind, usage.kind === 'estimated' ? usage.why : '')
   row.push(input.total, input.cached, input.cacheWrite, output.total, output.reasoning, costNanoUsd)
-  row.push(jsonOf(charges), overrun, hold.input, hold.output, hold.isSpared ? 1 : 0)
+  row.push(jsonOf(charges), overrun, hold.input, hold.output, hold.isSpared ? 1 : 0, CALL_FORM, usageText(usage, tokens), rawText(usage))
   return row
 }
 

@@ -1,10 +1,12 @@
+import { INPUT_PARTS, OUTPUT_PARTS } from '../../domain/usage/price-lines.ts'
 import { toAccountKey, toBudgetId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { LedgerDifference } from '../../engine/ports.ts'
 import { chainHash } from './close-chain.ts'
 import { keptFrom } from './dropped-calls.ts'
 import { accountSums, isCloseContent } from './ledger-queries.ts'
-import { CALL_SUMS, MEASURES, SUMS } from './measures.ts'
+import { CALL_SUMS, cappedInSql, MEASURES, SUMS } from './measures.ts'
+import { olderBefore } from './older-calls.ts'
 import { ATTRIBUTES } from './rollups.ts'
 import { fromJson, integer, type Row, text } from './row.ts'
 import { query, type Steps } from './statement.ts'
@@ -16,7 +18,7 @@ type Sum = ReturnType<typeof accountSums> extends Steps<readonly (infer T)[]> ? 
 export function* differences(): Steps<readonly LedgerDifference[]> {
   const sums = yield* accountSums()
   const used = new Map<string, number>(sums.map((sum) => [sum.account, sum.used]))
-  return [...accountDifferences(sums), ...(yield* closeDifferences(used)), ...(yield* rollupDifferences())]
+  return [...accountDifferences(sums), ...(yield* closeDifferences(used)), ...(yield* rollupDifferences()), ...(yield* lineDifferences())]
 }
 
 function* accountDifferences(sums: readonly Sum[]): Iterable<LedgerDifference> {
@@ -79,6 +81,23 @@ function* rollupSums(table: string, { at, ms, from, attribute }: Asked): Steps<r
   )
 }
 
+const quantityOf = (parts: readonly string[]) =>
+  cappedInSql(`coalesce(sum(quantity) FILTER (WHERE part IN (${parts.map((part) => `'${part}'`).join(', ')})), 0)`)
+const LINE_MEASURES = ['input', 'output', 'cost_nano_usd']
+const LINES = `SELECT day AS at, ${quantityOf(INPUT_PARTS)} AS input, ${quantityOf(OUTPUT_PARTS)} AS output,
+  ${cappedInSql('sum(cost_nano_usd)')} AS cost_nano_usd
+  FROM line_days JOIN price_lines ON price_lines.id = line_days.line WHERE day >= ? GROUP BY day`
+const PRICED = `SELECT counted_at / ${DAY_MS} * ${DAY_MS} AS at,
+  ${LINE_MEASURES.map((name) => `${cappedInSql(`sum(${name})`)} AS ${name}`).join(', ')}
+  FROM calls WHERE counted_at >= ? AND (form > 0 OR ended_at >= ?) GROUP BY 1`
+
+/** Of each day, what the price lines have against the calls that are in them: those that count by their admission. */
+function* lineDifferences(): Steps<readonly LedgerDifference[]> {
+  const from = yield* keptFrom()
+  const calls = yield* query(PRICED, from, yield* olderBefore())
+  return [...compared('price lines', calls, yield* query(LINES, from), LINE_MEASURES)]
+}
+
 /** Months are compared with days, which stay when calls are dropped. */
 function* monthDifferences(table: string, ofDays: string, attribute?: string): Steps<Iterable<LedgerDifference>> {
   const [where, values] = attribute === undefined ? ['', []] : ['WHERE attribute = ?', [attribute]]
@@ -100,15 +119,20 @@ function byMonth(days: readonly Row[]): readonly Row[] {
 }
 
 function* callSums(grainMs: number, from: EpochMs): Steps<readonly Row[]> {
-  return yield* query(`SELECT ended_at / ${grainMs} * ${grainMs} AS at, ${CALL_SUMS} FROM ended_calls WHERE ended_at >= ? GROUP BY 1`, from)
+  return yield* query(`SELECT counted_at / ${grainMs} * ${grainMs} AS at, ${CALL_SUMS} FROM calls WHERE counted_at >= ? GROUP BY 1`, from)
 }
 
 /** The first measure of every hour, day or month that differs; the account is the rollup's name and that instant. */
-function* compared(name: string, calls: readonly Row[], rollup: readonly Row[]): Iterable<LedgerDifference> {
+function* compared(
+  name: string,
+  calls: readonly Row[],
+  rollup: readonly Row[],
+  measures: readonly string[] = MEASURES,
+): Iterable<LedgerDifference> {
   const right = new Map(calls.map((row) => [integer(row, 'at'), row]))
   const stored = new Map(rollup.map((row) => [integer(row, 'at'), row]))
   for (const at of new Set([...right.keys(), ...stored.keys()])) {
-    const measure = MEASURES.find((column) => sumAt(right, at, column) !== sumAt(stored, at, column))
+    const measure = measures.find((column) => sumAt(right, at, column) !== sumAt(stored, at, column))
     if (measure === undefined) continue
     const account = toAccountKey(toBudgetId(`${name}: ${measure}`), null, at)
     yield { account, what: 'rollup', calls: sumAt(right, at, measure), other: sumAt(stored, at, measure) }

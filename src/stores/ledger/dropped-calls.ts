@@ -1,5 +1,6 @@
 import type { EpochMs } from '../../domain/instant.ts'
-import { integer } from './row.ts'
+import { olderBefore } from './older-calls.ts'
+import { fromJson, integer, type Row, text } from './row.ts'
 import { bulk, type Bulk, query, type Steps } from './statement.ts'
 import { DAY } from './utc-grain.ts'
 
@@ -17,7 +18,7 @@ const CARRY: Bulk = {
     FROM GIVEN WHERE accounts.id = given.id`,
   columns: { id: 'integer', used: 'integer', overrun: 'integer' },
 }
-const DROP = 'DELETE FROM ended_calls WHERE ended_at < ? RETURNING id'
+const DROP: Bulk = { sql: 'DELETE FROM ended_calls WHERE id IN (SELECT id FROM GIVEN)', columns: { id: 'text' } }
 
 /** The instant before which there are no calls any more, or soon will not be; 0: all are kept. A UTC day's start. */
 export function* keptFrom(): Steps<EpochMs> {
@@ -25,26 +26,52 @@ export function* keptFrom(): Steps<EpochMs> {
   return row === undefined ? 0 : integer(row, 'value')
 }
 
-/** The UTC day's start up to which calls are dropped that ended before that instant. */
+/** The UTC day's start up to which calls are dropped that were admitted before that instant. */
 export function droppedUpTo(before: EpochMs): EpochMs {
   return DAY.floor(before)
 }
 
 /**
- * Drops the oldest calls that ended before that instant, within a transaction of the caller's.
+ * Drops the oldest calls that were admitted before that instant, within a transaction of the caller's; of those that still count
+ * by their end, the oldest that ended before it.
  * @param before a UTC day's start
  * @returns how many; 0: there are none left
  */
 export function* dropSlice(before: EpochMs): Steps<number> {
-  // The trigger that keeps calls from being deleted lets those go that ended before.
+  // The trigger that keeps calls from being deleted lets those go that are older.
   yield* query("UPDATE meta SET value = ? WHERE name = 'kept_from' AND value < ?", before, before)
-  const [next] = yield* query('SELECT ended_at FROM ended_calls WHERE ended_at < ? ORDER BY ended_at LIMIT 1 OFFSET ?', before, SLICE_CALLS)
-  const end = next === undefined ? before : integer(next, 'ended_at') + 1
-  const charged = yield* query(
-    'SELECT account, sum(used) AS used, sum(overrun) AS overrun FROM charged WHERE ended_at < ? GROUP BY account',
-    end,
+  const calls = yield* oldest(before)
+  yield* bulk(
+    CARRY,
+    [...chargedBy(calls)].map(([account, sums]) => [account, ...sums]),
   )
-  const carried = charged.map((row) => [integer(row, 'account'), integer(row, 'used'), integer(row, 'overrun')])
-  yield* bulk(CARRY, carried)
-  return (yield* query(DROP, end)).length
+  yield* bulk(
+    DROP,
+    calls.map((row) => [text(row, 'id')]),
+  )
+  return calls.length
+}
+
+function* oldest(before: EpochMs): Steps<readonly Row[]> {
+  const asked = (calls: string, at: string) =>
+    query(`SELECT id, charges FROM ${calls} WHERE ${at} < ? ORDER BY ${at} LIMIT ?`, before, SLICE_CALLS)
+  const older = (yield* olderBefore()) > 0 ? yield* asked('older_calls', 'ended_at') : []
+  return older.length > 0 ? older : yield* asked('admitted_calls', 'admitted_at')
+}
+
+type Charged = readonly (readonly [account: number, used: number, overrun: number])[]
+
+function chargedBy(calls: readonly Row[]): ReadonlyMap<number, readonly [used: number, overrun: number]> {
+  const sums = new Map<number, readonly [number, number]>()
+  for (const row of calls) {
+    for (const [account, used, overrun] of fromJson(text(row, 'charges'), isCharged)) {
+      const [usedBefore, overrunBefore] = sums.get(account) ?? [0, 0]
+      sums.set(account, [usedBefore + used, overrunBefore + overrun])
+    }
+  }
+  return sums
+}
+
+function isCharged(value: unknown): value is Charged {
+  return Array.isArray(value)
 }

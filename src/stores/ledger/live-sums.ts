@@ -4,22 +4,27 @@ import type { End } from './open-calls.ts'
 import { bulk, insert, type Steps } from './statement.ts'
 import { HOUR } from './utc-grain.ts'
 
-const ADD_LIVE = insert('rollup_live', { hour: 'integer', caller: 'integer', ...MEASURE_COLUMNS }, adding('rollup_live', 'hour, caller'))
+/** Adds to the live sums: the hour, the caller, and each measure. */
+export const ADD_LIVE = insert(
+  'rollup_live',
+  { hour: 'integer', caller: 'integer', ...MEASURE_COLUMNS },
+  adding('rollup_live', 'hour, caller'),
+)
 const NOTHING = MEASURES.map(() => 0)
 
 /**
- * What the calls of one batch add to the live sums: a row for each caller and hour, whose key is two numbers. That is all a call
+ * What the calls of one batch add to the live sums: a row for each caller and hour of admission, whose key is two numbers. That is all a call
  * costs; the rollups are made of it later, for many calls at once.
  */
 export class LiveSums {
   /** By caller: the hour, the caller, and the sums. A batch seldom has calls of more than one hour. */
   readonly #rows = new Map<number, number[][]>()
-  /** The latest hour in which one of the calls ended; 0: there were none. */
+  /** The latest hour in which one of the calls was admitted; 0: there were none. */
   newestHour: EpochMs = 0
 
   /** @param caller the id of what it has in common with others */
   add(caller: number, end: End): void {
-    const hour = HOUR.floor(end.settlement.endedAt)
+    const hour = HOUR.floor(end.hold.call.admittedAt)
     if (hour > this.newestHour) this.newestHour = hour
     const ofCaller = this.#rows.get(caller)
     let row = ofCaller?.find(([known]) => known === hour)

@@ -1,3 +1,4 @@
+import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { AccountSums, AuditEntry } from '../../domain/record.ts'
 import type {
@@ -6,8 +7,11 @@ import type {
   ChainedClose,
   DueDelivery,
   LedgerDifference,
+  OlderCalls,
   OpenState,
   SetAsideRecords,
+  PriceLineDay,
+  RecordedCall,
   UnpricedModel,
   UsageQuery,
   UsageRow,
@@ -19,6 +23,9 @@ export interface Questions {
   readonly differences: null
   readonly sums: null
   readonly setAside: { readonly limit: number }
+  readonly olderCalls: null
+  readonly call: CallId
+  readonly priceLines: { readonly from: EpochMs; readonly to: EpochMs }
   readonly bounds: EpochMs
   readonly unpriced: EpochMs
   readonly usage: UsageQuery
@@ -34,6 +41,9 @@ export interface Answers {
   readonly differences: readonly LedgerDifference[]
   readonly sums: readonly AccountSums[]
   readonly setAside: SetAsideRecords
+  readonly olderCalls: OlderCalls
+  readonly call: RecordedCall | undefined
+  readonly priceLines: readonly PriceLineDay[]
   readonly bounds: readonly BoundReport[]
   readonly unpriced: readonly UnpricedModel[]
   readonly usage: readonly UsageRow[]

@@ -1,4 +1,4 @@
-import { plus } from '../../domain/amount.ts'
+import { AMOUNT_MAX } from '../../domain/amount.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { Dialect } from './dialect.ts'
 import { adding, MEASURE_COLUMNS, MEASURES } from './measures.ts'
@@ -58,6 +58,17 @@ export class Rollups {
     this.#rowsAdded = 0
   }
 
+  /**
+   * Moves some of the oldest live sums, where many were added whatever their hours.
+   * @param added how many
+   */
+  *moveMany(added: number): Steps<void> {
+    this.#rowsAdded += added
+    if (this.#rowsAdded <= LIVE_ROWS_MAX) return
+    const moved = yield* moveSlice(this.#tables, Number.MAX_SAFE_INTEGER)
+    if (moved < SLICE_ROWS) this.#rowsAdded = 0
+  }
+
   /** After a transaction that was rolled back. */
   forget(): void {
     this.#movedTo = 0
@@ -114,7 +125,7 @@ function coarser(rows: readonly Sums[], grain: UtcGrain): readonly Sums[] {
   return added(rows.map(({ at, values, sums }) => ({ at: grain.floor(at), values, sums })))
 }
 
-/** One of those with the same span and values. */
+/** One of those with the same span and values. What was counted again in another hour is taken off: such sums are below 0. */
 function added(rows: readonly Sums[]): readonly Sums[] {
   const found = new Map<string, Sums & { readonly sums: number[] }>()
   for (const { at, values, sums } of rows) {
@@ -122,7 +133,7 @@ function added(rows: readonly Sums[]): readonly Sums[] {
     const name = `${at}\0${values.join('\0')}`
     const row = found.get(name)
     if (row === undefined) found.set(name, { at, values, sums: [...sums] })
-    else for (let i = 0; i < sums.length; i++) row.sums[i] = plus(row.sums[i] ?? 0, sums[i] ?? 0)
+    else for (let i = 0; i < sums.length; i++) row.sums[i] = Math.min((row.sums[i] ?? 0) + (sums[i] ?? 0), AMOUNT_MAX)
   }
   return [...found.values()]
 }

@@ -4,6 +4,7 @@ import { Failure } from '../../engine/failure.ts'
 import type { UsageQuery, UsageRow } from '../../engine/ports.ts'
 import { keptFrom } from './dropped-calls.ts'
 import { CALL_SUMS, SUMS } from './measures.ts'
+import { olderBefore } from './older-calls.ts'
 import { ATTRIBUTES, storable } from './rollups.ts'
 import { fromJson, integer, type Row, text } from './row.ts'
 import { type Part, partsOf, type Span } from './span-parts.ts'
@@ -28,6 +29,8 @@ interface Source {
   /** What is not in the rollups yet, by its hours. */
   readonly live: string
   readonly calls: string
+  /** Of calls that are in the rollups by their end. */
+  readonly older: string
   readonly toGroup: (row: Row) => readonly string[]
 }
 
@@ -36,6 +39,7 @@ interface Extent {
   readonly rolledUp: Span
   readonly live: Span
   readonly kept: EpochMs
+  readonly hasOlder: boolean
 }
 
 /** Sums, to be added or taken off. */
@@ -54,7 +58,7 @@ interface Places {
  * Sums of calls by group and interval, ordered by interval and group; no row where there were no calls. Whole UTC months, days and
  * hours come from rollups (of several attributes at once there are no hours), and what is not in those yet from live sums; the
  * ragged ends of a range or of an interval from the calls themselves: so every range and every time zone, also one with an offset
- * of half an hour, is exact. Of calls that were dropped, an hour (or day) counts where it begins.
+ * of half an hour, is exact. A call counts when it was admitted. Of calls that were dropped, an hour (or day) counts where it begins.
  * @throws Failure invalid_request for an attribute or a time zone that does not exist
  */
 export function* usage(asked: UsageQuery): Steps<readonly UsageRow[]> {
@@ -113,12 +117,16 @@ function byAll(attributes: readonly string[], groupBy: readonly string[]): Sourc
   }
 }
 
-function unrolled(attributes: readonly string[]): Pick<Source, 'live' | 'calls'> {
+function unrolled(attributes: readonly string[]): Pick<Source, 'live' | 'calls' | 'older'> {
   const columns = quoted(attributes)
   const live = 'rollup_live JOIN callers ON callers.id = rollup_live.caller WHERE hour >= ? AND hour < ?'
   const sql = (sums: string, from: string) =>
     columns === '' ? `SELECT ${sums} FROM ${from}` : `SELECT ${columns}, ${sums} FROM ${from} GROUP BY ${columns}`
-  return { live: sql(SUMS, live), calls: sql(CALL_SUMS, 'calls WHERE ended_at >= ? AND ended_at < ?') }
+  return {
+    live: sql(SUMS, live),
+    calls: sql(CALL_SUMS, 'admitted_calls WHERE admitted_at >= ? AND admitted_at < ?'),
+    older: sql(CALL_SUMS, 'older_calls WHERE ended_at >= ? AND ended_at < ?'),
+  }
 }
 
 function quoted(attributes: readonly string[]): string {
@@ -132,7 +140,7 @@ function isTexts(value: unknown): value is readonly string[] {
 function* extentOf(): Steps<Extent> {
   const rolledUp = yield* hoursIn("rollup_hour WHERE attribute = ''")
   const live = yield* hoursIn('rollup_live')
-  return { rolledUp, live, kept: yield* keptFrom() }
+  return { rolledUp, live, kept: yield* keptFrom(), hasOlder: (yield* olderBefore()) > 0 }
 }
 
 /** The span of the hours of these rows; empty where there are none. */
@@ -146,12 +154,18 @@ function* hoursIn(rows: string): Steps<Span> {
  * The range without the UTC days at its ends in which there are no calls. Where none ended behind it, as where it ends now, it
  * goes to the end of the last day: then that day, too, is read in one row for each value.
  */
-function* clipped({ from, to }: UsageQuery, { rolledUp, live, kept }: Extent): Steps<Span> {
+function* clipped({ from, to }: UsageQuery, { rolledUp, live, kept, hasOlder }: Extent): Steps<Span> {
   const first = Math.min(rolledUp.from, live.from)
   if (first === Infinity) return { from: 0, to: 0 }
   const end = DAY.ceil(Math.max(rolledUp.to, live.to))
-  const isToTheEnd = to >= kept && (yield* query('SELECT 1 AS one FROM ended_calls WHERE ended_at >= ? LIMIT 1', to)).length === 0
+  const isToTheEnd = to >= kept && !(yield* isAnyCallFrom(to, hasOlder))
   return { from: Math.max(from, DAY.floor(first)), to: isToTheEnd ? end : Math.min(to, end) }
+}
+
+function* isAnyCallFrom(instant: EpochMs, hasOlder: boolean): Steps<boolean> {
+  const found = yield* query('SELECT 1 AS one FROM admitted_calls WHERE admitted_at >= ? LIMIT 1', instant)
+  if (found.length > 0 || !hasOlder) return found.length > 0
+  return (yield* query('SELECT 1 AS one FROM older_calls WHERE ended_at >= ? LIMIT 1', instant)).length > 0
 }
 
 function* spansOf({ interval }: UsageQuery, { from, to }: Span): Iterable<AskedSpan> {
@@ -181,18 +195,19 @@ function periodOf({ kind, timezone }: NonNullable<UsageQuery['interval']>, at: E
  * What there is within the span: in whole hours (or days), and at its ragged ends. Up to the instant before which there are no
  * calls any more, what is whole begins within the span.
  */
-function placesOf({ rollups, live, calls }: Source, { from, to }: Span, extent: Extent): Places {
+function placesOf({ rollups, live, calls, older }: Source, { from, to }: Span, extent: Extent): Places {
+  const singly = (span: Span) => [{ sql: calls, ...span }, ...(extent.hasOlder ? [{ sql: older, ...span }] : [])]
   const unit = rollups.at(-1) ?? HOUR
   const whole = { from: unit.ceil(from), to: unit.floor(to) < extent.kept ? unit.ceil(to) : unit.floor(to) }
-  if (whole.from > whole.to) return { rolledUp: [], single: [{ sql: calls, from, to }] }
+  if (whole.from > whole.to) return { rolledUp: [], single: singly({ from, to }) }
   const data = { from: unit.floor(extent.rolledUp.from), to: unit.ceil(extent.rolledUp.to) }
   const hasLive = whole.from < Math.min(whole.to, extent.live.to) && extent.live.from < whole.to
   return {
     rolledUp: [...partsOf(rollups, whole, data)],
     single: [
-      ...(from < whole.from && whole.from > extent.kept ? [{ sql: calls, from, to: whole.from }] : []),
+      ...(from < whole.from && whole.from > extent.kept ? singly({ from, to: whole.from }) : []),
       ...(hasLive ? [{ sql: live, ...whole }] : []),
-      ...(whole.to < to ? [{ sql: calls, from: whole.to, to }] : []),
+      ...(whole.to < to ? singly({ from: whole.to, to }) : []),
     ],
   }
 }
@@ -223,8 +238,8 @@ function* foundIn({ rollups }: Source, places: readonly Places[]): Steps<readonl
 function summedUp(found: readonly Found[], { toGroup }: Source, { startsAt }: AskedSpan): readonly UsageRow[] {
   const sums = new Map<string, UsageRow>()
   for (const { row, sign } of found) {
-    // A sum over no calls at all is one row of nothing.
-    if (row['calls'] === 0 || row['calls'] === null) continue
+    // A sum over no rows at all is one row of nothing.
+    if (row['input'] === null) continue
     const group = toGroup(row)
     const key = JSON.stringify(group)
     sums.set(key, plus(sums.get(key), toUsageRow(row, { group, startsAt, sign })))

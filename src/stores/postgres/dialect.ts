@@ -1,5 +1,6 @@
 import type { EpochMs } from '../../domain/instant.ts'
 import type { Dialect } from '../ledger/dialect.ts'
+import { LINE_COLUMNS } from '../ledger/line-ids.ts'
 import { ATTRIBUTES } from '../ledger/rollups.ts'
 import { text } from '../ledger/row.ts'
 import { query, type Steps } from '../ledger/statement.ts'
@@ -17,11 +18,17 @@ const CALLER = [...ATTRIBUTES, 'tags', 'endpoint', 'price'].map((name) => `"${na
 
 /** The unique keys of tables, as indexes and ON CONFLICT name them. */
 export const CALLER_KEY = CALLER.map(indexed).join(', ')
+export const LINE_KEY = LINE_COLUMNS.map(lineColumn('')).join(', ')
 export const HOUR_KEY = attributeKey('hour')
 export const ATTRIBUTE_DAY_KEY = attributeKey('day')
 export const ATTRIBUTE_MONTH_KEY = attributeKey('month')
 export const DAY_KEY = attributesKey('day')
 export const MONTH_KEY = attributesKey('month')
+
+/** Providers and models may have long names. */
+function lineColumn(table: string): (column: string) => string {
+  return (column) => (column === 'provider' || column === 'model' ? indexed(table + column) : table + column)
+}
 
 function attributeKey(at: string): string {
   return `attribute, ${at}, ${indexed('value')}`
@@ -39,6 +46,7 @@ function attributesKey(at: string): string {
 export const postgresDialect: Dialect = {
   rollupKey: (at, values) => (values.includes('attribute') ? attributeKey(at) : attributesKey(at)),
   sameCaller: CALLER.map((name) => `${indexed(`callers.${name}`)} = ${indexed(`given.${name}`)}`).join(' AND '),
+  sameLine: LINE_COLUMNS.map((name) => `${lineColumn('price_lines.')(name)} = ${lineColumn('given.')(name)}`).join(' AND '),
   *makeRoom(admittedAt) {
     const wanted = new Set<EpochMs>()
     // Ahead of its first call, so that the turn of a month is like any other minute.
@@ -47,6 +55,9 @@ export const postgresDialect: Dialect = {
     const names = new Set(found.map((row) => text(row, 'name')))
     for (const month of wanted) if (!names.has(partitionName(month))) yield* addPartition(month)
   },
+  // The partitions' own indexes have them: admission-index.ts.
+  *indexAdmissions() {},
+  *dropOlderIndex() {},
 }
 
 // Asked each time, since another process may have dropped one.

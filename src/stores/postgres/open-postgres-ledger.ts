@@ -4,6 +4,8 @@ import { systemClock } from '../../engine/system-clock.ts'
 import { answer } from '../ledger/answer.ts'
 import { type Ask, askedLedger } from '../ledger/asked-ledger.ts'
 import { BatchApplier } from '../ledger/batch-applier.ts'
+import { OlderRecount } from '../ledger/recount-older.ts'
+import { startRecounting } from '../ledger/recounting.ts'
 import type { Steps } from '../ledger/statement.ts'
 import { applyStreamBatch, knownCalls, streamPosition } from '../ledger/stream.ts'
 import { applyOrSetAside } from '../ledger/set-aside.ts'
@@ -12,7 +14,7 @@ import { createPool, inTransaction, type TransactionKind } from './connection.ts
 import { explain, isOfRecord } from './connection-error.ts'
 import { postgresDialect } from './dialect.ts'
 import { migrate } from './migrate.ts'
-import { dropCalls } from './retention.ts'
+import { alone, dropCalls } from './retention.ts'
 
 export interface PostgresLedgerOptions {
   /** `postgres://user:password@host:port/database` */
@@ -40,7 +42,12 @@ export async function openPostgresLedger({ url, onTrouble }: PostgresLedgerOptio
   const quick = createPool({ url, max: QUICK_CONNECTIONS, silenceMaxMs: SILENCE_MAX_MS, onTrouble: onBroken })
   const reports = createPool({ url, max: REPORT_CONNECTIONS, onTrouble: onBroken })
   let closing: Promise<void> | undefined
-  const close = () => (closing ??= Promise.all([quick.end(), reports.end()]).then(() => undefined))
+  let stopRecounting: (() => Promise<void>) | undefined
+  const closeAll = async () => {
+    await stopRecounting?.()
+    await Promise.all([quick.end(), reports.end()])
+  }
+  const close = () => (closing ??= closeAll())
   try {
     await migrate(reports, url)
   } catch (error) {
@@ -59,8 +66,10 @@ export async function openPostgresLedger({ url, onTrouble }: PostgresLedgerOptio
     (pool: Pool, kind: TransactionKind): Ask =>
     (question) =>
       tried(`can't read the ledger (${question.kind})`, () => inTransaction(pool, kind, () => answer(question)))
+  const transact: Transact = (what, kind, steps) => tried(what, () => inTransaction(quick, kind, steps))
+  stopRecounting = recountOlder(transact, onTrouble)
   return {
-    applier: createApplier((what, kind, steps) => tried(what, () => inTransaction(quick, kind, steps))),
+    applier: createApplier(transact),
     ledger: askedLedger(asking(quick, QUICK_READ), asking(reports, REPORT)),
     retention: { dropCallsBefore: (before) => tried("can't drop old calls", () => dropCalls(quick, before)) },
     close,
@@ -68,6 +77,20 @@ export async function openPostgresLedger({ url, onTrouble }: PostgresLedgerOptio
 }
 
 type Transact = <T>(what: string, kind: TransactionKind, steps: () => Steps<T>) => Promise<T>
+
+/** Counts calls of an older version again. @returns ends it */
+function recountOlder(transact: Transact, onTrouble: (message: string) => void): () => Promise<void> {
+  const older = new OlderRecount(postgresDialect)
+  const slice = async () => {
+    try {
+      return await transact("can't count older calls", WRITE, () => alone(older.slice()))
+    } catch (error) {
+      older.forget()
+      throw error
+    }
+  }
+  return startRecounting({ slice, onTrouble })
+}
 
 function createApplier(transact: Transact): StreamApplier {
   const batches = new BatchApplier(postgresDialect)

@@ -26,7 +26,7 @@ export async function dropCalls(pool: pg.Pool, before: EpochMs): Promise<number>
 }
 
 /** While no batch is applied, nor another process drops: both begin with the position. */
-function* alone<T>(steps: Steps<T>): Steps<T> {
+export function* alone<T>(steps: Steps<T>): Steps<T> {
   yield* query('SELECT id FROM stream FOR UPDATE')
   return yield* steps
 }

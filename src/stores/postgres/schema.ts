@@ -1,7 +1,8 @@
 import type { Migration } from 'kysely'
 import { sql } from 'kysely'
 import { MEASURES } from '../ledger/measures.ts'
-import { ATTRIBUTE_DAY_KEY, ATTRIBUTE_MONTH_KEY, CALLER_KEY, DAY_KEY, HOUR_KEY, indexed, MONTH_KEY } from './dialect.ts'
+import { ALL_OLDER } from '../ledger/older-calls.ts'
+import { ATTRIBUTE_DAY_KEY, ATTRIBUTE_MONTH_KEY, CALLER_KEY, DAY_KEY, HOUR_KEY, indexed, LINE_KEY, MONTH_KEY } from './dialect.ts'
 
 // By bytes, as SQLite orders: what is listed comes in the same order from both, and indexes are compared faster.
 const TEXT = 'text COLLATE "C"'
@@ -212,6 +213,59 @@ CREATE TABLE set_aside (
 );
 `
 
+/**
+ * Usage kept whole, price lines, and all sums by the instant of admission. A ledger may have many millions of calls, and every step
+ * here takes as long for them as for none. Partitions that are there already get their part of the index later, without a lock
+ * (`admission-index.ts`).
+ */
+const PRICE_LINES = `
+ALTER TABLE ended_calls ADD COLUMN form bigint NOT NULL DEFAULT 0, ADD COLUMN usage ${TEXT}, ADD COLUMN raw ${TEXT};
+ALTER TABLE ended_calls ADD CONSTRAINT not_of_an_older_bursar CHECK (form > 0) NOT VALID;
+CREATE INDEX ended_calls_admitted_at ON ONLY ended_calls (admitted_at);
+CREATE OR REPLACE FUNCTION kept_call() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF least(old.admitted_at, old.ended_at) >= (SELECT value FROM bursar.meta WHERE name = 'kept_from') THEN
+      RAISE EXCEPTION '% are never changed', TG_TABLE_NAME;
+    END IF;
+    RETURN old;
+  END $$;
+
+INSERT INTO meta (name, value) VALUES ('older_before', ${ALL_OLDER}), ('recounted_calls', 0);
+DROP VIEW calls;
+CREATE VIEW calls AS
+  SELECT ended_calls.*, team, project, "user", key, provider, model, tags, endpoint, nullif(price, '') AS price,
+    CASE WHEN form > 0 OR ended_at >= (SELECT value FROM meta WHERE name = 'older_before') THEN admitted_at ELSE ended_at END AS counted_at
+  FROM ended_calls JOIN callers ON callers.id = ended_calls.caller;
+CREATE VIEW admitted_calls AS
+  SELECT * FROM calls WHERE form > 0 OR ended_at >= (SELECT value FROM meta WHERE name = 'older_before');
+CREATE VIEW older_calls AS
+  SELECT * FROM calls WHERE form = 0 AND ended_at < (SELECT value FROM meta WHERE name = 'older_before');
+
+CREATE TABLE price_lines (
+  id ${SERIAL},
+  provider ${TEXT} NOT NULL,
+  model ${TEXT} NOT NULL,
+  part ${TEXT} NOT NULL,
+  basis ${TEXT} NOT NULL,
+  tier ${TEXT} NOT NULL, -- '' the usual one, '?' not kept
+  above bigint NOT NULL, -- the context band: calls with more input tokens
+  unit_pico bigint NOT NULL,
+  share ${TEXT} NOT NULL -- what the tier costs of that: '1/2'; '' all of it
+);
+CREATE UNIQUE INDEX price_lines_key ON price_lines (${LINE_KEY});
+${immutable('price_lines')}
+CREATE TABLE line_days (
+  day bigint NOT NULL, -- UTC, of the admission
+  caller bigint NOT NULL, -- callers.id
+  line bigint NOT NULL, -- price_lines.id
+  quantity bigint NOT NULL,
+  cost_nano_usd bigint NOT NULL,
+  calls bigint NOT NULL,
+  estimated_calls bigint NOT NULL,
+  PRIMARY KEY (day, caller, line)
+) ${UPDATED};
+`
+
 function immutable(table: string): string {
   return `CREATE TRIGGER ${table}_no_change BEFORE UPDATE OR DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION never_changed();
 CREATE TRIGGER ${table}_no_truncate BEFORE TRUNCATE ON ${table} EXECUTE FUNCTION never_changed();`
@@ -231,4 +285,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-25-first': step(FIRST),
   '2026-11-25-live-and-months': step(LIVE_AND_MONTHS),
   '2026-11-30-set-aside': step(SET_ASIDE),
+  '2026-11-30-usage-by-price-line': step(PRICE_LINES),
 }

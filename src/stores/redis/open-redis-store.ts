@@ -238,6 +238,9 @@ function caughtUp(ledger: Ledger, drain: Drain): Ledger {
     differences: after(ledger.differences),
     bounds: after(ledger.bounds),
     unpriced: after(ledger.unpriced),
+    call: after(ledger.call),
+    priceLines: after(ledger.priceLines),
+    olderCalls: after(ledger.olderCalls),
     sums: after(ledger.sums),
     // What is set aside is no sum: it is seen as it is, also where the ledger does not follow.
     setAside: ledger.setAside,

@@ -85,7 +85,8 @@ export function openForReading(dataDir: string): Database {
   }
 }
 
-function wrap(db: DatabaseSync): Database {
+/** A connection whose schema is as it is. */
+export function wrap(db: DatabaseSync): Database {
   const statements = new Map<string, StatementSync>()
   const prepared = (sql: string): StatementSync => {
     const known = statements.get(sql)

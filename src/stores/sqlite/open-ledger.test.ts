@@ -47,21 +47,24 @@ test('calls, closes and the audit can not be changed afterwards, and what is cha
   await first.journal.append([opened('a'), opened('b'), held('call-1', ['a', 'b'])])
   await first.journal.append([ended('call-1', { amounts: [4, 5] }), closed('a', 4), closed('b', 5)])
   // An hour later: so that of the first call there is more than live sums.
-  await first.journal.append([...called('call-2', { endedAt: AT + 3_600_000 })])
+  await first.journal.append([...called('call-2', { admittedAt: AT + 3_600_000 })])
   await first.close()
 
   const db = new DatabaseSync(ledgerPath(dataDir))
-  for (const table of ['ended_calls', 'callers', 'closes', 'audit']) {
+  for (const table of ['ended_calls', 'callers', 'price_lines', 'closes', 'audit']) {
     db.prepare(
       `INSERT OR IGNORE INTO audit (id, at, actor, action, target, reason, before, after) VALUES ('x', 1, '', '', '', '', '', '')`,
     ).run()
     expect(() => db.exec(`DELETE FROM ${table}`)).toThrow('are never changed')
-    expect(() => db.exec(`UPDATE ${table} SET ${table === 'callers' ? 'id = id' : 'position = position'} + 1`)).toThrow('are never changed')
+    expect(() =>
+      db.exec(`UPDATE ${table} SET ${table === 'callers' || table === 'price_lines' ? 'id = id' : 'position = position'} + 1`),
+    ).toThrow('are never changed')
   }
   db.exec('DROP TRIGGER closes_no_UPDATE; DROP TRIGGER ended_calls_no_UPDATE')
   db.exec(`UPDATE closes SET content = json_set(content, '$.name', 'Another name') WHERE account LIKE 'a%'`)
   db.exec(`UPDATE accounts SET used = 6 WHERE budget = 'b'; UPDATE rollup_hour SET input = input + 1 WHERE attribute = 'model';
-    UPDATE rollup_attribute_month SET calls = 0 WHERE attribute = 'user'; UPDATE rollup_month SET output = 9`)
+    UPDATE rollup_attribute_month SET calls = 0 WHERE attribute = 'user'; UPDATE rollup_month SET output = 9;
+    UPDATE line_days SET cost_nano_usd = cost_nano_usd + 1 WHERE line = (SELECT id FROM price_lines WHERE part = 'call')`)
   db.close()
 
   const second = await openLedger({ dataDir, durability: 'process' })
@@ -71,6 +74,7 @@ test('calls, closes and the audit can not be changed afterwards, and what is cha
     { account: expect.stringContaining('rollup_attribute_month user: calls'), what: 'rollup', calls: 1, other: 0 },
     { account: expect.stringContaining('rollup_hour model: input'), what: 'rollup', calls: 7, other: 8 },
     { account: expect.stringContaining('rollup_month: output'), what: 'rollup', calls: 3, other: 9 },
+    { account: expect.stringContaining('price lines: cost_nano_usd'), what: 'rollup', calls: 80, other: 81 },
   ])
   await second.close()
 })
@@ -135,7 +139,7 @@ test('an older ledger has sums by the day and the month, too, once it is brought
 
 test('old calls are dropped while the journal goes on', async () => {
   const { journal, ledger, retention, close } = await openLedger({ dataDir: join(directory(), 'dropped'), durability: 'process' })
-  const calls = Array.from({ length: 12_000 }, (_, i) => called(`call-${i}`, { charges: { global: 1 }, endedAt: AT - i * 60_000 }))
+  const calls = Array.from({ length: 12_000 }, (_, i) => called(`call-${i}`, { charges: { global: 1 }, admittedAt: AT - i * 60_000 }))
   await journal.append([opened('global'), ...calls.flat()])
   await ledger.openState()
   const dropping = retention.dropCallsBefore(AT)

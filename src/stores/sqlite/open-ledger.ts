@@ -6,7 +6,7 @@ import { lockDataDir } from './data-dir-lock.ts'
 import { type FileJournal, openJournal } from './journal.ts'
 import { createLedgerReader, type LedgerReader } from './ledger-reader.ts'
 import { type LedgerWriter, startLedgerWriter } from './ledger-writer.ts'
-import { createRetention } from './open-stream-ledger.ts'
+import { createRetention, recountOlder } from './open-stream-ledger.ts'
 import { journalDir } from './segment.ts'
 import { explain } from './storage-error.ts'
 
@@ -48,13 +48,14 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
     writer = started
     const journal = openJournal({ dataDir, durability, start: started.start, clock, onGrown: started.grown, onTrouble })
     const reader = createLedgerReader(dataDir, () => catchUp(journal, started))
+    const stopRecounting = recountOlder(dataDir, onTrouble)
     let closing: Promise<void> | undefined
     return {
       journal,
       ledger: reader,
       ledgerTrouble: started.trouble,
       retention: createRetention(dataDir),
-      close: () => (closing ??= close({ journal, reader, writer: started, unlock })),
+      close: () => (closing ??= close({ journal, reader, writer: started, stopRecounting, unlock })),
     }
   } catch (error) {
     await writer?.stop()
@@ -82,16 +83,17 @@ interface Parts {
   readonly journal: FileJournal
   readonly reader: LedgerReader
   readonly writer: LedgerWriter
+  readonly stopRecounting: () => Promise<void>
   readonly unlock: () => void
 }
 
-async function close({ journal, reader, writer, unlock }: Parts): Promise<void> {
+async function close({ journal, reader, writer, stopRecounting, unlock }: Parts): Promise<void> {
   try {
     await journal.close()
   } finally {
     // What the ledger can't take in now, it takes in at the next start.
     await writer.catchUp(journal.end()).catch(() => undefined)
-    await reader.stop()
+    await Promise.all([reader.stop(), stopRecounting()])
     await writer.stop()
     unlock()
   }

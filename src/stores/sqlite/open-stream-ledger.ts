@@ -4,6 +4,8 @@ import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import type { Retention } from '../../engine/ports.ts'
 import { droppedUpTo } from '../ledger/dropped-calls.ts'
+import type { Recounted } from '../ledger/recount-older.ts'
+import { startRecounting } from '../ledger/recounting.ts'
 import type { StreamApplier, StreamLedger, StreamPosition } from '../stream-applier.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { createLedgerReader } from './ledger-reader.ts'
@@ -34,7 +36,9 @@ export async function openSqliteStreamLedger({ dataDir, onTrouble }: SqliteStrea
   const unlock = lockDataDir(dataDir, 'shared')
   const writing = writingThread(dataDir, onTrouble)
   const reader = createLedgerReader(dataDir, async () => undefined)
+  let stopRecounting: (() => Promise<void>) | undefined
   const close = async () => {
+    await stopRecounting?.()
     await Promise.all([writing.stop(), reader.stop()])
     unlock()
   }
@@ -42,6 +46,7 @@ export async function openSqliteStreamLedger({ dataDir, onTrouble }: SqliteStrea
   try {
     const applier = createApplier(writing)
     await applier.position()
+    stopRecounting = recountOlder(dataDir, onTrouble)
     return {
       applier,
       ledger: reader,
@@ -51,6 +56,23 @@ export async function openSqliteStreamLedger({ dataDir, onTrouble }: SqliteStrea
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** Counts calls of an older version again, in a thread of its own, while others write. @returns ends it */
+export function recountOlder(dataDir: string, onTrouble: (message: string) => void): () => Promise<void> {
+  const writing = writingThread(dataDir)
+  const stop = startRecounting({
+    slice: async () => {
+      const recounted: Recounted = JSON.parse(await writing.ask({ kind: 'recount' }))
+      if (recounted.isDone) await writing.stop()
+      return recounted
+    },
+    onTrouble,
+  })
+  return async () => {
+    await stop()
+    await writing.stop()
   }
 }
 

@@ -1,6 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { Failure } from '../../engine/failure.ts'
 import { integer } from '../ledger/row.ts'
+import { immutable } from './immutable.ts'
+import { PRICE_LINES } from './price-lines-step.ts'
 
 /**
  * The ledger's tables. Amounts are safe integers in the unit of their account, instants are UTC epoch milliseconds, an
@@ -309,13 +311,16 @@ CREATE TABLE set_aside (
 ) STRICT;
 `
 
-const MIGRATIONS: readonly string[] = [FIRST, HELD_TOKENS, CALLERS, ATTRIBUTE_DAYS, STREAM_AND_RETENTION, LIVE_AND_MONTHS, SET_ASIDE]
-
-function immutable(table: string): string {
-  const trigger = (verb: string) =>
-    `CREATE TRIGGER ${table}_no_${verb} BEFORE ${verb} ON ${table} BEGIN SELECT raise(ABORT, '${table} are never changed'); END;`
-  return `${trigger('UPDATE')}\n${trigger('DELETE')}`
-}
+const MIGRATIONS: readonly string[] = [
+  FIRST,
+  HELD_TOKENS,
+  CALLERS,
+  ATTRIBUTE_DAYS,
+  STREAM_AND_RETENTION,
+  LIVE_AND_MONTHS,
+  SET_ASIDE,
+  PRICE_LINES,
+]
 
 /**
  * Brings the database up to this code's schema, each step in a transaction of its own; never backwards.
@@ -324,6 +329,8 @@ function immutable(table: string): string {
  * @throws Failure store_unavailable where a newer Bursar wrote the database
  */
 export function migrate(db: DatabaseSync, path: string, to = MIGRATIONS.length): void {
+  // A step changes a table's definition as text.
+  db.enableDefensive(false)
   while (versionOf(db, path) < to) {
     db.exec('BEGIN IMMEDIATE')
     // Another process may have taken the step since.
@@ -331,6 +338,7 @@ export function migrate(db: DatabaseSync, path: string, to = MIGRATIONS.length):
     if (version < to) db.exec(`${MIGRATIONS[version]}; PRAGMA user_version = ${version + 1}`)
     db.exec('COMMIT')
   }
+  db.enableDefensive(true)
 }
 
 function versionOf(db: DatabaseSync, path: string): number {

@@ -3,6 +3,7 @@ import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
 import { BatchApplier } from '../ledger/batch-applier.ts'
 import { dropSlice } from '../ledger/dropped-calls.ts'
+import { OlderRecount, type Recounted } from '../ledger/recount-older.ts'
 import { applyStreamBatch, knownCalls, streamPosition } from '../ledger/stream.ts'
 import { systemClock } from '../../engine/system-clock.ts'
 import { applyOrSetAside } from '../ledger/set-aside.ts'
@@ -21,11 +22,14 @@ export type Writing =
   | ({ readonly kind: 'apply'; readonly records: string } & Omit<StreamBatch, 'records'>)
   | { readonly kind: 'known'; readonly calls: readonly CallId[] }
   | { readonly kind: 'drop'; readonly before: EpochMs }
+  /** The next slice of calls of an older version. */
+  | { readonly kind: 'recount' }
 
 /** Writes to the ledger's tables when it is asked to; other threads and processes may do so too. */
 class LedgerWriting {
   readonly #dataDir: string
   readonly #batches = new BatchApplier(sqliteDialect)
+  readonly #older = new OlderRecount(sqliteDialect)
   #open: Database | undefined
 
   constructor(dataDir: string) {
@@ -43,11 +47,22 @@ class LedgerWriting {
         return db.transaction('DEFERRED', () => db.steps(knownCalls(writing.calls)))
       case 'drop':
         return db.transaction('IMMEDIATE', () => db.steps(dropSlice(writing.before)))
+      case 'recount':
+        return this.#recount(db)
     }
   }
 
   close(): void {
     this.#open?.close()
+  }
+
+  #recount(db: Database): Recounted {
+    try {
+      return db.transaction('IMMEDIATE', () => db.steps(this.#older.slice()))
+    } catch (error) {
+      this.#older.forget()
+      throw error
+    }
   }
 
   #apply(db: Database, { records: text, ...places }: Extract<Writing, { kind: 'apply' }>): number | undefined {
