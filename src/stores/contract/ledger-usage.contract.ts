@@ -58,11 +58,13 @@ export function describeKeptUsage({
       ...called('call-2', { admittedAt: midnight, endedAt: midnight + 5, usage: stated, costNanoUsd: 1234 }),
     ])
     const of = (rows: readonly PriceLineDay[]) =>
-      rows.map(({ model, part, basis, tier, unitPico, share, quantity, costNanoUsd: own, calls, estimatedCalls }) => {
-        return [model, part, basis, tier, unitPico, share, quantity, own, calls, estimatedCalls]
-      })
+      rows
+        .map(({ model, part, basis, tier, unitPico, share, quantity, costNanoUsd: own, calls, estimatedCalls }) => {
+          return [model, part, basis, tier, unitPico, share, quantity, own, calls, estimatedCalls]
+        })
+        .toSorted((a, b) => (a.join(' ') < b.join(' ') ? -1 : 1))
     const first = await under().ledger.priceLines({ from: midnight - DAY_MS, to: midnight })
-    expect(of(first).toSorted()).toEqual([
+    expect(of(first)).toEqual([
       ['gpt-5', 'cached_input', 'price', '', 125_000, '', 40, 5000, 1, 1],
       ['gpt-5', 'input', 'price', '', 1_250_000, '', 60, 75_000, 1, 1],
       ['gpt-5', 'output', 'price', '', 10_000_000, '', 7, 70_000, 1, 1],
@@ -71,7 +73,7 @@ export function describeKeptUsage({
     ])
     expect(first.reduce((sum, line) => sum + line.costNanoUsd, 0)).toBe(cost)
     const second = await under().ledger.priceLines({ from: midnight, to: midnight + DAY_MS })
-    expect(of(second).toSorted()).toEqual([
+    expect(of(second)).toEqual([
       ['gpt-5', 'call', 'stated', '', 0, '', 1, 1234, 1, 0],
       ['gpt-5', 'input', 'stated', '', 1_250_000, '', 5, 0, 1, 0],
     ])
