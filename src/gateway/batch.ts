@@ -57,13 +57,25 @@ export async function submitBatch(deps: BatchDeps, callers: CallerBook, submissi
     endpoint: route.endpoint.name,
     bound,
   }))
-  const { relayed, id } = await forward(deps, submission, { target, body, admitted })
-  const { end, finish } = relayed
-  if (id === undefined) await Promise.all(admitted.map((call) => settle(deps, call, end)))
-  else await Promise.all(admitted.map(({ call }) => deps.engine.defer(call.id, id)))
+  const { end, finish } = await endingDefects(deps, admitted, async () => {
+    const { relayed, id } = await forward(deps, submission, { target, body, admitted })
+    if (id === undefined) await Promise.all(admitted.map((call) => settle(deps, call, relayed.end)))
+    else await Promise.all(admitted.map(({ call }) => deps.engine.defer(call.id, id)))
+    return relayed
+  })
   if (end.kind === 'no_answer') throw noAnswerError(end, target.upstream, {})
   if (end.kind === 'defect') throw end.error
   finish()
+}
+
+/** Whatever fails, no hold stays: it may have been taken, so each is charged. */
+async function endingDefects<T>(deps: BatchDeps, admitted: readonly Admitted[], run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    await Promise.allSettled(admitted.map((call) => settle(deps, call, { kind: 'defect', error })))
+    throw error
+  }
 }
 
 /** All models of a batch, or none. */

@@ -9,6 +9,7 @@ export interface InputBoundDeps {
   readonly countTokens: (text: string) => number
   /** The text by which a tokenizer counts a request's input; undefined where that is more than text, or long. */
   readonly countableText: (json: JsonObject, hiddenTokens: number) => string | undefined
+  readonly events: { readonly defect: (error: unknown) => void }
 }
 
 interface Counted {
@@ -46,8 +47,12 @@ export function observeInput(deps: InputBoundDeps, { body, json, facts, caller }
   const model = caller.inputName
   if (facts.continues !== undefined || facts.unknownInput !== undefined || !deps.inputMargins.wants(model, overrun > 0, endedAt)) return
   setImmediate(() => {
-    const hidden = facts.inputBound - body.length
-    const text = deps.countableText(json(), hidden)
-    if (text !== undefined) deps.inputMargins.observe(model, deps.countTokens(text), Math.max(0, tokens.input.total - hidden))
+    try {
+      const hidden = facts.inputBound - body.length
+      const text = deps.countableText(json(), hidden)
+      if (text !== undefined) deps.inputMargins.observe(model, deps.countTokens(text), Math.max(0, tokens.input.total - hidden))
+    } catch (error) {
+      deps.events.defect(error)
+    }
   })
 }

@@ -215,12 +215,16 @@ function settle(deps: GatewayDeps, { call }: Admitted, end: CallEnd, usage: Usag
 /** What a call that ended says about the calls to come. */
 function learn(deps: GatewayDeps, asked: Asked, end: CallEnd, ended: EndedCall): void {
   const { facts, caller } = asked
-  if (ended.usage.kind === 'reported') {
+  try {
+    deps.events.ended(ended)
+    if (ended.usage.kind !== 'reported') return
     learnLength(deps, asked, end, ended)
     deps.expectedOutput.observe(caller.outputName, ended.tokens.output.total / facts.choices)
     observeInput(deps, asked, ended)
+  } catch (error) {
+    // The call is settled: its caller gets its answer.
+    deps.events.defect(error)
   }
-  deps.events.ended(ended)
 }
 
 /** How long a conversation is, as its provider says: an estimate, or a refused request, would make the next call's bound too small. */
