@@ -3,7 +3,7 @@ import type { Random } from '../simulation/random.ts'
 import type { Draft, Mutation } from './draft.ts'
 import { FOREIGN } from './fields.ts'
 import { jsonText, type Members, type Node, object, objectsIn, oddStyle } from './json-text.ts'
-import { deep, oddValue, valueOf } from './values.ts'
+import { deep, type Kind, oddValue, valueOf } from './values.ts'
 
 /** The fields that say how much a call can use, and of what. */
 const COUNTING = [
@@ -21,9 +21,14 @@ const NESTED = [
   'budget_tokens',
 ] as const
 
+/** A map, since a name may be one that every object has. */
+function kindsOf({ shape }: Draft): ReadonlyMap<string, Kind> {
+  return new Map([...Object.entries(FOREIGN), ...Object.entries(shape.fields)].map(([name, kind]) => [name.replace('!', ''), kind]))
+}
+
 /** A value that the field may have, or one that nothing may have. */
 function anyValue(name: string, draft: Draft, random: Random): Node {
-  const kind = draft.shape.fields[name] ?? draft.shape.fields[`${name}!`] ?? FOREIGN[name]
+  const kind = kindsOf(draft).get(name)
   if (kind === undefined || random.chance(0.4)) return countLike(random)
   return valueOf(kind, random)
 }
