@@ -96,6 +96,7 @@ function startOver(client: RedisClient, drainClient: RedisClient, names: KeyName
       ...reports,
       openState: async () => nothing,
       bounds: unasked,
+      objects: unasked,
       unpriced: unasked,
       call: unasked,
       priceLines: unasked,

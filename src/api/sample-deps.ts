@@ -182,6 +182,7 @@ function sampleLedger(audit: readonly AuditEntry[], usageQueries: UsageQuery[]):
     dueDeliveries: absent,
     audit: ({ limit }) => Promise.resolve(audit.toReversed().slice(0, limit)),
     differences: absent,
+    objects: absent,
     unpriced: absent,
     call: absent,
     priceLines: absent,

@@ -44,8 +44,19 @@ export type LedgerRecord =
   | { readonly kind: 'closed'; readonly close: Close }
   | { readonly kind: 'revised'; readonly budget: Budget; readonly at: EpochMs }
   | { readonly kind: 'key'; readonly key: KeyRow }
+  | { readonly kind: 'objects'; readonly objects: readonly KeptObject[] }
   | { readonly kind: 'delivery'; readonly attempt: DeliveryAttempt }
   | { readonly kind: 'audit'; readonly entry: AuditEntry }
+
+/** What a provider keeps for whom called it: a file, a batch, a stored answer. Known already, it stays with its first owner. */
+export interface KeptObject {
+  /** Made of the provider's name and its id there; says nothing of either. */
+  readonly id: string
+  /** The id of the key whose call made it, and that key's team; absent: it has none. */
+  readonly key: string
+  readonly team?: string
+  readonly at: EpochMs
+}
 
 /** A virtual key that was made by API or CLI; its secret is kept as a SHA-256 in hex only. */
 export interface KeyRow {
@@ -58,6 +69,8 @@ export interface KeyRow {
   /** Attributes that the caller may set by header, such as `user` or `tag.*`. */
   readonly allow: readonly string[]
   readonly models: readonly string[]
+  /** What it may reach of that which a provider keeps: its own, its team's (where absent), or everybody's. */
+  readonly objects?: 'own' | 'team' | 'all'
   readonly createdAt: EpochMs
   readonly expiresAt?: EpochMs
   readonly revokedAt?: EpochMs

@@ -11,7 +11,7 @@ import type { Period } from '../domain/budgets/period.ts'
 import type { Price } from '../domain/usage/price.ts'
 import type { LinePart, LineTerms } from '../domain/usage/price-lines.ts'
 import type { Usage } from '../domain/usage/usage.ts'
-import type { AccountSums, AuditEntry, KeyRow, LedgerRecord } from '../domain/record.ts'
+import type { AccountSums, AuditEntry, KeptObject, KeyRow, LedgerRecord } from '../domain/record.ts'
 
 /** What the time is and what should happen later. Tests move it. */
 export interface Clock {
@@ -340,6 +340,8 @@ export interface Ledger {
   readonly dueDeliveries: (at: EpochMs, limit: number) => Promise<readonly DueDelivery[]>
   /** Newest first. */
   readonly audit: (query: { readonly limit: number }) => Promise<readonly AuditEntry[]>
+  /** Those of these objects that are known, by the ids of their records. */
+  readonly objects: (ids: readonly string[]) => Promise<readonly KeptObject[]>
   /** Recomputes every account, close and rollup from the calls, and says where they differ. */
   readonly differences: () => Promise<readonly LedgerDifference[]>
   /** How calls that were admitted at `from` or later kept to their bounds; newest day first, then by the tokens used. */

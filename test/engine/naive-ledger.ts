@@ -115,6 +115,7 @@ function fold(records: readonly LedgerRecord[]): OpenState {
       case 'key':
         keys.set(record.key.id, record.key)
         return
+      case 'objects':
       case 'delivery':
       case 'audit':
     }

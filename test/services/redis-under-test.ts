@@ -82,6 +82,7 @@ function ledgerOf(stream: RecordedStream): Ledger {
     alerts: unasked,
     dueDeliveries: unasked,
     audit: unasked,
+    objects: unasked,
     differences: unasked,
     bounds: unasked,
     unpriced: unasked,

@@ -70,6 +70,7 @@ export class SimulatedLedger {
       alerts: none,
       dueDeliveries: none,
       audit: none,
+      objects: none,
       differences: none,
       bounds: none,
       unpriced: none,
@@ -158,6 +159,7 @@ export class SimulatedLedger {
       case 'deferred':
       case 'raised':
         return this.#changeHold(record)
+      case 'objects':
       case 'delivery':
       case 'audit':
     }

@@ -31,6 +31,7 @@ export function appliedJournal({ applier, ledger, close }: StreamLedger): Ledger
     alerts: behind(ledger.alerts),
     dueDeliveries: behind(ledger.dueDeliveries),
     audit: behind(ledger.audit),
+    objects: behind(ledger.objects),
     differences: behind(ledger.differences),
     bounds: behind(ledger.bounds),
     unpriced: behind(ledger.unpriced),

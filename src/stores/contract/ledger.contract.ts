@@ -226,6 +226,20 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       ])
     })
 
+    test('what a provider keeps stays with whose call made it first, and is found among thousands', async () => {
+      const owned = (id: string, key: string, team?: string) => ({ id, key, ...(team === undefined ? {} : { team }), at: AT })
+      await under.journal.append([{ kind: 'objects', objects: [owned('o1', 'k1', 'research'), owned('o2', 'k2')] }])
+      await under.journal.append([{ kind: 'objects', objects: [owned('o1', 'k2', 'hr')] }])
+      const many = Array.from({ length: 1200 }, (_, i) => owned(`m${i}`, 'k3'))
+      await under.journal.append([{ kind: 'objects', objects: many }])
+      expect(await under.ledger.objects([])).toEqual([])
+      expect(await under.ledger.objects(['o1', 'none'])).toEqual([owned('o1', 'k1', 'research')])
+      expect(await under.ledger.objects(['o2'])).toEqual([owned('o2', 'k2')])
+      expect(await under.ledger.objects(many.map(({ id }) => id))).toHaveLength(1200)
+      await under.journal.append([{ kind: 'objects', objects: [{ ...owned('late', 'k1'), at: AT + 500 * 86_400_000 }] }])
+      expect((await under.ledger.objects(['o1', 'late'])).map(({ id }) => id)).toEqual(['late'])
+    })
+
     test('a close is written once, has the sums of its calls, and its account is open no more', async () => {
       await under.journal.append([opened('a'), opened('b'), held('call-1', ['a', 'b'])])
       await under.journal.append([ended('call-1', { amounts: [12, 5] }), closed('a', 12, 2), closed('b', 5), closed('a', 12, 2)])

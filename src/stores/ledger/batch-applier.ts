@@ -1,5 +1,5 @@
 import type { AccountKey, CallId } from '../../domain/ids.ts'
-import type { AuditEntry, LedgerRecord } from '../../domain/record.ts'
+import type { AuditEntry, KeptObject, LedgerRecord } from '../../domain/record.ts'
 import { AccountChanges, openAccounts } from './account-changes.ts'
 import { AccountIds } from './account-ids.ts'
 import { AlertChanges } from './alert-changes.ts'
@@ -8,6 +8,7 @@ import { Callers } from './callers.ts'
 import type { Dialect } from './dialect.ts'
 import { addCallLines } from './call-lines.ts'
 import { LineIds } from './line-ids.ts'
+import { addObjects } from './kept-objects.ts'
 import { LiveSums } from './live-sums.ts'
 import { type End, isInFlight, OpenCalls } from './open-calls.ts'
 import { PriceLineSums } from './price-line-sums.ts'
@@ -33,6 +34,7 @@ interface Changes {
   readonly budgets: Map<string, string>
   readonly keys: Map<string, string>
   readonly audit: AuditEntry[]
+  readonly objects: KeptObject[]
 }
 
 /** A call that a batch ends, with what it charges. */
@@ -82,6 +84,7 @@ export class BatchApplier {
       budgets: new Map(),
       keys: new Map(),
       audit: [],
+      objects: [],
     }
     for (const [nr, record] of records.entries()) {
       if (record.kind === 'ended') applyEnd(record, charged[nr], { isAdded, changes })
@@ -120,7 +123,7 @@ export class BatchApplier {
     return (call) => added.delete(call)
   }
 
-  *#write({ accounts, alerts, live, lines, budgets, keys, audit }: Changes): Steps<number> {
+  *#write({ accounts, alerts, live, lines, budgets, keys, audit, objects }: Changes): Steps<number> {
     yield* accounts.write()
     yield* lines.write(this.#lineIds)
     yield* this.#rollups.moveSome(yield* live.write(), live.newestHour)
@@ -130,6 +133,7 @@ export class BatchApplier {
       return [id, at, actor, action, target, reason, before, after]
     })
     yield* bulk(ADD_AUDIT, entries)
+    yield* addObjects(objects)
     return yield* alerts.write()
   }
 }
@@ -160,7 +164,7 @@ function applyEnd(
 type Seldom = Exclude<LedgerRecord, { kind: 'ended' | 'held' | 'renewed' | 'deferred' | 'raised' }>
 
 /** What is not part of every call. */
-function applySeldom(record: Seldom, { accounts, alerts, budgets, keys, audit }: Changes): void {
+function applySeldom(record: Seldom, { accounts, alerts, budgets, keys, audit, objects }: Changes): void {
   switch (record.kind) {
     case 'opened':
       return
@@ -176,6 +180,9 @@ function applySeldom(record: Seldom, { accounts, alerts, budgets, keys, audit }:
       return
     case 'key':
       keys.set(record.key.id, JSON.stringify(record.key))
+      return
+    case 'objects':
+      objects.push(...record.objects)
       return
     case 'delivery':
       return alerts.tried(record.attempt)

@@ -1,6 +1,6 @@
 import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
-import type { AccountSums, AuditEntry } from '../../domain/record.ts'
+import type { AccountSums, AuditEntry, KeptObject } from '../../domain/record.ts'
 import type {
   AlertStatus,
   BoundReport,
@@ -32,6 +32,7 @@ export interface Questions {
   readonly closes: { readonly budget?: string; readonly limit: number }
   readonly alerts: { readonly limit: number }
   readonly audit: { readonly limit: number }
+  readonly objects: readonly string[]
   readonly dueDeliveries: { readonly at: EpochMs; readonly limit: number }
 }
 
@@ -50,6 +51,7 @@ export interface Answers {
   readonly closes: readonly ChainedClose[]
   readonly alerts: readonly AlertStatus[]
   readonly audit: readonly AuditEntry[]
+  readonly objects: readonly KeptObject[]
   readonly dueDeliveries: readonly DueDelivery[]
 }
 

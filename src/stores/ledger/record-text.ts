@@ -62,6 +62,7 @@ const NAMES: Readonly<Record<LedgerRecord['kind'], true>> = {
   closed: true,
   revised: true,
   key: true,
+  objects: true,
   delivery: true,
   audit: true,
 }

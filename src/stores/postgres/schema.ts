@@ -266,6 +266,12 @@ CREATE TABLE line_days (
 ) ${UPDATED};
 `
 
+/** What providers keep, and whose it is. */
+const OBJECTS = `
+CREATE TABLE objects (id ${TEXT} PRIMARY KEY, key ${TEXT} NOT NULL, team ${TEXT} NOT NULL, at bigint NOT NULL);
+CREATE INDEX objects_at ON objects (at);
+`
+
 function immutable(table: string): string {
   return `CREATE TRIGGER ${table}_no_change BEFORE UPDATE OR DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION never_changed();
 CREATE TRIGGER ${table}_no_truncate BEFORE TRUNCATE ON ${table} EXECUTE FUNCTION never_changed();`
@@ -284,6 +290,7 @@ function step(statements: string): Migration {
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-25-first': step(FIRST),
   '2026-11-25-live-and-months': step(LIVE_AND_MONTHS),
+  '2026-11-30-objects': step(OBJECTS),
   '2026-11-30-set-aside': step(SET_ASIDE),
   '2026-11-30-usage-by-price-line': step(PRICE_LINES),
 }

@@ -235,6 +235,7 @@ function caughtUp(ledger: Ledger, drain: Drain): Ledger {
     alerts: after(ledger.alerts),
     dueDeliveries: after(ledger.dueDeliveries),
     audit: after(ledger.audit),
+    objects: after(ledger.objects),
     differences: after(ledger.differences),
     bounds: after(ledger.bounds),
     unpriced: after(ledger.unpriced),

@@ -311,6 +311,12 @@ CREATE TABLE set_aside (
 ) STRICT;
 `
 
+/** What providers keep, and whose it is. */
+const OBJECTS = `
+CREATE TABLE objects (id TEXT PRIMARY KEY, key TEXT NOT NULL, team TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX objects_at ON objects (at);
+`
+
 const MIGRATIONS: readonly string[] = [
   FIRST,
   HELD_TOKENS,
@@ -320,6 +326,7 @@ const MIGRATIONS: readonly string[] = [
   LIVE_AND_MONTHS,
   SET_ASIDE,
   PRICE_LINES,
+  OBJECTS,
 ]
 
 /**
