@@ -101,7 +101,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   const { clock, catalog, journal } = store
   const ids = createCallIds(() => clock.now())
   const keys = new KeyBook([...fileKeys(config, clock.now()), ...(await catalog.read()).keys])
-  const engine = await startConfigured(config, { store, ids, keys })
+  const engine = await startConfigured(config, { store, ids, keys, log })
   const worker = createDeliveryWorker({ ledger: dueInTurn(store), journal, clock, channels, log })
   onFailure(worker.stop)
   deliveries = worker
@@ -212,13 +212,16 @@ function controlPlaneOf({
 
 function startConfigured(
   config: Config,
-  { store, ids, keys }: { readonly store: Store; readonly ids: Ids; readonly keys: KeyBook },
+  { store, ids, keys, log }: { readonly store: Store; readonly ids: Ids; readonly keys: KeyBook; readonly log: AppOptions['log'] },
 ): Promise<Engine> {
   const { holdTtlMs, onLost } = config.store
   const prices = new PriceBook(config.prices, config.providers)
   const onKeys = (rows: readonly KeyRow[]) => keys.load(rows, ({ id }) => id.startsWith(FILE_KEY_PREFIX))
   const { counters, catalog, journal, clock } = store
-  return startEngine({ counters, catalog, journal, clock, ids, prices, holdTtlMs, onLost, onKeys }, config.budgets)
+  return startEngine(
+    { counters, catalog, journal, clock, ids, prices, holdTtlMs, onLost, onKeys, onFull: (message) => log(message) },
+    config.budgets,
+  )
 }
 
 /** Deliveries are owed once, whichever process brings them. */

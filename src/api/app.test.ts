@@ -62,6 +62,27 @@ describe('status', () => {
     })
   })
 
+  test('pages, filtered or not, have every account once, in its order', async () => {
+    const ids = (body: Json) => (body['budgets'] as Json[]).map(({ id, account }) => [id, account])
+    for (const filter of ['', '&q=R', '&status=WARNING']) {
+      const whole = ids((await ask(`/api/v1/status?limit=1000${filter}`)).body)
+      for (const limit of [1, 2, 3, 100]) {
+        const found: unknown[] = []
+        for (let cursor: string | undefined = ''; cursor !== undefined;) {
+          const { body } = await ask(`/api/v1/status?limit=${limit}${filter}${cursor === '' ? '' : `&cursor=${cursor}`}`)
+          expect(ids(body).length).toBeLessThanOrEqual(limit)
+          found.push(...ids(body))
+          cursor = typeof body['next_cursor'] === 'string' ? body['next_cursor'] : undefined
+        }
+        expect(found).toEqual(whole)
+      }
+    }
+    expect(ids((await ask('/api/v1/status?q=ANN')).body)).toEqual([['research-per-user', 'ann']])
+    for (const bad of ['limit=0', 'limit=1001', 'cursor=x', 'status=FULL']) {
+      expect(await ask(`/api/v1/status?${bad}`)).toMatchObject({ status: 400, body: { code: 'invalid_request' } })
+    }
+  })
+
   test('money is in USD, and the forecast says when it runs out', async () => {
     const { body } = await ask('/api/v1/status')
     const ann = (body['budgets'] as Json[]).find(({ account }) => account === 'ann')
@@ -274,6 +295,32 @@ describe('doctor', () => {
       calls_in_flight: 1,
       trouble: 'disk full',
     })
+  })
+})
+
+describe('what is sent to the control plane', () => {
+  test('is 1 MiB at most', async () => {
+    const body = { name: 'x'.repeat(1024 * 1024) }
+    const answer = await ask('/api/v1/keys', { method: 'POST', body })
+    expect(answer).toMatchObject({ status: 413, body: { code: 'body_too_large' } })
+  })
+
+  test('is taken where a name is fine', async () => {
+    expect(
+      (await ask('/api/v1/keys', { method: 'POST', body: { name: 'fine', team: 'Zoë', models: ['gpt-*'], allow: ['tag.x'] } })).status,
+    ).toBe(201)
+  })
+
+  test.each(['a\nb', '\uD800', 'a\0b', 'x'.repeat(201), ' ', '\u202Ea'])('has names that every part keeps apart, not %j', async (name) => {
+    for (const wish of [
+      { name },
+      { name: 'fine', team: name },
+      { name: 'fine', models: [name] },
+      { name: 'fine', allow: [`tag.${name}`] },
+    ]) {
+      const answer = await ask('/api/v1/keys', { method: 'POST', body: wish })
+      expect([wish, answer.status]).toEqual([wish, 400])
+    }
   })
 })
 

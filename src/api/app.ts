@@ -1,4 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { Failure, type FailureCode } from '../engine/failure.ts'
 import { ERROR_CODES } from '../http/error-codes.ts'
@@ -13,6 +14,9 @@ import { addStatus } from './status.ts'
 import { addUsage } from './usage.ts'
 
 export type { ApiDeps }
+
+/** A hundred times what any change needs. */
+const BODY_BYTES_MAX = 1024 * 1024
 
 const OPENAPI_PATH = '/api/v1/openapi.json'
 
@@ -38,6 +42,7 @@ export function createApi(deps: ApiDeps): OpenAPIHono {
     if (LATER.test(context.req.path)) throw new Problem(501, 'not_available_yet', 'this version does not have this resource')
     await next()
   })
+  app.use('/api/*', bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLarge }))
   for (const add of [addStatus, addUsage, addCloses, addBudgets, addAlerts, addKeys, addChecks]) add(app, deps)
   app.post('/api/v1/budgets', notBudgetsYet)
   app.on(['PUT', 'PATCH', 'DELETE'], '/api/v1/budgets/:id', notBudgetsYet)
@@ -53,6 +58,10 @@ export function createApi(deps: ApiDeps): OpenAPIHono {
     return problem(500, 'internal_error', 'a bug in Bursar: the log says more')
   })
   return app
+}
+
+function tooLarge(): never {
+  throw new Problem(413, 'body_too_large', `the request body is larger than ${BODY_BYTES_MAX} bytes`)
 }
 
 function notBudgetsYet(): never {

@@ -1,11 +1,23 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { ID_EXPECTED, isId, toName } from '../domain/ids.ts'
 import type { KeyRow } from '../domain/record.ts'
 import type { Clock } from '../engine/ports.ts'
 import { ADMIN, type ApiDeps } from './deps.ts'
 import { instant } from './instant.ts'
 import { Problem, PROBLEM } from './problem.ts'
 
-const name = z.string().trim().min(1).max(200)
+/** As every name that enters: see {@link toName}. */
+const name = z
+  .string()
+  .trim()
+  .transform((text, context) => {
+    const parsed = toName(text)
+    if (parsed !== undefined) return parsed
+    context.addIssue({ code: 'custom', message: `expected ${ID_EXPECTED}` })
+    return z.NEVER
+  })
+  .openapi({ type: 'string', description: ID_EXPECTED })
+const LIST_MAX = 1000
 
 const key = z
   .object({
@@ -31,8 +43,19 @@ const wish = z.strictObject({
   team: name.optional(),
   project: name.optional(),
   user: name.optional(),
-  allow: z.array(z.string().regex(/^(?:team|project|user|tag\.[^\s]+)$/, 'expected team, project, user or tag.NAME')).default([]),
-  models: z.array(name).default(['*']),
+  allow: z
+    .array(
+      z
+        .string()
+        .regex(/^(?:team|project|user|tag\.[^\s]+)$/, 'expected team, project, user or tag.NAME')
+        .refine(isId, `expected ${ID_EXPECTED}`),
+    )
+    .max(LIST_MAX)
+    .default([]),
+  models: z
+    .array(z.string().trim().refine(isId, `expected ${ID_EXPECTED}`))
+    .max(LIST_MAX)
+    .default(['*']),
   expires_at: instant.optional(),
 })
 

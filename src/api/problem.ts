@@ -7,7 +7,7 @@ export class Problem extends HTTPException {
   readonly code: string
 
   /** @param detail what happened, to what, and what to do; holds no secret */
-  constructor(status: 400 | 401 | 404 | 409 | 500 | 501 | 502 | 503, code: string, detail: string) {
+  constructor(status: 400 | 401 | 404 | 409 | 413 | 500 | 501 | 502 | 503, code: string, detail: string) {
     super(status, { message: detail })
     this.code = code
   }

@@ -6,7 +6,7 @@ import type { Standing } from '../engine/ports.ts'
 import { displayAmount } from '../domain/amount.ts'
 import { isoOrNull } from '../http/amounts.ts'
 import type { ApiDeps } from './deps.ts'
-import { PROBLEM } from './problem.ts'
+import { Problem, PROBLEM } from './problem.ts'
 
 const row = z.object({
   id: z.string(),
@@ -30,14 +30,33 @@ const row = z.object({
   owner_email: z.string().nullable(),
 })
 
-const schema = z.object({ at: z.string(), budgets: z.array(row) }).openapi('Status')
+const schema = z
+  .object({
+    at: z.string(),
+    budgets: z.array(row),
+    next_cursor: z.string().nullable().openapi({ description: 'The next page, as `cursor`; null where this is the last' }),
+  })
+  .openapi('Status')
+
+const PAGE_MAX = 1000
+
+const query = z.object({
+  limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(PAGE_MAX),
+  cursor: z.string().max(2000).optional(),
+  q: z.string().max(200).optional().openapi({ description: 'A part of the id, the name or the account, in any case' }),
+  team: z.string().max(200).optional(),
+  status: z.enum(['OK', 'WARNING', 'EXCEEDED']).optional(),
+})
+
+type Query = z.infer<typeof query>
 
 export type StatusRow = z.infer<typeof row>
 
 const route = createRoute({
   method: 'get',
   path: '/api/v1/status',
-  summary: 'Every open account, the most used first',
+  summary: 'The open accounts, the most used first, in pages',
+  request: { query },
   responses: { 200: { description: 'Status', content: { 'application/json': { schema } } }, ...PROBLEM },
 })
 
@@ -45,9 +64,67 @@ const route = createRoute({
 export function addStatus(app: OpenAPIHono, { engine, clock }: ApiDeps): void {
   app.openapi(route, async (context) => {
     const now = clock.now()
-    const budgets = (await engine.standings()).toSorted((a, b) => shareOf(b) - shareOf(a))
-    return context.json({ at: new Date(now).toISOString(), budgets: budgets.map((standing) => toRow(standing, now)) }, 200)
+    const asked = context.req.valid('query')
+    const found = (await engine.standings()).filter((standing) => isAskedFor(standing, asked)).toSorted(mostUsedFirst)
+    const after = asked.cursor === undefined ? undefined : fromCursor(asked.cursor)
+    const rest = after === undefined ? found : found.filter((standing) => mostUsedFirst(after, placeOf(standing)) < 0)
+    const page = rest.slice(0, asked.limit)
+    const last = rest.length > page.length ? page.at(-1) : undefined
+    return context.json(
+      {
+        at: new Date(now).toISOString(),
+        budgets: page.map((standing) => toRow(standing, now)),
+        next_cursor: last === undefined ? null : toCursor(last),
+      },
+      200,
+    )
   })
+}
+
+function isAskedFor(standing: Standing, { q, team, status }: Query): boolean {
+  const { budget, each } = standing
+  if (status !== undefined && statusOf(standing) !== status) return false
+  if (team !== undefined && budget.scope.team !== team && !(budget.each === 'team' && each === team)) return false
+  const wanted = q?.toLowerCase()
+  return wanted === undefined || [budget.id, budget.name, each ?? ''].some((text) => text.toLowerCase().includes(wanted))
+}
+
+/** Where a row stands among all: what a page ends with, so that the next one goes on behind it, whatever came or went before. */
+interface Place {
+  readonly share: number
+  readonly key: string
+}
+
+function placeOf(standing: Standing): Place {
+  return { share: shareOf(standing), key: standing.key }
+}
+
+function mostUsedFirst(a: Place | Standing, b: Place | Standing): number {
+  const [one, other] = [a, b].map((place) => ('share' in place ? place : placeOf(place)))
+  if (one === undefined || other === undefined) return 0
+  return other.share - one.share || (one.key < other.key ? -1 : one.key > other.key ? 1 : 0)
+}
+
+function toCursor(standing: Standing): string {
+  const { share, key } = placeOf(standing)
+  return Buffer.from(JSON.stringify([share, key])).toString('base64url')
+}
+
+const place = z.tuple([z.number(), z.string()])
+
+function fromCursor(cursor: string): Place {
+  const parsed = place.safeParse(parseJson(Buffer.from(cursor, 'base64url').toString()))
+  if (!parsed.success) throw new Problem(400, 'invalid_request', 'cursor: expected the next_cursor of another answer')
+  const [share, key] = parsed.data
+  return { share, key }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 function toRow(standing: Standing, now: EpochMs): StatusRow {

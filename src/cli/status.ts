@@ -6,6 +6,7 @@ import { accountName, amount, bar, table } from './table.ts'
 
 const status = z.object({
   at: z.string(),
+  next_cursor: z.string().nullable(),
   budgets: z.array(
     z.object({
       name: z.string(),
@@ -38,7 +39,7 @@ export function addStatus(program: Command, io: Io, server: () => Server): void 
       const show = async () => {
         const answer = await server().get('status')
         if (options.watch === true && io.isTty) io.stdout.write('\u001B[H\u001B[2J')
-        print(io, options, answer, () => formatStatus(io, status.parse(answer).budgets))
+        print(io, options, answer, () => formatStatus(io, status.parse(answer)))
       }
       await show()
       while (options.watch === true) {
@@ -49,7 +50,7 @@ export function addStatus(program: Command, io: Io, server: () => Server): void 
 }
 
 /** The table of `bursar status`. */
-function formatStatus(io: Io, budgets: readonly Row[]): string {
+function formatStatus(io: Io, { budgets, next_cursor: more }: z.infer<typeof status>): string {
   if (budgets.length === 0) return 'no budgets yet: add one to bursar.yaml\n'
   const rows = budgets.map((row) => [
     accountName(row),
@@ -59,7 +60,8 @@ function formatStatus(io: Io, budgets: readonly Row[]): string {
     paint(io, COLORS[row.status], row.status),
     runsOut(row),
   ])
-  return table(rows, ['left', 'left', 'right', 'right', 'left', 'left'])
+  const rest = more === null ? '' : `and more: these are the ${budgets.length} most used\n`
+  return table(rows, ['left', 'left', 'right', 'right', 'left', 'left']) + rest
 }
 
 function runsOut({ status: state, forecast }: Row): string {

@@ -3,6 +3,7 @@ import { type BudgetIndex, indexBudgets } from '../domain/budgets/budget-index.t
 import { type BudgetId, toAccountKey } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import type { Attributes } from '../domain/budgets/scope.ts'
+import { EachValues } from './each-values.ts'
 import type { AccountRef, CatalogState } from './ports.ts'
 
 /** The accounts of a caller, good for as long as no period ends and no budget changes. */
@@ -17,11 +18,14 @@ interface Resolved {
 export class BudgetBook {
   readonly #budgets: Map<string, Budget>
   readonly #resolved = new WeakMap<Attributes, Resolved>()
+  readonly #eachValues: EachValues
   #index: BudgetIndex
   #revision = 0
   #version: number
 
-  constructor({ budgets, version }: Pick<CatalogState, 'budgets' | 'version'>) {
+  /** @param onFull hears of a key that brings more `each` values than are kept apart */
+  constructor({ budgets, version }: Pick<CatalogState, 'budgets' | 'version'>, onFull: (message: string) => void = () => undefined) {
+    this.#eachValues = new EachValues(onFull)
     this.#budgets = new Map(budgets.map((budget) => [budget.id, budget]))
     this.#index = indexBudgets(budgets)
     this.#version = version
@@ -84,7 +88,7 @@ export class BudgetBook {
   accountsOf(attributes: Attributes, at: EpochMs): readonly AccountRef[] {
     const known = this.#resolved.get(attributes)
     if (known !== undefined && known.revision === this.#revision && known.from <= at && at < known.until) return known.accounts
-    const accounts = this.#index.applicable(attributes).map(({ budget, each }) => accountRef(budget, each, at))
+    const accounts = this.#accountsAt(attributes, at)
     const resolved: Resolved = {
       revision: this.#revision,
       from: at,
@@ -93,6 +97,18 @@ export class BudgetBook {
     }
     this.#resolved.set(attributes, resolved)
     return accounts
+  }
+
+  /** Each account once, also where several values of a call share one. */
+  #accountsAt(attributes: Attributes, at: EpochMs): readonly AccountRef[] {
+    const refs = new Map<string, AccountRef>()
+    for (const { budget, each } of this.#index.applicable(attributes)) {
+      const ref = accountRef(budget, each, at)
+      const shared = each === null ? null : this.#eachValues.of({ budget, each, key: attributes.key, endsAt: ref.period.endsAt })
+      const own = shared === each ? ref : accountRef(budget, shared, at)
+      refs.set(own.key, refs.get(own.key) ?? own)
+    }
+    return [...refs.values()]
   }
 }
 

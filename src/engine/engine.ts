@@ -27,6 +27,8 @@ export interface EngineDeps {
   readonly onLost: 'charge' | 'release'
   /** Hears of the keys whenever another process may have changed them. */
   readonly onKeys?: (keys: readonly KeyRow[]) => void
+  /** Hears, in one line, of a key that brings more `each` values into a budget than are kept apart. */
+  readonly onFull?: (message: string) => void
 }
 
 /** What Bursar does with budgets; the gateway, the API and the timers call nothing else. */
@@ -64,7 +66,7 @@ export interface Engine {
  */
 export async function startEngine(deps: EngineDeps, definitions: readonly BudgetDefinition[]): Promise<Engine> {
   const { counters, catalog, clock } = deps
-  const book = new BudgetBook(await catalog.read())
+  const book = new BudgetBook(await catalog.read(), deps.onFull)
   const line = new WaitingLine(clock)
   const live: LiveCalls = new CallMap()
   const refresh = async () => {

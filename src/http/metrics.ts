@@ -102,7 +102,16 @@ function addCallCounters(registers: Registry[], tallies: readonly Tally[]): void
   )
 }
 
-/** Gauges come from the state that decides, and only of accounts without `each` values. */
+/** More series than these would cost every scrape more than they say. */
+const BUDGETS_MAX = 1000
+
+function fullest(standings: readonly Standing[]): readonly Standing[] {
+  if (standings.length <= BUDGETS_MAX) return standings
+  const share = (standing: Standing) => (capOf(standing) === 0 ? 1 : standing.used / capOf(standing))
+  return standings.toSorted((a, b) => share(b) - share(a)).slice(0, BUDGETS_MAX)
+}
+
+/** Gauges come from the state that decides, only of accounts without `each` values, and of the {@link BUDGETS_MAX} fullest. */
 function addGauges(registers: Registry[], standings: () => Promise<readonly Standing[]>, state: ProcessState): void {
   const gauge = (name: string, help: string, value: (standing: Standing) => number) =>
     new Gauge({
@@ -111,9 +120,9 @@ function addGauges(registers: Registry[], standings: () => Promise<readonly Stan
       labelNames: ['budget', 'unit'],
       registers,
       async collect() {
-        const shown = (await standings()).filter(({ each }) => each === null)
+        const found = (await standings()).filter(({ each }) => each === null)
         this.reset()
-        for (const standing of shown) {
+        for (const standing of fullest(found)) {
           this.set({ budget: standing.budget.id, unit: standing.budget.unit }, value(standing))
         }
       },
