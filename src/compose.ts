@@ -15,6 +15,7 @@ import { ExpectedOutput } from './engine/expected-output.ts'
 import { InputMargins } from './engine/input-margins.ts'
 import { SetAsideWatch } from './engine/set-aside-watch.ts'
 import { hashSecret, KeyBook } from './engine/key-book.ts'
+import { keeping } from './engine/keep.ts'
 import { createKeys, FILE_KEY_PREFIX } from './engine/keys.ts'
 import type { Clock, Ids, Ledger } from './engine/ports.ts'
 import { systemClock } from './engine/system-clock.ts'
@@ -48,7 +49,6 @@ export interface AppOptions {
 }
 
 const TICK_MS = 1000
-const HOUR_MS = 3_600_000
 const DRAIN_MS = 60_000
 /** A disk that hangs must not keep a failed start from ending. */
 const UNDO_MS = 5000
@@ -233,17 +233,12 @@ async function inTurn({ isMyTurn }: Store, run: () => Promise<void>): Promise<vo
   if (await isMyTurn()) await run()
 }
 
-/** Drops what is older than it is to be kept, once an hour. */
+/** Drops what is older than it is to be kept, where somebody said how old that is. */
 function keepFor(store: Store, keepMs: number | undefined): () => Promise<void> {
-  let nextAt = 0
-  return async () => {
-    const now = store.clock.now()
-    if (keepMs === undefined || now < nextAt) return
-    await inTurn(store, async () => {
-      nextAt = now + HOUR_MS
-      await store.retention.dropCallsBefore(now - keepMs)
-    })
-  }
+  if (keepMs === undefined) return () => Promise.resolve()
+  const { retention, clock } = store
+  const keep = keeping({ retention, clock, keepMs, monotonic: () => performance.now() })
+  return () => inTurn(store, keep)
 }
 
 /** Each runs every second, and tells a trouble once, not every second that it lasts. */
