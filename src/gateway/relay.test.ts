@@ -56,3 +56,33 @@ test('chunks that come faster than the client reads wait for it once, and all of
   await vi.waitFor(() => expect(read()).toBeGreaterThan(20 * chunk.length), { timeout: 5000 })
   expect(calls).toEqual(['pause', 'resume'])
 })
+
+test('a client that is gone before its request went out costs nothing, and the request does not go out', async () => {
+  const { response } = await unreadAnswer()
+  const relay = new Relay(response, { reader: { ...reader, readsOn: true }, extraHeaders: () => ({}), deadlines: deadlinesOf(600_000) })
+  response.destroy()
+  expect((await relay.relayed).end).toEqual({ kind: 'not_sent' })
+  let isAborted = false
+  const abort = () => void (isAborted = true)
+  relay.onRequestStart({ aborted: false, paused: false, reason: null, abort, pause: () => undefined, resume: () => undefined })
+  expect(isAborted).toBe(true)
+})
+
+test('an answer that goes on for longer than any may, however steadily, breaks off', async () => {
+  const { response } = await unreadAnswer()
+  const deadlines = { ...deadlinesOf(600_000), answerMs: 50 }
+  const relay = new Relay(response, { reader, extraHeaders: () => ({}), deadlines })
+  const controller = {
+    aborted: false,
+    paused: false,
+    reason: null,
+    abort: () => undefined,
+    pause: () => undefined,
+    resume: () => undefined,
+  }
+  relay.onRequestStart(controller)
+  relay.onResponseStart(controller, 200, { 'content-type': 'text/event-stream' })
+  const sending = setInterval(() => relay.onResponseData(controller, Buffer.from(': still here\n\n')), 5)
+  onTestFinished(() => clearInterval(sending))
+  expect((await relay.relayed).end).toMatchObject({ kind: 'cut', isTimeout: true })
+})

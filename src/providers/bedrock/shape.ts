@@ -64,7 +64,7 @@ export const bedrock: ApiShape = {
   errorBody: bedrockError,
   errorHeaders: bedrockErrorHeaders,
   outputMaxOf: bedrockOutputMax,
-  // An invocation is not ended by closing its connection
-  // (https://docs.aws.amazon.com/bedrock/latest/userguide/inference-invoke.html).
+  // The runtime's API has no way to end an invocation, and a closed connection is none: the model goes on, and what it produces is
+  // billed (https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html).
   endings: { billsAfterHangUp: true },
 }

@@ -19,15 +19,18 @@ export function readChatParts(): AnswerParts {
   const produce = (data: JsonObject) => {
     for (const choice of asList(data['choices'])) soFar.produce(producedBy(asObject(choice)))
   }
-  // Nothing closes an answer that is whole.
+  // Only what may be ended early, of which `fresh` is asked, keeps how to end it.
   let closing: ChatClosing | undefined
+  const fresh = () => {
+    closing ??= new ChatClosing()
+    return soFar.fresh()
+  }
   return {
-    stoppable: { fresh: () => soFar.fresh(), closing: () => (closing ??= new ChatClosing()).text() },
+    stoppable: { fresh, closing: () => closing?.text() ?? '' },
     event: (data) => {
       read(data)
       produce(data)
-      closing ??= new ChatClosing()
-      closing.see(data)
+      closing?.see(data)
     },
     // What a complete report covers need not be counted.
     whole: (data) => {
@@ -75,16 +78,20 @@ export function readResponsesParts(): AnswerParts {
     soFar.report(usage, usage?.output?.total !== undefined, response['usage'])
     soFar.bill(readBilling(asObject(response['usage']), response['service_tier']))
   }
-  const closing = new ResponseClosing()
-  const seeEvent = (data: JsonObject) => {
-    event(data)
-    closing.see(data)
+  // All of the answer's text: kept only where it may be ended early, of which `fresh` is asked.
+  let closing: ResponseClosing | undefined
+  const fresh = () => {
+    closing ??= new ResponseClosing()
+    return soFar.fresh()
   }
   return {
-    event: seeEvent,
+    event: (data) => {
+      event(data)
+      closing?.see(data)
+    },
     whole,
     reading: () => soFar.reading(),
-    stoppable: { fresh: () => soFar.fresh(), closing: () => closing.text() },
+    stoppable: { fresh, closing: () => closing?.text() ?? '' },
   }
 }
 
