@@ -38,6 +38,8 @@ interface Submission {
 /** What the requests of a batch to one model may use together. */
 interface ModelBound {
   readonly model: string
+  /** Those that the requests name beside it. */
+  readonly otherModels?: readonly string[]
   readonly bound: CallBound
 }
 
@@ -51,9 +53,10 @@ export async function submitBatch(deps: BatchDeps, callers: CallerBook, submissi
   const body = await readBody(request, deps.bodyBytesMax)
   const target = chooseTarget(deps.upstreams, route, '')
   const bounds = await boundBatch(batch.requestsIn(body), target.upstream, (model) => deps.outputMaxOf(route, model))
-  const admitted = await admitAll(deps, bounds, ({ model, bound }) => ({
-    attributes: callers.find(submission.key, request.headers, { provider: target.upstream.name, model }).attributes,
+  const admitted = await admitAll(deps, bounds, ({ model, otherModels, bound }) => ({
+    attributes: callers.find(submission.key, request.headers, { provider: target.upstream.name, model, otherModels }).attributes,
     modelName: model,
+    otherModels,
     endpoint: route.endpoint.name,
     bound,
   }))
@@ -109,18 +112,43 @@ async function boundBatch(
   upstream: Upstream,
   outputMaxOf: (model: string) => number,
 ): Promise<readonly ModelBound[]> {
-  const sums = new Map<string, { input: number; output: number; requests: number }>()
-  const add = ({ model, inputBound, outputMax = outputMaxOf(model), choices }: RequestFacts) => {
-    const sum = sums.get(model) ?? { input: 0, output: 0, requests: 0 }
-    sums.set(model, { input: sum.input + inputBound, output: sum.output + outputMax * choices, requests: sum.requests + 1 })
+  const sums = new Map<string, Sum>()
+  const add = (facts: RequestFacts) => {
+    const sum = sums.get(facts.model) ?? { input: 0, output: 0, requests: 0, others: new Set(), tier: 'batch' as const }
+    sums.set(facts.model, addTo(sum, facts, facts.outputMax ?? outputMaxOf(facts.model)))
   }
   if (source.kind === 'inline') source.requests.forEach(add)
   else await eachLine(upstream, { path: source.path }, (line) => add(source.requestOn(line)))
   if (sums.size === 0) throw new InvalidRequest('the batch has no requests')
-  return [...sums].map(([model, { input, output, requests }]) => ({
+  return [...sums].map(([model, { input, output, requests, others, tier }]) => ({
     model,
-    bound: { input, outputMax: output, outputMin: output, choices: 1, requests, tier: 'batch' },
+    ...(others.size === 0 ? {} : { otherModels: [...others] }),
+    bound: { input, outputMax: output, outputMin: output, choices: 1, requests, tier },
   }))
+}
+
+/** What the requests to one model may use together. */
+interface Sum {
+  readonly input: number
+  readonly output: number
+  readonly requests: number
+  readonly others: Set<string>
+  readonly tier: 'batch' | 'batch_regional'
+}
+
+/** The requests of one batch name no more further models than one request may. */
+const OTHER_MODELS_MAX = 32
+
+function addTo(sum: Sum, { inputBound, choices, otherModels = [], tier }: RequestFacts, outputMax: number): Sum {
+  for (const model of otherModels) sum.others.add(model)
+  if (sum.others.size > OTHER_MODELS_MAX) throw new InvalidRequest(`the batch names more than ${OTHER_MODELS_MAX} further models`)
+  return {
+    ...sum,
+    input: sum.input + inputBound,
+    output: sum.output + outputMax * choices,
+    requests: sum.requests + 1,
+    tier: tier === 'regional' ? 'batch_regional' : sum.tier,
+  }
 }
 
 async function forward(

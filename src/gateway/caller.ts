@@ -56,6 +56,14 @@ export interface Caller {
 /** Those with one key and one provider: by the model, and behind it what the headers say. */
 type Callers = Map<string, Caller>
 
+/** Where a call goes, and which models may answer it there. */
+export interface CalledTarget {
+  readonly provider: string
+  readonly model: string
+  /** Further models that the request names. */
+  readonly otherModels?: readonly string[] | undefined
+}
+
 /** Remembers recent callers, so that the same caller gets the same attributes (and its accounts stay resolved). */
 export class CallerBook {
   /** By the key's id and the provider. Both are the same texts for all calls; one made of all parts would be made for each. */
@@ -66,9 +74,10 @@ export class CallerBook {
    * Who calls: what the key fixes, and what the headers say where the key allows it.
    * @throws GatewayError attribute_not_allowed, model_not_allowed
    */
-  find(key: Key, headers: IncomingHttpHeaders, target: { readonly provider: string; readonly model: string }): Caller {
+  find(key: Key, headers: IncomingHttpHeaders, target: CalledTarget): Caller {
     const given = givenIn(headers)
-    const name = given === '' ? target.model : `${target.model}\n${given}`
+    const models = target.otherModels === undefined ? target.model : `${target.model}\t${target.otherModels.join('\t')}`
+    const name = given === '' ? models : `${models}\n${given}`
     const known = this.#known.get(key.row.id)?.get(target.provider)?.get(name)
     if (known !== undefined) return known
     const attributes = resolveAttributes(key, headers, target)
@@ -104,9 +113,9 @@ const CALLERS_MAX = 50_000
 const CALLER_LENGTH_MAX = 2000
 const FIXED_BY_KEY = ['team', 'project', 'user'] as const
 
-function resolveAttributes(key: Key, headers: IncomingHttpHeaders, target: { provider: string; model: string }): Attributes {
+function resolveAttributes(key: Key, headers: IncomingHttpHeaders, target: CalledTarget): Attributes {
   const { row } = key
-  checkModel(key, target.model)
+  for (const model of [target.model, ...(target.otherModels ?? [])]) checkModel(key, model)
   const named: Partial<Record<(typeof FIXED_BY_KEY)[number], string>> = { ...row.attributes }
   for (const name of FIXED_BY_KEY) {
     const header = `x-bursar-${name}`
@@ -115,7 +124,15 @@ function resolveAttributes(key: Key, headers: IncomingHttpHeaders, target: { pro
   }
   const tags: Record<string, string> = {}
   for (const [name, value] of parseTags(textOf(headers, TAGS_HEADER))) tags[name] = allowed(key, `tag.${name}`, value)
-  return { ...named, key: row.name, provider: target.provider, model: modelId(target.model), tags }
+  return { ...named, key: row.name, provider: target.provider, ...modelsOf(target), tags }
+}
+
+/** By their one names, each once. */
+function modelsOf(target: CalledTarget): Pick<Attributes, 'model' | 'otherModels'> {
+  const model = modelId(target.model)
+  const others = new Set(target.otherModels?.map(modelId))
+  others.delete(model)
+  return others.size === 0 ? { model } : { model, otherModels: [...others] }
 }
 
 const TAGS_HEADER = 'x-bursar-tags'

@@ -30,6 +30,8 @@ export interface Estimates {
   readonly outputExpected: () => number
   /** True where the answer shows all that it used: what came is all there was. */
   readonly showsAll: boolean
+  /** The most seconds of audio that the request has; absent: none. */
+  readonly audioSeconds?: number | undefined
   readonly rules: EndingRules
   /** True where the provider goes on working after it answered (background mode): its use can't be known from the answer. */
   readonly isBackground: boolean
@@ -131,8 +133,10 @@ function estimatedCounts(reading: AnswerReading, estimates: Estimates): TokenCou
   const { reported = {}, standIn, produced, producedBeyond, isUnread } = reading
   const seen = standIn?.output ?? (isNothingProduced(reading) ? 0 : estimates.text(produced) + producedBeyond)
   const output = Math.max(reported.output?.total ?? 0, seen, isUnread === true ? estimates.outputExpected() : 0)
+  const seconds = reported.audioSeconds ?? estimates.audioSeconds
   return {
     ...reported,
+    ...(seconds === undefined ? {} : { audioSeconds: seconds }),
     input: { ...reported.input, total: reported.input?.total ?? standIn?.input ?? estimates.input() },
     output: { ...reported.output, total: output },
   }

@@ -1,10 +1,11 @@
-import { addCounts, chargedCounts, type OtherPart, type TokenCounts, type Usage } from '../domain/usage/usage.ts'
+import { addCounts, type Billing, chargedCounts, type OtherPart, type TokenCounts, type Usage } from '../domain/usage/usage.ts'
 import { costOf, type EndedCall, type OpenHold } from '../domain/call.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Clock } from '../engine/ports.ts'
 import { modelId } from '../domain/usage/model-id.ts'
 import type { AnswerReading, ApiShape, JobReader, JobStatus } from '../providers/provider.ts'
 import { type Estimates, usageOf } from './ending.ts'
+import { byModel } from './by-model.ts'
 import { askProvider, eachLine } from './provider-file.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -92,7 +93,7 @@ export class JobPoller {
   }
 
   #pricedOf(reading: AnswerReading, hold: OpenHold): Usage | 'held' {
-    return this.#deps.engine.priced(hold.call, this.#usageOf(reading, hold))
+    return this.#deps.engine.priced(hold.call, byModel(this.#usageOf(reading, hold), reading, hold.call))
   }
 
   #usageOf(reading: AnswerReading, hold: OpenHold): Usage | 'held' {
@@ -145,14 +146,14 @@ class Bill {
     const { price } = this.#hold.call
     this.#requests++
     this.#counts = addCounts(this.#counts, usage.counts)
-    this.#costNanoUsd += costOf(chargedCounts(usage.counts), price, { tier: 'batch', ...usage.billing })
+    this.#costNanoUsd += costOf(chargedCounts(usage.counts), price, inBatch(usage.billing))
     for (const other of usage.others ?? []) this.#addOther(other)
     if (usage.kind === 'estimated') this.#why = usage.why
   }
 
   #addOther({ model, counts, billing, price = this.#hold.call.price }: OtherPart): void {
     const before = this.#others.get(model) ?? { counts: {}, costNanoUsd: 0 }
-    const cost = costOf(chargedCounts(counts), price, { tier: 'batch', ...billing })
+    const cost = costOf(chargedCounts(counts), price, inBatch(billing))
     this.#others.set(model, { counts: addCounts(before.counts, counts), costNanoUsd: before.costNanoUsd + cost })
   }
 
@@ -170,8 +171,15 @@ class Bill {
   }
 }
 
+/** An answer of a batch, whether it says so or not. */
+function inBatch(billing: Billing | undefined): Billing {
+  return { ...billing, tier: billing?.tier === 'regional' ? 'batch_regional' : (billing?.tier ?? 'batch') }
+}
+
 function holdOf(holds: readonly Deferred[], model: string): Deferred | undefined {
-  return holds.find(({ call }) => call.attributes.model === modelId(model)) ?? holds[0]
+  const id = modelId(model)
+  const ofModel = holds.find(({ call }) => call.attributes.model === id)
+  return ofModel ?? holds.find(({ call }) => call.attributes.otherModels?.includes(id) === true) ?? holds[0]
 }
 
 function jobReaderOf({ endpoints }: ApiShape, { call }: OpenHold): JobReader | undefined {

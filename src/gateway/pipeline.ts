@@ -20,6 +20,7 @@ import {
   type OutputCount,
   type RequestFacts,
 } from '../providers/provider.ts'
+import { byModel } from './by-model.ts'
 import { submitBatch } from './batch.ts'
 import { authenticate, type Caller, CallerBook } from './caller.ts'
 import type { Conversations } from './conversations.ts'
@@ -115,7 +116,8 @@ function read(
   const readAgain = () => metered.readRequest(body, route.values, headers['content-type'] ?? '')
   const { facts, json } = readAgain()
   const target = chooseTarget(deps.upstreams, route, facts.model)
-  const caller = callers.find(key, headers, { provider: target.upstream.name, model: target.model })
+  const { otherModels } = facts
+  const caller = callers.find(key, headers, { provider: target.upstream.name, model: target.model, otherModels })
   const showsAll = facts.isStream && metered.showsAll?.(target.model, json) === true
   return { route, key, metered, body, json: () => readAgain().json, facts, target, caller, showsAll }
 }
@@ -126,6 +128,7 @@ function requestOf(deps: GatewayDeps, response: ServerResponse, asked: Asked): R
   return {
     attributes: caller.attributes,
     modelName: target.model,
+    otherModels: asked.facts.otherModels,
     endpoint: route.endpoint.name,
     bound: boundOf(deps, asked),
     refineInput: refine === undefined ? undefined : () => refine() + continuedTokens(deps, asked.facts),
@@ -179,7 +182,7 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
       await deps.engine.defer(admitted.call.id, job)
       return finish()
     }
-    settled(end, await settle(deps, admitted, end, usageOf(end, estimatesOf(deps, asked, admitted))))
+    settled(end, await settle(deps, admitted, end, chargedUsage(deps, asked, admitted, end)))
     if (end.kind === 'no_answer') throw noAnswerError(end, asked.target.upstream, answerHeaders(deps, admitted, {}))
     if (end.kind === 'defect') throw end.error
     finish()
@@ -197,6 +200,12 @@ async function settleDefect(deps: GatewayDeps, admitted: Admitted, error: unknow
   } catch (second) {
     deps.events.defect(second)
   }
+}
+
+/** What the call used, by the models that answered it. */
+function chargedUsage(deps: GatewayDeps, asked: Asked, admitted: Admitted, end: CallEnd): Usage | 'held' {
+  const called = { attributes: asked.caller.attributes, imageModel: asked.facts.imageModel }
+  return byModel(usageOf(end, estimatesOf(deps, asked, admitted)), readingOf(end), called)
 }
 
 const NOT_SENT: CallEnd = { kind: 'not_sent' }
@@ -219,6 +228,8 @@ function learn(deps: GatewayDeps, asked: Asked, end: CallEnd, ended: EndedCall):
     deps.events.ended(ended)
     if (ended.usage.kind !== 'reported') return
     learnLength(deps, asked, end, ended)
+    // What another model used of an answer says nothing of this one.
+    if (ended.usage.others !== undefined) return
     deps.expectedOutput.observe(caller.outputName, ended.tokens.output.total / facts.choices)
     observeInput(deps, asked, ended)
   } catch (error) {
@@ -346,6 +357,7 @@ function estimatesOf(deps: GatewayDeps, asked: Asked, { outputMax }: Admitted): 
     showsAll: showsAllOf(asked),
     rules: target.upstream.shape.endings ?? {},
     isBackground: facts.isBackground === true,
+    audioSeconds: facts.audioSeconds,
   }
 }
 

@@ -1,10 +1,10 @@
-import type { Billing, TokenCounts } from '../domain/usage/usage.ts'
+import { type Billing, laterCounts, largerCounts, type TokenCounts } from '../domain/usage/usage.ts'
 import { beginningOf } from './framing/first-byte.ts'
 import { GrowingBytes } from './framing/growing-bytes.ts'
 import { JsonObjectFramer } from './framing/json-objects.ts'
 import { type SseEvent, SseFramer } from './framing/sse.ts'
 import { RawUsage } from './raw-usage.ts'
-import type { AnswerReading, AnswerStream, JsonObject, Stoppable } from './provider.ts'
+import type { AnswerReading, AnswerStream, JsonObject, ReportedPart, Stoppable } from './provider.ts'
 
 /** Reads the JSON objects of one answer, in their order. */
 export interface AnswerParts {
@@ -39,9 +39,12 @@ export class ReadingSoFar {
   #fresh: string | undefined
   #job: string | undefined
   #id: string | undefined
+  #model: string | undefined
+  #others: readonly ReportedPart[] | undefined
 
   /**
-   * The latest report counts: where a provider reports more than once, its counts are cumulative.
+   * Where a provider reports more than once, its counts are cumulative: a later report may raise each of them, and never lowers one
+   * (relays end a stream with zeros).
    * @param usage what the counts were read from
    */
   report(counts: TokenCounts | undefined, isComplete: boolean, usage?: unknown): void {
@@ -50,13 +53,33 @@ export class ReadingSoFar {
       this.#isNotUnderstood ||= Object.keys(asObject(usage) ?? {}).length > 0
       return
     }
-    this.#reported = counts
-    this.#isComplete = isComplete
+    this.#reported = this.#reported === undefined ? counts : largerCounts(this.#reported, counts)
+    this.#isComplete ||= isComplete
+  }
+
+  /** As {@link report}, of a provider whose counts begin anew: the later count stands, unless it is zero or not there. */
+  reportAnew(counts: TokenCounts | undefined, isComplete: boolean, usage?: unknown): void {
+    const before = this.#reported
+    if (counts === undefined) return this.report(counts, isComplete, usage)
+    this.#reported = undefined
+    this.#isComplete = false
+    this.report(counts, isComplete, usage)
+    if (before !== undefined) this.#reported = laterCounts(before, counts)
+  }
+
+  /** The parts that other models or meters used; what is said later replaces them. */
+  reportOthers(others: readonly ReportedPart[]): void {
+    if (others.length > 0) this.#others = others
+  }
+
+  /** The model that answered. */
+  isBy(model: unknown): void {
+    if (typeof model === 'string' && model !== '') this.#model = model
   }
 
   /** What is said later replaces what it names. */
   bill(billing: Billing): void {
-    if (billing.tier === undefined && billing.costNanoUsd === undefined) return
+    if (Object.keys(billing).length === 0) return
     this.#billing = { ...this.#billing, ...billing }
   }
 
@@ -112,6 +135,8 @@ export class ReadingSoFar {
       id: this.#id,
       job: this.#job,
       raw: this.#raw.all,
+      model: this.#model,
+      others: this.#others,
       standIn: this.#standIn,
       isNotUnderstood: this.#isNotUnderstood && !this.#isComplete,
     }

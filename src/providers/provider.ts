@@ -32,6 +32,10 @@ export interface RequestFacts {
   readonly continues?: Continued
   /** The class of a price that the request asks for; absent: the provider's usual one. */
   readonly tier?: ServiceTier | undefined
+  /** Further models that may answer, or a part of it, as the client wrote them: fallbacks, those of tools. Absent: none. */
+  readonly otherModels?: readonly string[]
+  /** The model of the provider's own tool that makes images, where the request has that tool. */
+  readonly imageModel?: string
   /** The most seconds of audio that the input can have; absent: none. */
   readonly audioSeconds?: number
   /** How many answers are asked for (`n`, `best_of`, a list of prompts); >= 1. */
@@ -62,12 +66,25 @@ export interface OutgoingBody {
   readonly hidesUsageChunk: boolean
 }
 
+/** What one of several models used for an answer. */
+export interface ReportedPart {
+  /** As the provider names it; `image_generation`: the model of that tool, which the answer does not name. */
+  readonly model: string | { readonly tool: 'image_generation' }
+  readonly counts: TokenCounts
+}
+
 /** What an answer says of its use. */
 export interface AnswerReading {
   /** As the provider reported it, normalised; absent where it reported nothing. */
   readonly reported?: TokenCounts | undefined
   /** What it says of its price; absent: nothing. */
   readonly billing?: Billing | undefined
+  /** The model that says that it answered; absent: it does not say. */
+  readonly model?: string | undefined
+  /** What other models or meters used beside `reported`; absent: nothing. */
+  readonly others?: readonly ReportedPart[] | undefined
+  /** True where a complete report has counts that are not known, so that it may be more than what was read of it. */
+  readonly hasUnknownCounts?: boolean
   /** What the provider reported as it came; absent: nothing. */
   readonly raw?: unknown
   /** Tokens that stand for what the provider counts in another way, or not at all (images, audio), and why. */

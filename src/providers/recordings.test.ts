@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
 import { bytesOf, type Expected, hasRecordings, readRecordings, type Recording } from '../../test/e2e/recordings.ts'
 import { writtenAnswers } from '../../test/support/written-answers.ts'
-import { chargedTokens, type TokenCounts } from '../domain/usage/usage.ts'
+import { addCounts, chargedTokens, type TokenCounts } from '../domain/usage/usage.ts'
 import type { AnswerReading, Metered } from './provider.ts'
 import { apiShapes } from './registry.ts'
 
@@ -30,9 +30,14 @@ const FIELDS = [
   ['reasoning_tokens', ({ output }: TokenCounts) => output?.reasoning],
 ] as const
 
+/** The counts of all models that an answer reports. */
+function allOf({ reported = {}, others = [] }: AnswerReading): TokenCounts {
+  return others.reduce((sum, { counts }) => addCounts(sum, counts), reported)
+}
+
 function isExact(reading: AnswerReading, expected: Expected): boolean {
   return FIELDS.every(([field, countIn]) => {
-    const count = countIn(reading.reported ?? {})
+    const count = countIn(allOf(reading))
     return (count ?? null) === expected[field] || (expected[field] === 0 && count === undefined)
   })
 }

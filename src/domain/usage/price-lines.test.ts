@@ -65,9 +65,9 @@ describe('the lines of a call', () => {
         expect(sumOf(found, INPUT_PARTS, 'quantity')).toBe(used.input.total)
         expect(sumOf(found, OUTPUT_PARTS, 'quantity')).toBe(used.output.total)
         const units = unitsAt(at, found.terms.above)
-        const [numerator, denominator] = shareOf(at, tier) ?? [1, 1]
         for (const { part, quantity, costNanoUsd: own } of found.lines) {
           expect(quantity).toBeGreaterThan(0)
+          const [numerator, denominator] = shareOf(at, tier, part) ?? [1, 1]
           const exact = (quantity * (units[LINE_PARTS.indexOf(part)] ?? 0) * numerator) / denominator / 1000
           expect(Math.abs(own - exact)).toBeLessThanOrEqual(1 + exact * Number.EPSILON * 8)
         }
@@ -119,7 +119,7 @@ describe('the lines of a call', () => {
         { part: 'cache_write_hour', quantity: 200, costNanoUsd: 500_000 },
         { part: 'output', quantity: 50, costNanoUsd: 250_000 },
         { part: 'reasoning', quantity: 20, costNanoUsd: 100_000 },
-        { part: 'web_search', quantity: 2, costNanoUsd: 10_000_000 },
+        { part: 'web_search', quantity: 2, costNanoUsd: 20_000_000 },
       ],
     })
   })

@@ -1,5 +1,5 @@
 import type { Amount } from '../amount.ts'
-import { type Fraction, PICO_PER_NANO, type Price, type Rates, ratesAt, type ServiceTier, TIER_NAMES } from './price.ts'
+import { type Fraction, nanoOfShare, PICO_PER_NANO, type Price, type Rates, ratesAt, type ServiceTier, TIER_NAMES } from './price.ts'
 import type { ChargedTokens, InputTokens, OutputTokens } from './usage.ts'
 
 /*
@@ -68,7 +68,7 @@ export function priceLinesOf({ tokens, price, tier, isStated, costNanoUsd }: Pri
   const quantities = quantitiesOf(tokens, price?.requestPico)
   if (isStated) return { terms: terms('stated'), lines: unsplit(quantities, costNanoUsd) }
   if (price === undefined) return { terms: terms(costNanoUsd === 0 ? 'unpriced' : 'unsplit'), lines: unsplit(quantities, costNanoUsd) }
-  const lines = split(quantities, unitsAt(price, above), shareOf(price, tier))
+  const lines = split(quantities, unitsAt(price, above), ofTier(price, tier))
   const sum = lines?.reduce((cost, line) => cost + line.costNanoUsd, 0)
   if (lines === undefined || sum !== costNanoUsd) return { terms: terms('unsplit'), lines: unsplit(quantities, costNanoUsd) }
   return { terms: terms('price'), lines }
@@ -79,8 +79,16 @@ function borderBelow(price: Price, input: number): number {
   return price.longer?.findLast(({ above }) => input > above)?.above ?? 0
 }
 
-/** What a tier's price is of the usual one; undefined: all of it. */
-export function shareOf(price: Price, tier: LineTerms['tier'] | undefined): Fraction | undefined {
+/** What a tier's price of that part is of the usual one; undefined: all of it, as of what is paid beside tokens. */
+export function shareOf(price: Price, tier: LineTerms['tier'] | undefined, part: LinePart): Fraction | undefined {
+  return isBeside(part) ? undefined : ofTier(price, tier)
+}
+
+function isBeside(part: LinePart): boolean {
+  return !INPUT_PARTS.includes(part) && !OUTPUT_PARTS.includes(part)
+}
+
+function ofTier(price: Price, tier: LineTerms['tier'] | undefined): Fraction | undefined {
   return tier === undefined || tier === '' || tier === '?' ? undefined : price.tiers?.[tier]
 }
 
@@ -138,16 +146,19 @@ function outputQuantities({ total, reasoning, audio, image }: OutputTokens): rea
 function split(quantities: readonly number[], units: readonly number[], share: Fraction | undefined): readonly PriceLine[] | undefined {
   const lines: PriceLine[] = []
   let pico = 0
+  let beside = 0
   let before = 0
   for (const [i, part] of LINE_PARTS.entries()) {
     const quantity = quantities[i] ?? 0
     if (quantity === 0) continue
-    pico += quantity * (units[i] ?? 0)
-    const nano = roundedNano(pico, share)
+    const own = quantity * (units[i] ?? 0)
+    if (isBeside(part)) beside += own
+    else pico += own
+    const nano = roundedNano(pico, beside, share)
     lines.push({ part, quantity, costNanoUsd: nano - before })
     before = nano
   }
-  return Number.isSafeInteger(pico) ? lines : undefined
+  return Number.isSafeInteger(pico + beside) ? lines : undefined
 }
 
 function unsplit(quantities: readonly number[], costNanoUsd: Amount): readonly PriceLine[] {
@@ -161,9 +172,6 @@ function unsplit(quantities: readonly number[], costNanoUsd: Amount): readonly P
 }
 
 /** Half up, as a call's cost. */
-function roundedNano(pico: number, share: Fraction | undefined): number {
-  if (share === undefined) return Math.floor((pico + PICO_PER_NANO / 2) / PICO_PER_NANO)
-  if (!Number.isSafeInteger(pico)) return 0
-  const divisor = 2n * BigInt(PICO_PER_NANO) * BigInt(share[1])
-  return Number((2n * BigInt(pico) * BigInt(share[0]) + divisor / 2n) / divisor)
+function roundedNano(pico: number, beside: number, share: Fraction | undefined): number {
+  return share === undefined ? Math.floor((pico + beside + PICO_PER_NANO / 2) / PICO_PER_NANO) : nanoOfShare(pico, share, beside)
 }

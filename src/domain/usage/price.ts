@@ -22,9 +22,9 @@ export interface Rates {
   readonly reasoningPico?: number
 }
 
-/** The class in which a provider answered, which has a price of its own. */
+/** The class in which a provider answered, which has a price of its own; `regional`: in one region only. */
 export type ServiceTier = (typeof TIER_NAMES)[number]
-export const TIER_NAMES = ['batch', 'flex', 'priority'] as const
+export const TIER_NAMES = ['batch', 'flex', 'priority', 'fast', 'regional', 'fast_regional', 'batch_regional'] as const
 
 /** Numerator and denominator; positive integers. */
 export type Fraction = readonly [number, number]
@@ -59,11 +59,14 @@ export function ratesAt(price: Price, input: number): Rates {
  */
 export function costNanoUsd(tokens: ChargedTokens, price: Price, tier?: ServiceTier): Amount {
   const rates = ratesAt(price, tokens.input.total)
-  const pico = inputPico(tokens.input, rates) + outputPico(tokens.output, rates) + besideTokensPico(tokens, price)
-  const share = tier === undefined ? undefined : price.tiers?.[tier]
-  const nano = share === undefined ? Math.floor((pico + PICO_PER_NANO / 2) / PICO_PER_NANO) : nanoOfShare(pico, share)
+  const pico = inputPico(tokens.input, rates) + outputPico(tokens.output, rates)
+  const beside = besideTokensPico(tokens, price)
+  const share = (tier === undefined ? undefined : price.tiers?.[tier]) ?? ALL
+  const nano = share === ALL ? Math.floor((pico + beside + PICO_PER_NANO / 2) / PICO_PER_NANO) : nanoOfShare(pico, share, beside)
   return Math.min(nano, AMOUNT_MAX)
 }
+
+const ALL: Fraction = [1, 1]
 
 function inputPico(input: InputTokens, rates: Rates): number {
   const { total, cached, audio, cachedAudio, image, cachedImage } = input
@@ -103,10 +106,10 @@ function besideTokensPico(tokens: ChargedTokens, price: Price): number {
   )
 }
 
-/** As integers of any size: the product may leave the safe ones. */
-function nanoOfShare(pico: number, [numerator, denominator]: Fraction): Amount {
+/** As integers of any size: the product may leave the safe ones. What is paid beside tokens is paid whole. */
+export function nanoOfShare(pico: number, [numerator, denominator]: Fraction, beside: number): Amount {
   const divisor = 2n * BigInt(PICO_PER_NANO) * BigInt(denominator)
-  return Number((2n * BigInt(pico) * BigInt(numerator) + divisor / 2n) / divisor)
+  return Number((2n * (BigInt(pico) * BigInt(numerator) + BigInt(beside) * BigInt(denominator)) + divisor / 2n) / divisor)
 }
 
 const RATE_NAMES = [
@@ -145,13 +148,16 @@ function most<Name extends string>(
   return largest
 }
 
+function dearerOf(one: Fraction, other: Fraction): Fraction {
+  return one[0] * other[1] > other[0] * one[1] ? one : other
+}
+
 function dearestTiers(prices: readonly Price[]): NonNullable<Price['tiers']> {
   const dearer: Partial<Record<ServiceTier, Fraction>> = {}
   for (const tier of TIER_NAMES) {
     for (const { tiers } of prices) {
       const share = tiers?.[tier]
-      const before = dearer[tier] ?? [1, 1]
-      if (share !== undefined && share[0] * before[1] > before[0] * share[1]) dearer[tier] = share
+      if (share !== undefined) dearer[tier] = dearerOf(share, dearer[tier] ?? ALL)
     }
   }
   return dearer
@@ -190,6 +196,6 @@ function dearest(price: Price, { input, tier }: PriceClass, partsOf: (rates: Rat
   for (const { above, rates } of price.longer ?? []) {
     if (input > above) for (const pico of partsOf(rates)) most = Math.max(most, pico ?? 0)
   }
-  const [numerator, denominator] = (tier === undefined ? undefined : price.tiers?.[tier]) ?? [1, 1]
+  const [numerator, denominator] = (tier === undefined ? undefined : price.tiers?.[tier]) ?? ALL
   return numerator > denominator ? Math.ceil((most * numerator) / denominator) : most
 }

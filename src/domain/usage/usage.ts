@@ -168,6 +168,11 @@ export function largerCounts(one: TokenCounts, other: TokenCounts): TokenCounts 
   return mergeCounts(one, other, Math.max)
 }
 
+/** Count by count the later of two reports, unless it is zero: a call has no less than some of what it had. */
+export function laterCounts(one: TokenCounts, later: TokenCounts): TokenCounts {
+  return mergeCounts(one, later, (before, after) => (after === 0 ? before : after))
+}
+
 type Merge = (a: number, b: number) => number
 
 function mergeCounts(one: TokenCounts, other: TokenCounts, merge: Merge): TokenCounts {
@@ -198,7 +203,13 @@ export function totalTokens(tokens: ChargedTokens): number {
   return tokens.input.total + tokens.output.total
 }
 
-/** A count as providers send it: a safe integer >= 0, or a float without a fraction (Titan: 28.0). Anything else is absent. */
+/** A million times the largest context window; the sums of what one call reports stay safe integers. */
+const COUNT_MAX = 1e12
+
+/**
+ * A count as providers send it: a whole number from 0 to 10^12, or a float without a fraction (Titan: 28.0). Anything else is absent,
+ * as if it had not been sent.
+ */
 export function toCount(value: unknown): number | undefined {
-  return typeof value === 'number' && isAmount(value) ? value : undefined
+  return typeof value === 'number' && isAmount(value) && value <= COUNT_MAX ? value : undefined
 }

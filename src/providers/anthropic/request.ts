@@ -5,8 +5,10 @@ import { lowerMaxima, MAXIMA_OF_SERVERS, outputMaxIn } from '../output-maxima.ts
 import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts } from '../provider.ts'
 import { parseBody, setMember } from '../request-body.ts'
 import { countIn, flagIn, objectIn, textIn } from '../request-fields.ts'
+import { otherModelsIn } from '../named-models.ts'
 import { countTokens } from '../tokenizer.ts'
 import { boundMessagesInput } from './input-bound.ts'
+import { messageTier } from './tier.ts'
 
 export function readMessagesRequest(body: Buffer, path?: PathValues): { readonly facts: RequestFacts; readonly json: JsonObject } {
   const { json, model } = parseBody(body, path)
@@ -23,6 +25,8 @@ export function readMessagesRequest(body: Buffer, path?: PathValues): { readonly
       outputMin: thinkingBudget + 1,
       canClamp: true,
       choices: 1,
+      ...otherModelsIn(json, model),
+      tier: messageTier(textIn(json, 'speed'), textIn(json, 'inference_geo')),
     },
   }
 }

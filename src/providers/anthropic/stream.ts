@@ -1,6 +1,8 @@
+import type { Billing, TokenCounts } from '../../domain/usage/usage.ts'
 import { type AnswerParts, asObject, ReadingSoFar, textOf } from '../answer.ts'
-import { readBilling } from '../billing.ts'
+import { toServiceTier } from '../billing.ts'
 import type { JsonObject } from '../provider.ts'
+import { messageTier } from './tier.ts'
 import { AnthropicUsage } from './usage.ts'
 
 /**
@@ -10,17 +12,24 @@ import { AnthropicUsage } from './usage.ts'
 export function readMessageParts(): AnswerParts {
   const soFar = new ReadingSoFar()
   const usage = new AnthropicUsage()
+  const report = (raw: unknown, isComplete: (tokens: TokenCounts | undefined) => boolean) => {
+    usage.merge(raw)
+    soFar.bill(readMessageBilling(asObject(raw)))
+    const tokens = usage.tokens()
+    soFar.reportOthers(usage.others())
+    soFar.report(tokens, isComplete(tokens), raw)
+    return tokens
+  }
   const whole = (data: JsonObject) => {
     if (data['type'] === 'error' || (data['error'] !== undefined && data['error'] !== null)) soFar.fail()
-    usage.merge(data['usage'])
-    soFar.bill(readBilling(undefined, asObject(data['usage'])?.['service_tier']))
-    const tokens = usage.tokens()
-    soFar.report(tokens, tokens?.output?.total !== undefined && tokens.input?.total !== undefined, data['usage'])
+    soFar.isBy(data['model'])
+    const tokens = report(data['usage'], hasBoth)
     if (tokens?.output?.total === undefined) soFar.produce(textOf(data['content']))
   }
   const start = (message: JsonObject | undefined) => {
+    soFar.isBy(message?.['model'])
     usage.merge(message?.['usage'])
-    soFar.bill(readBilling(undefined, asObject(message?.['usage'])?.['service_tier']))
+    soFar.bill(readMessageBilling(asObject(message?.['usage'])))
     const { output: _, ...input } = usage.tokens() ?? {}
     if (input.input?.total !== undefined) soFar.report(input, false, message?.['usage'])
   }
@@ -32,15 +41,28 @@ export function readMessageParts(): AnswerParts {
         return soFar.produce(textOf(data['content_block']))
       case 'content_block_delta':
         return soFar.produce(textOf(data['delta']))
-      case 'message_delta': {
-        usage.merge(data['usage'])
-        const tokens = usage.tokens()
-        return soFar.report(tokens, tokens?.output?.total !== undefined, data['usage'])
-      }
+      case 'message_delta':
+        return void report(data['usage'], hasOutput)
       case 'error':
         return soFar.fail()
       default:
     }
   }
   return { event, whole, reading: () => soFar.reading() }
+}
+
+function hasOutput(tokens: TokenCounts | undefined): boolean {
+  return tokens?.output?.total !== undefined
+}
+
+function hasBoth(tokens: TokenCounts | undefined): boolean {
+  return hasOutput(tokens) && tokens?.input?.total !== undefined
+}
+
+/** What the usage object says of the price. */
+function readMessageBilling(usage: JsonObject | undefined): Billing {
+  const tier = messageTier(usage?.['speed'], usage?.['inference_geo'])
+  const named = toServiceTier(usage?.['service_tier'])
+  if (tier === undefined) return named === undefined ? {} : { tier: named }
+  return { tier: named === 'batch' && tier === 'regional' ? 'batch_regional' : tier }
 }

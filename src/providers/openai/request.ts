@@ -4,6 +4,7 @@ import { jsonMembers, type Member, spliceBytes, type Splice } from '../json-memb
 import { literalAt, type MemberPath, setAt } from '../member-path.ts'
 import { lowerMaxima, type Maxima, MAXIMA_OF_SERVERS, outputMaxIn } from '../output-maxima.ts'
 import { InvalidRequest, type JsonObject, type OutgoingBody, type PathValues, type RequestChanges, type RequestFacts } from '../provider.ts'
+import { otherModelsIn, responsesModelsIn } from '../named-models.ts'
 import { parseBody, setMember } from '../request-body.ts'
 import { choicesIn, flagIn, objectIn, textIn } from '../request-fields.ts'
 import { countTokens } from '../tokenizer.ts'
@@ -32,6 +33,7 @@ export function readChatRequest(body: Buffer, path?: PathValues): Read {
       model,
       isStream: flagIn(json, 'stream') === true,
       ...boundChatInput(json, model, body.length),
+      ...otherModelsIn(json, model),
       ...outputMaxIn(json, chatMaxima(model)),
       outputMin: 1,
       canClamp: true,
@@ -68,6 +70,7 @@ export function readCompletionRequest(body: Buffer, path?: PathValues): Read {
       model,
       isStream: flagIn(json, 'stream') === true,
       ...boundCompletionInput(json, model, body.length),
+      ...otherModelsIn(json, model),
       ...unwritten,
       ...outputMaxIn(json, completionMaxima(model)),
       outputMin: 1,
@@ -100,6 +103,7 @@ export function readResponsesRequest(body: Buffer, path?: PathValues): Read {
       model,
       isStream: flagIn(json, 'stream') === true,
       ...boundResponseInput(json, model, body.length),
+      ...responsesModelsIn(json, model),
       ...outputMaxIn(json, { own: RESPONSES_MAXIMA, others: MAXIMA_OF_SERVERS, hasEndless: !isOpenAiModel(model) }),
       outputMin: RESPONSES_OUTPUT_MIN,
       canClamp: true,

@@ -1,17 +1,19 @@
-import type { TokenCounts } from '../../domain/usage/usage.ts'
+import { addCounts, chargedCounts, largerCounts, type TokenCounts, totalTokens } from '../../domain/usage/usage.ts'
 import { asList, asObject, asObjects, type AnswerParts, ReadingSoFar, stringIn, textOf } from '../answer.ts'
 import { readBilling } from '../billing.ts'
-import type { JsonObject } from '../provider.ts'
+import type { JsonObject, ReportedPart } from '../provider.ts'
 import { ChatClosing, ResponseClosing } from './closing.ts'
 import { readChatUsage, readResponsesUsage } from './usage.ts'
 
 /** Chat completions and completions: whole answers and chunks have the same members. */
 export function readChatParts(): AnswerParts {
   const soFar = new ReadingSoFar()
+  const choices = new ChoiceUsages()
   const read = (data: JsonObject) => {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
+    soFar.isBy(data['model'])
     const reported = data['usage'] ?? asObject(data['x_groq'])?.['usage']
-    const usage = readChatUsage(reported)
+    const usage = readChatUsage(reported) ?? choices.read(data['choices'])
     soFar.report(usage, usage?.output?.total !== undefined, reported)
     soFar.bill(readBilling(asObject(reported), data['service_tier']))
     return usage?.output?.total !== undefined
@@ -40,6 +42,33 @@ export function readChatParts(): AnswerParts {
   }
 }
 
+/**
+ * Moonshot reports the usage of a stream in its last choice (https://platform.moonshot.ai/docs/api/chat). Each choice has its own
+ * output; the input is that of all.
+ */
+class ChoiceUsages {
+  readonly #byIndex = new Map<unknown, TokenCounts>()
+
+  /** All that the choices have reported so far; undefined where these report nothing. */
+  read(choices: unknown): TokenCounts | undefined {
+    let isReported = false
+    for (const choice of asObjects(choices)) {
+      const usage = choice['usage'] === undefined ? undefined : readChatUsage(choice['usage'])
+      if (usage === undefined || this.#byIndex.size >= CHOICES_MAX) continue
+      isReported = true
+      this.#byIndex.set(choice['index'], largerCounts(this.#byIndex.get(choice['index']) ?? {}, usage))
+    }
+    if (!isReported) return undefined
+    return [...this.#byIndex.values()].reduce((all, { output, ...rest }) => ({
+      ...largerCounts(all, rest),
+      output: addCounts({ output: all.output ?? {} }, { output: output ?? {} }).output ?? {},
+    }))
+  }
+}
+
+/** More than any API answers with. */
+const CHOICES_MAX = 1000
+
 function producedBy(choice: JsonObject | undefined): string {
   return textOf(choice?.['delta'] ?? choice?.['message'] ?? choice?.['text'])
 }
@@ -60,6 +89,8 @@ export function readResponsesParts(): AnswerParts {
   const whole = (data: JsonObject) => {
     if (data['error'] !== undefined && data['error'] !== null) soFar.fail()
     soFar.isNamed(stringIn(data, 'id'))
+    soFar.isBy(data['model'])
+    soFar.reportOthers(toolParts(data['tool_usage']))
     if (data['background'] === true) soFar.worksOn(stringIn(data, 'id'))
     const usage = responsesUsageOf(data)
     soFar.report(usage, usage?.output?.total !== undefined, data['usage'])
@@ -73,6 +104,8 @@ export function readResponsesParts(): AnswerParts {
     const response = asObject(data['response'])
     if (response === undefined) return
     soFar.isNamed(stringIn(response, 'id'))
+    soFar.isBy(response['model'])
+    soFar.reportOthers(toolParts(response['tool_usage']))
     if (response['background'] === true) soFar.worksOn(stringIn(response, 'id'))
     const usage = responsesUsageOf(response)
     soFar.report(usage, usage?.output?.total !== undefined, response['usage'])
@@ -93,6 +126,13 @@ export function readResponsesParts(): AnswerParts {
     reading: () => soFar.reading(),
     stoppable: { fresh, closing: () => closing?.text() ?? '' },
   }
+}
+
+/** What the tool that makes images used, at its own model's rates; it stands beside the usage and not in it. */
+function toolParts(toolUsage: unknown): readonly ReportedPart[] {
+  const counts = readResponsesUsage(asObject(toolUsage)?.['image_gen'])
+  if (counts === undefined || totalTokens(chargedCounts(counts)) === 0) return []
+  return [{ model: { tool: 'image_generation' }, counts }]
 }
 
 /** With the searches of the web that the answer made: each is priced. */

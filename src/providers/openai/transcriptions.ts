@@ -72,6 +72,7 @@ function readTranscriptionParts(): AnswerParts {
 function standInForSeconds(soFar: ReadingSoFar, data: JsonObject): void {
   const seconds = soFar.reported?.audioSeconds ?? secondsIn(data['duration'])
   if (soFar.reported?.input?.total !== undefined || seconds === undefined) return
+  soFar.report({ audioSeconds: seconds }, false)
   soFar.standIn({ input: seconds * TOKENS_PER_SECOND, why: 'the provider counts audio by its length and not in tokens' })
 }
 

@@ -25,6 +25,16 @@ const OPENAI = (model: string): Price['tiers'] => ({
 })
 
 /**
+ * Fast mode: twice the price, and six times for the first models that had it
+ * (https://platform.claude.com/docs/en/build-with-claude/fast-mode). In one region only: a tenth more
+ * (https://platform.claude.com/docs/en/build-with-claude/data-residency); older models don't have it, and answer so.
+ */
+const CLAUDE = (model: string): NonNullable<Price['tiers']> => {
+  const times = /claude-opus-4[-.][67]/.test(model) ? 6 : 2
+  return { batch: HALF, fast: [times, 1], regional: [11, 10], fast_regional: [11 * times, 10], batch_regional: [11, 20] }
+}
+
+/**
  * What the classes of a provider cost, by its id in the price list.
  * Anthropic: half for a batch; priority is a commitment that is bought apart, its tokens are counted at the usual price
  * (https://docs.anthropic.com/en/docs/about-claude/pricing, …/api/service-tiers). Google: half for batch and flex, and up to
@@ -34,7 +44,7 @@ const OPENAI = (model: string): Price['tiers'] => ({
 const TIERS: Readonly<Record<string, (model: string) => Price['tiers']>> = {
   openai: OPENAI,
   azure: OPENAI,
-  anthropic: () => ({ batch: HALF }),
+  anthropic: CLAUDE,
   google: (model) => (model.includes('claude') ? { batch: HALF } : { batch: HALF, flex: HALF, priority: [9, 5] }),
   aws: () => ({ batch: HALF, flex: HALF, priority: [7, 4] }),
   groq: () => ({ batch: HALF }),

@@ -106,9 +106,8 @@ function keysOf({ owner, terms, lines }: Sum): readonly LineKey[] {
   const { provider, model, price } = owner
   const { basis, tier, above } = terms
   const units = price === undefined ? undefined : unitsAt(price, above)
-  const fraction = price === undefined ? undefined : shareOf(price, tier)
-  const share = fraction === undefined ? '' : fraction.join('/')
   return [...lines.keys()].map((part) => {
+    const share = (price === undefined ? undefined : shareOf(price, tier, part))?.join('/') ?? ''
     return { provider, model, part, basis, tier, above, unitPico: units?.[LINE_PARTS.indexOf(part)] ?? 0, share }
   })
 }
