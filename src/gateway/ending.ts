@@ -129,9 +129,13 @@ function isNothingProduced({ produced, producedBeyond, standIn }: AnswerReading)
   return produced === '' && producedBeyond === 0 && standIn === undefined
 }
 
+function outputSeen(reading: AnswerReading, { text }: Estimates): number {
+  return isNothingProduced(reading) ? 0 : text(reading.produced) + reading.producedBeyond
+}
+
 function estimatedCounts(reading: AnswerReading, estimates: Estimates): TokenCounts {
-  const { reported = {}, standIn, produced, producedBeyond, isUnread } = reading
-  const seen = standIn?.output ?? (isNothingProduced(reading) ? 0 : estimates.text(produced) + producedBeyond)
+  const { reported = {}, standIn, isUnread } = reading
+  const seen = standIn?.output ?? outputSeen(reading, estimates)
   const output = Math.max(reported.output?.total ?? 0, seen, isUnread === true ? estimates.outputExpected() : 0)
   const seconds = reported.audioSeconds ?? estimates.audioSeconds
   return {
