@@ -133,14 +133,17 @@ function outputSeen(reading: AnswerReading, { text }: Estimates): number {
   return isNothingProduced(reading) ? 0 : text(reading.produced) + reading.producedBeyond
 }
 
+/** Where the answer does not say how long the audio was, it was as long as it was held. */
+function withSeconds(counts: TokenCounts, { audioSeconds }: Estimates): TokenCounts {
+  return audioSeconds === undefined ? counts : { audioSeconds, ...counts }
+}
+
 function estimatedCounts(reading: AnswerReading, estimates: Estimates): TokenCounts {
   const { reported = {}, standIn, isUnread } = reading
   const seen = standIn?.output ?? outputSeen(reading, estimates)
   const output = Math.max(reported.output?.total ?? 0, seen, isUnread === true ? estimates.outputExpected() : 0)
-  const seconds = reported.audioSeconds ?? estimates.audioSeconds
   return {
-    ...reported,
-    ...(seconds === undefined ? {} : { audioSeconds: seconds }),
+    ...withSeconds(reported, estimates),
     input: { ...reported.input, total: reported.input?.total ?? standIn?.input ?? estimates.input() },
     output: { ...reported.output, total: output },
   }
