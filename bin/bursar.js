@@ -46,7 +46,8 @@ function startAgain() {
 
 /** Runs Bursar in a process of its own and ends as that one does; signals are passed on, so that it still drains its calls. */
 function runWith(node) {
-  const child = spawn(node, [...options, fileURLToPath(main), ...args], { stdio: 'inherit' })
+  const env = { ...process.env, BURSAR_LAUNCHER: String(process.pid) }
+  const child = spawn(node, [...options, fileURLToPath(main), ...args], { stdio: 'inherit', env })
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(name, () => {
       // A terminal's Ctrl-C reaches both, and a second one would end the draining at once.

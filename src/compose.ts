@@ -1,11 +1,11 @@
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { type Channel, createChannels } from './alerts/channels/create-channels.ts'
 import { createDeliveryWorker } from './alerts/delivery.ts'
 import { testChannel } from './alerts/test-channel.ts'
 import { createApi } from './api/app.ts'
 import type { ApiDeps } from './api/deps.ts'
+import { problemBody } from './api/problem.ts'
 import type { Config } from './config/config.ts'
 import type { KeyRow } from './domain/record.ts'
 import { createCallIds } from './engine/call-ids.ts'
@@ -24,36 +24,38 @@ import { JobPoller } from './gateway/job-poller.ts'
 import { createPipeline, type GatewayDeps } from './gateway/pipeline.ts'
 import { createRouter } from './gateway/route.ts'
 import { createUpstream } from './gateway/upstream.ts'
-import { createListener, type Handler } from './http/listener.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
 import { countableText } from './providers/countable-text.ts'
 import { PriceBook } from './providers/prices/price-book.ts'
 import { apiShape, apiShapes } from './providers/registry.ts'
 import { countTokens, loadTokenizer } from './providers/tokenizer.ts'
+import { type HandOver, Port, type PortOptions } from './server/port.ts'
+import { startTicking } from './server/ticker.ts'
 import { openStore, type Store } from './open-store.ts'
 
 /** A running Bursar. */
 export interface App {
   readonly engine: Engine
   readonly url: string
-  /** Refuses new calls, waits for the open ones, writes everything down, and ends. */
-  readonly close: () => Promise<void>
+  /**
+   * Refuses new calls, waits for the open ones, writes everything down, and ends.
+   * @param handOver waited for while nothing is open any more and callers are still told to come again
+   */
+  readonly close: (handOver?: HandOver) => Promise<void>
 }
 
 export interface AppOptions {
   readonly clock?: Clock
   /** One line about what goes on; never holds a secret or a prompt. */
   readonly log: (message: string, error?: unknown) => void
+  /** True where the process before this one still answers on the port, and will leave it. */
+  readonly isSuccessor?: boolean
   /** Whether a token opens the control plane. */
   readonly isAdminToken: (token: string) => boolean
 }
 
-const TICK_MS = 1000
-const DRAIN_MS = 60_000
 /** A disk that hangs must not keep a failed start from ending. */
 const UNDO_MS = 5000
-/** For calls that are cut off at the end of a drain. */
-const SETTLE_MS = 5000
 
 /** Paths of the control plane; everything else is a call to a provider. */
 const CONTROL_PLANE = /^\/(?:$|\?|api\/v1(?:\/|$|\?)|docs(?:\/|$|\?)|metrics(?:$|\?)|healthz(?:$|\?)|readyz(?:$|\?))/
@@ -130,11 +132,9 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   const disabled = config.alerts.channels.flatMap((channel) => (channel.kind === 'disabled' ? [channel.name] : []))
   const health = () => ({ ...healthOf(journal.trouble(), isDraining), warnings: warningsOf([aside.warning(), store.ledgerTrouble()]) })
   const api = controlPlaneOf({ store, engine, keys, ids, channels, disabled, health, metrics: metrics.text, log, isAdminToken })
-  const handle = eitherOf(getRequestListener(api.fetch), pipeline)
-  const listener = createListener(handle, (error) => log('a request ended in an unexpected error', error))
   // Read now: once there are connections, there may be no file descriptor left to read it with.
   loadTokenizer()
-  const url = await listen(listener, server)
+  const port = await openPort({ config, options, gateway: pipeline, controlPlane: getRequestListener(api.fetch) })
   const jobs = new JobPoller({ engine, upstreams, clock, countTokens, ended: metrics.ended, log })
   const ticking = startTicking(
     [engine.tick, () => aside.tick(), () => inTurn(store, () => jobs.tick()), keepFor(store, config.store.keepMs)],
@@ -142,14 +142,15 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   )
   return {
     engine,
-    url,
-    close: async () => {
+    url: port.url,
+    close: async (handOver) => {
       isDraining = true
-      await drain(listener, engine, closing)
+      await port.drain(engine, closing)
       clearInterval(ticking)
       await worker.stop()
       await Promise.all(upstreams.map(({ pool }) => pool.destroy()))
       await store.close()
+      await port.leave(handOver)
     },
   }
 }
@@ -241,25 +242,25 @@ function keepFor(store: Store, keepMs: number | undefined): () => Promise<void> 
   return () => inTurn(store, keep)
 }
 
-/** Each runs every second, and tells a trouble once, not every second that it lasts. */
-function startTicking(ticks: readonly (() => Promise<unknown>)[], log: AppOptions['log']): NodeJS.Timeout {
-  const told = new Map<() => Promise<unknown>, string>()
-  const run = async (tick: () => Promise<unknown>) => {
-    try {
-      await tick()
-      told.delete(tick)
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      if (told.get(tick) !== message) log('what runs every second failed', error)
-      told.set(tick, message)
-    }
-  }
-  return setInterval(() => ticks.forEach((tick) => void run(tick)), TICK_MS)
+interface Handlers extends Pick<PortOptions, 'gateway' | 'controlPlane'> {
+  readonly config: Config
+  readonly options: AppOptions
 }
 
-/** One port for both: calls to providers pass no web framework, which would cost more than all of the gateway. */
-function eitherOf(controlPlane: Handler, gateway: Handler): Handler {
-  return (request, response) => (CONTROL_PLANE.test(request.url ?? '') ? controlPlane : gateway)(request, response)
+function openPort({ config, options, ...handlers }: Handlers): Promise<Port> {
+  return Port.open({
+    ...config.server,
+    ...handlers,
+    isSuccessor: options.isSuccessor === true,
+    isControlPlane: (url) => CONTROL_PLANE.test(url),
+    closed: answerClosed,
+    failed: (error) => options.log('a request ended in an unexpected error', error),
+  })
+}
+
+async function answerClosed(_: IncomingMessage, response: ServerResponse): Promise<void> {
+  const headers = { 'content-type': 'application/problem+json', 'retry-after': '1', connection: 'close' }
+  response.writeHead(503, headers).end(JSON.stringify(problemBody(503, 'shutting_down', 'this process has ended its work: ask again')))
 }
 
 function enabledChannels(config: Config): readonly Channel[] {
@@ -291,40 +292,4 @@ function warningsOf(warnings: readonly (string | undefined)[]): readonly string[
 function healthOf(trouble: string | undefined, isDraining: boolean): { ready: boolean; reasons: readonly string[] } {
   const reasons = [...(trouble === undefined ? [] : [trouble]), ...(isDraining ? ['shutting down'] : [])]
   return { ready: reasons.length === 0, reasons }
-}
-
-async function listen(listener: Server, { host, port }: { host: string; port: number }): Promise<string> {
-  await new Promise<void>((resolve, reject) => {
-    listener.once('error', reject)
-    listener.listen(port, host, resolve)
-  })
-  const address = listener.address()
-  const actual = isAddressInfo(address) ? address.port : port
-  return `http://${host.includes(':') ? `[${host}]` : host}:${actual}`
-}
-
-function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {
-  return typeof address === 'object' && address !== null
-}
-
-/**
- * Open calls end in their own time, as long as there is; idle connections and new ones are closed at once. Answers whose caller
- * hung up are read on for as long.
- */
-async function drain(listener: Server, engine: Engine, closing: AbortController): Promise<void> {
-  const endsAt = performance.now() + DRAIN_MS
-  const closed = new Promise<void>((resolve) => {
-    listener.close(() => resolve())
-  })
-  const idle = setInterval(() => listener.closeIdleConnections(), 50)
-  const deadline = setTimeout(() => listener.closeAllConnections(), DRAIN_MS)
-  await closed
-  clearInterval(idle)
-  clearTimeout(deadline)
-  const areEnded = async (until: number) => {
-    while (engine.callsInFlight() > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  await areEnded(endsAt)
-  closing.abort()
-  await areEnded(performance.now() + SETTLE_MS)
 }

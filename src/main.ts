@@ -8,6 +8,7 @@ import type { Config } from './config/config.ts'
 import { ConfigInvalid, loadConfig } from './config/load.ts'
 import { unmatchedNames } from './config/unmatched-names.ts'
 import { Failure } from './engine/failure.ts'
+import { watchLaunchers } from './parent.ts'
 
 /** Exit codes: done, failed, called wrongly. */
 const EXIT = { done: 0, failed: 1, usage: 2 } as const
@@ -30,6 +31,7 @@ async function runServer(configPath: string): Promise<void> {
   const [{ serve }, notesOf] = await Promise.all([import('./serve.ts'), loadNotesOf()])
   // Listened for before the start: whoever reads the address may end the server in the same instant.
   const stopped = stopSignal()
+  process.on('SIGHUP', () => log('SIGHUP: the config is read at the start only; restart to take up a change'))
   const app = await serve({ configPath, env: process.env, notesOf, print: (text) => process.stdout.write(`${text}\n`), log })
   const signal = await stopped
   process.stdout.write(`${signal}: no new calls; waiting for ${app.engine.callsInFlight()} in flight (again to stop at once)\n`)
@@ -46,6 +48,8 @@ function stopSignal(): Promise<string> {
       resolve(name)
     }
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => hear(name))
+    // Not a second signal: what launched it may end before its calls do.
+    watchLaunchers(process.env, () => resolve('the process that started this one has ended'))
   })
 }
 

@@ -6,6 +6,7 @@ import { writeFirstConfig } from './config/first-config.ts'
 import { loadConfig } from './config/load.ts'
 import { Failure } from './engine/failure.ts'
 import { isOwnAddress } from './gateway/own-address.ts'
+import { announceLeaving, startWhenFree, untilSucceeded } from './handover.ts'
 import { keepTickShape } from './tick-shape.ts'
 
 export interface ServeOptions {
@@ -40,7 +41,9 @@ async function start({ configPath, env, notesOf, print, log }: ServeOptions, fir
   refuseOwnUpstream(config)
   for (const note of notesOf(config)) print(`note: ${note}`)
   const access = openAdminAccess(config.store.dataDir, config.server.adminToken)
-  const app = await startApp(config, { log, isAdminToken: access.isAdminToken }).catch((error: unknown) => {
+  const { dataDir } = config.store
+  const begin = (isSuccessor: boolean) => startApp(config, { log, isAdminToken: access.isAdminToken, isSuccessor })
+  const app = await startWhenFree(dataDir, begin, print).catch((error: unknown) => {
     throw explainStart(error, config.server)
   })
   try {
@@ -49,10 +52,16 @@ async function start({ configPath, env, notesOf, print, log }: ServeOptions, fir
     await app.close()
     throw new Failure('store_unavailable', `can't write to the data_dir ${config.store.dataDir}: ${String(error)}`, error)
   }
-  print(`Bursar counts at ${app.url} (config ${configPath}, ${config.budgets.length} budgets, ledger in ${config.store.dataDir})`)
+  print(`Bursar counts at ${app.url} (config ${configPath}, ${config.budgets.length} budgets, ledger in ${dataDir})`)
   if (access.generated !== undefined) print(`admin token, shown this once: ${access.generated} (lost: "npx bursar token reset")`)
   if (first !== undefined) print(firstSteps(app.url, configPath, first))
-  return app
+  return {
+    ...app,
+    close: () => {
+      announceLeaving(dataDir)
+      return app.close((isAsked) => untilSucceeded(dataDir, isAsked))
+    },
+  }
 }
 
 /** Calls to a provider that is this server would come in again, refused there or counted twice. */

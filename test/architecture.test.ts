@@ -59,9 +59,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ['domain'],
   ['engine'],
   ['stores', 'providers', 'http', 'alerts', 'config'],
-  ['gateway', 'api', 'cli', 'demo'],
+  ['gateway', 'api', 'cli', 'demo', 'server'],
   ['open-store.ts', 'tick-shape.ts'],
   ['compose.ts'],
+  ['handover.ts', 'parent.ts'],
   ['serve.ts', 'demo-gateway.ts'],
   ['main.ts'],
 ]

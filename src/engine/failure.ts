@@ -20,3 +20,10 @@ export class Failure extends Error {
     this.code = code
   }
 }
+
+/** Another process has the data directory, and may be about to end. */
+export class DataDirInUse extends Failure {
+  constructor(message: string, cause?: unknown) {
+    super('store_unavailable', message, cause)
+  }
+}

@@ -142,7 +142,7 @@ describe('a start that fails ends within seconds with code 1 and one line, and l
       expect(said.split('\n').filter((line) => !line.startsWith('{'))).toHaveLength(1)
       expect(() => new DatabaseSync(join(dir, 'data', 'lock.db'), { timeout: 0 }).exec('BEGIN EXCLUSIVE')).not.toThrow(/locked/)
     },
-    20_000,
+    40_000,
   )
 })
 
