@@ -6,7 +6,8 @@ import { countIn, wholeNumberIn } from './request-fields.ts'
 /*
  * Where requests set the most output. Servers that imitate an API read more of these than the API documents, and differ in which of
  * them wins: llama.cpp takes `n_predict` before `max_tokens`, LocalAI and Ollama have `options` and `parameters`. So the largest that a
- * request has is held, and all of them are lowered together.
+ * request has is held, and all of them are lowered together. One that the API does not document is no maximum alone: a server that
+ * does not know it has none.
  */
 
 /** How an API writes its maxima. */
@@ -37,18 +38,20 @@ const ENDLESS_FLAG = 'auto_max_new_tokens'
  * @throws InvalidRequest where a maximum is no count, or stands in what is no object
  */
 export function outputMaxIn(json: JsonObject, { own, others = [], hasEndless }: Maxima): Pick<RequestFacts, 'outputMax' | 'isEndless'> {
-  const counts = [
-    ...own.map((place) => countAt(json, place, hasEndless ? wholeNumberIn : countIn)),
-    ...others.map((place) => countAt(json, place, wholeNumberIn)),
-  ].filter((count) => count !== undefined)
+  const documented = own.map((place) => countAt(json, place, hasEndless ? wholeNumberIn : countIn)).filter(isWritten)
+  const counts = [...documented, ...others.map((place) => countAt(json, place, wholeNumberIn)).filter(isWritten)]
   const isEndless = json[ENDLESS_FLAG] === true || counts.some((count) => count < 0 || (count === 0 && hasEndless))
   if (isEndless) return { isEndless }
   const minima = others.length === 0 ? [] : MINIMA.map((place) => countAt(json, place) ?? 0)
-  return counts.length === 0 ? {} : { outputMax: Math.max(...counts, ...minima) }
+  return documented.length === 0 ? {} : { outputMax: Math.max(...counts, ...minima) }
+}
+
+function isWritten(count: number | undefined): count is number {
+  return count !== undefined
 }
 
 /**
- * Lowers every maximum of a request that is above `max`, or has no end; where there is none, sets `absent`.
+ * Lowers every maximum of a request that is above `max`, or has no end; where it has none of the API's own, sets `absent`.
  * @param absent where to write the maximum of a request that has none
  */
 export function lowerMaxima(
@@ -67,7 +70,8 @@ export function lowerMaxima(
     return Number.isNaN(count) ? [] : [{ place, count }]
   })
   const lowered = written.filter(({ place, count }) => count > max || (count <= 0 && !MINIMA.includes(place)))
-  const isAbsent = written.every(({ place }) => MINIMA.includes(place))
+  const documented = new Set(own.map((place) => place.join('.')))
+  const isAbsent = !written.some(({ place }) => documented.has(place.join('.')))
   return [
     ...lowered.map(({ place }) => setAt(body, members, place, String(max))),
     ...(isAbsent && absent !== undefined ? [setAt(body, members, absent, String(max))] : []),

@@ -141,7 +141,7 @@ const deployment = (action: string) => [`/openai/deployments/#/${action}?api-ver
 
 export const SHAPES: readonly Shape[] = [
   { answer: 'chat', dialects: OPENAI_LIKE, paths: ['/v1/chat/completions'], models: GPT, fields: chat, ...inBody, weight: 24 },
-  { answer: 'completion', dialects: OPENAI_LIKE, paths: ['/v1/completions'], models: GPT, fields: completion, ...inBody, weight: 4 },
+  { answer: 'completion', dialects: OPENAI_LIKE, paths: ['/v1/completions'], models: ['my-own-model', 'llama-3.1-8b', 'cheap-1'], fields: completion, ...inBody, weight: 4 },
   { answer: 'responses', dialects: ['openai'], paths: ['/v1/responses'], models: GPT, fields: responses, ...inBody, weight: 12 },
   { answer: 'embedding', dialects: ['openai', 'vllm'], paths: ['/v1/embeddings'], models: ['text-embedding-3-small', 'cheap-1'], fields: embeddings, ...inBody, weight: 5 },
   { answer: 'image', dialects: ['openai'], paths: ['/v1/images/generations'], models: ['gpt-image-1', 'cheap-1'], fields: images, ...inBody, weight: 2 },

@@ -16,6 +16,9 @@ import { boundChatInput, boundCompletionInput, boundEmbeddingInput, boundRespons
 /** Completions answer with so many tokens where the request sets no maximum. */
 const COMPLETION_OUTPUT_DEFAULT = 16
 
+/** The models that OpenAI has for completions (https://platform.openai.com/docs/models). */
+const OPENAI_COMPLETIONS = /^(?:gpt-3\.5-turbo-instruct|davinci-002|babbage-002)/
+
 /** The Responses API accepts no smaller maximum. */
 const RESPONSES_OUTPUT_MIN = 16
 
@@ -62,8 +65,8 @@ function checkStreamOptions(json: JsonObject): void {
 export function readCompletionRequest(body: Buffer, path?: PathValues): Read {
   const { json, model } = parseBody(body, path)
   checkStreamOptions(json)
-  // Servers that imitate OpenAI have other defaults: llama.cpp has no end.
-  const unwritten = isOpenAiModel(model) ? { outputMax: COMPLETION_OUTPUT_DEFAULT } : {}
+  // Servers that imitate OpenAI have other defaults, whatever name the model has: llama.cpp has no end.
+  const unwritten = OPENAI_COMPLETIONS.test(model) ? { outputMax: COMPLETION_OUTPUT_DEFAULT } : {}
   return {
     json,
     facts: {
@@ -80,8 +83,10 @@ export function readCompletionRequest(body: Buffer, path?: PathValues): Read {
   }
 }
 
+const COMPLETION_MAXIMA: readonly MemberPath[] = [['max_tokens']]
+
 function completionMaxima(model: string): Maxima {
-  return { ...chatMaxima(model), own: [['max_tokens']] }
+  return { ...chatMaxima(model), own: COMPLETION_MAXIMA }
 }
 
 /** A text or a list of token ids is one; a list of texts, or of lists, is as many. @throws InvalidRequest where a list has both */
@@ -144,15 +149,23 @@ export function readRerankRequest(body: Buffer, path?: PathValues): Read {
   return { json, facts: { ...facts, inputBound: facts.inputBound + query * asList(json['documents']).length } }
 }
 
+export function prepareChat(body: Buffer, facts: RequestFacts, changes: RequestChanges): OutgoingBody {
+  // Servers that imitate OpenAI know `max_tokens`, its own reasoning models nothing but the newer name.
+  const absent: MemberPath = isOpenAiModel(facts.model) ? ['max_completion_tokens'] : ['max_tokens']
+  return prepareText(body, facts, changes, { own: CHAT_MAXIMA, absent })
+}
+
+export function prepareCompletion(body: Buffer, facts: RequestFacts, changes: RequestChanges): OutgoingBody {
+  return prepareText(body, facts, changes, { own: COMPLETION_MAXIMA })
+}
+
 /** Asks for the usage chunk of a stream; a client that did not ask for it must not see it. */
-export function prepareChat(body: Buffer, { isStream, model }: RequestFacts, changes: RequestChanges): OutgoingBody {
+function prepareText(body: Buffer, { isStream }: RequestFacts, changes: RequestChanges, maxima: WrittenMaxima): OutgoingBody {
   if (!isStream && !hasChanges(changes)) return { body, hidesUsageChunk: false }
   const members = jsonMembers(body)
   const isAsked = changes.asksForUsage === false || literalAt(body, members, INCLUDE_USAGE) === 'true'
   const hidesUsageChunk = isStream && !isAsked
-  // Servers that imitate OpenAI know `max_tokens`, its own reasoning models nothing but the newer name.
-  const absent: MemberPath = isOpenAiModel(model) ? ['max_completion_tokens'] : ['max_tokens']
-  const splices = changeSplices(body, members, changes, { own: CHAT_MAXIMA, absent })
+  const splices = changeSplices(body, members, changes, maxima)
   if (hidesUsageChunk) splices.push(setAt(body, members, INCLUDE_USAGE, 'true'))
   return { body: spliceBytes(body, splices), hidesUsageChunk }
 }
@@ -167,6 +180,12 @@ export function prepareEmbeddings(body: Buffer, _facts: RequestFacts, { model }:
   return { body: changed(body, { model }, []), hidesUsageChunk: false }
 }
 
+/** Where the maximum stands, and where it is written if it stands nowhere. */
+interface WrittenMaxima {
+  readonly own: readonly MemberPath[]
+  readonly absent?: MemberPath
+}
+
 function changed(body: Buffer, changes: RequestChanges, own: readonly MemberPath[]): Buffer {
   return hasChanges(changes) ? spliceBytes(body, changeSplices(body, jsonMembers(body), changes, { own })) : body
 }
@@ -175,12 +194,7 @@ function hasChanges({ model, outputMax }: RequestChanges): boolean {
   return model !== undefined || outputMax !== undefined
 }
 
-function changeSplices(
-  body: Buffer,
-  members: readonly Member[],
-  { model, outputMax }: RequestChanges,
-  maxima: { readonly own: readonly MemberPath[]; readonly absent?: MemberPath },
-): Splice[] {
+function changeSplices(body: Buffer, members: readonly Member[], { model, outputMax }: RequestChanges, maxima: WrittenMaxima): Splice[] {
   const ofModel = model === undefined ? [] : [setMember(body, members, 'model', JSON.stringify(model))]
   const ofMaxima = outputMax === undefined ? [] : lowerMaxima(body, members, { ...maxima, others: MAXIMA_OF_SERVERS, max: outputMax })
   return [...ofModel, ...ofMaxima]

@@ -12,6 +12,7 @@ import { showsAll } from './shows-all.ts'
 import {
   estimateInput,
   prepareChat,
+  prepareCompletion,
   prepareEmbeddings,
   prepareResponses,
   readChatRequest,
@@ -49,7 +50,7 @@ function free(method: Endpoint['method'], name: string, path: string): Endpoint 
 
 /** What OpenAI's API and Azure's admit alike. */
 export const chat: Metered = { ...metered({ readRequest: readChatRequest, prepare: prepareChat }, readChatParts), showsAll, countOutput }
-export const completions = metered({ readRequest: readCompletionRequest, prepare: prepareChat }, readChatParts)
+export const completions = metered({ readRequest: readCompletionRequest, prepare: prepareCompletion }, readChatParts)
 const foreground: Metered = {
   ...metered({ readRequest: readResponsesRequest, prepare: prepareResponses }, readResponsesParts),
   showsAll,

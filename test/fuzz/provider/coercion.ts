@@ -71,7 +71,7 @@ const script: Coercion = {
   flag: Boolean,
   count: (value) => {
     const number = Number(value)
-    return isAbsent(value) || !(number > 0) || !Number.isFinite(number) ? undefined : Math.trunc(number)
+    return isAbsent(value) || !(number >= 0) || !Number.isFinite(number) ? undefined : Math.trunc(number)
   },
 }
 
