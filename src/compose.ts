@@ -21,6 +21,7 @@ import type { Clock, Ids, Ledger } from './engine/ports.ts'
 import { systemClock } from './engine/system-clock.ts'
 import { Conversations } from './gateway/conversations.ts'
 import { JobPoller } from './gateway/job-poller.ts'
+import { BodyReader } from './http/body.ts'
 import { createPipeline, type GatewayDeps } from './gateway/pipeline.ts'
 import { createRouter } from './gateway/route.ts'
 import { createUpstream } from './gateway/upstream.ts'
@@ -121,7 +122,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     countTokens,
     countableText,
     router: createRouter(apiShapes, new Map(config.providers.map(({ name, api }) => [name, api]))),
-    bodyBytesMax: server.bodyBytesMax,
+    bodies: new BodyReader({ bytesMax: server.bodyBytesMax, bytesInFlightMax: server.bytesInFlightMax }),
     outputMaxOf: (route, model) => route.shape.outputMaxOf(model),
     ...createMemory(),
     isDraining: () => isDraining,

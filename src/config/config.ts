@@ -23,6 +23,8 @@ interface ServerConfig {
   /** At least 20 characters; absent: one is generated. */
   readonly adminToken?: string
   readonly bodyBytesMax: number
+  /** Of all request bodies that are open together. */
+  readonly bytesInFlightMax: number
   /** What becomes of an answer whose caller hung up, where its use can't be told from what came: it is read on, or cancelled. */
   readonly onHangUp: 'drain' | 'cancel'
 }

@@ -512,7 +512,7 @@ prices:
 
 test('the whole config of the design, as far as it is available, becomes domain values', () => {
   expect(configOf(FULL)).toEqual({
-    server: { host: '0.0.0.0', port: 4100, adminToken: SECRET, bodyBytesMax: 1_000_000, onHangUp: 'drain' },
+    server: { host: '0.0.0.0', port: 4100, adminToken: SECRET, bodyBytesMax: 1_000_000, bytesInFlightMax: 268_435_456, onHangUp: 'drain' },
     store: { dataDir: '/etc/bursar/data', durability: 'disk', onStoreDown: 'admit', onLost: 'release', holdTtlMs: 600_000 },
     providers: [
       {
@@ -690,7 +690,7 @@ test.each(['', '# nothing\n', '{}', 'keys:\nbudgets:\nproviders:\nprices:\nalert
   'an empty config (%j) is one of defaults, with a warning',
   (text) => {
     expect(configOf(text)).toEqual({
-      server: { host: '127.0.0.1', port: 4000, bodyBytesMax: 33_554_432, onHangUp: 'drain' },
+      server: { host: '127.0.0.1', port: 4000, bodyBytesMax: 33_554_432, bytesInFlightMax: 268_435_456, onHangUp: 'drain' },
       store: { dataDir: '/etc/bursar/data', durability: 'process', onStoreDown: 'refuse', onLost: 'charge', holdTtlMs: 900_000 },
       providers: [],
       keys: [],

@@ -31,6 +31,7 @@ const HEADER_EXPECTED = 'the name of a header, or its beginning and *, such as x
 const OWN_HEADERS = /^(?:authorization|x-api-key|api-key|x-goog-api-key|cookie|host|connection|content-.*|transfer-encoding|x-bursar-.*)$/i
 const SECRET_CHARACTERS_MIN = 20
 const BODY_BYTES_MAX = 1_073_741_824
+const BYTES_IN_FLIGHT_MAX = 1_099_511_627_776
 const KEEP_MS_MIN = 86_400_000
 
 const mail = () => field.text({ pattern: MAIL_ADDRESS, expected: 'a mail address' })
@@ -42,6 +43,7 @@ const server = field.section('server', {
   port: field.count({ max: 65_535 }).default(4000),
   admin_token: field.emptyIsAbsent(field.secret({ charactersMin: SECRET_CHARACTERS_MIN })),
   max_body_bytes: field.count({ min: 1, max: BODY_BYTES_MAX }).default(33_554_432),
+  max_bytes_in_flight: field.count({ min: 1, max: BYTES_IN_FLIGHT_MAX }).default(268_435_456),
   on_hangup: field.choice(['drain', 'cancel']).default('drain'),
 })
 

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { Key } from '../engine/key-book.ts'
 import type { Clock } from '../engine/ports.ts'
 import type { Admitted, Request } from '../engine/reserve.ts'
-import { readBody } from '../http/body.ts'
+import type { BodyReader } from '../http/body.ts'
 import { headersToProvider } from '../http/header-names.ts'
 import { type Batch, type BatchedRequests, InvalidRequest, type RequestFacts } from '../providers/provider.ts'
 import type { CallerBook } from './caller.ts'
@@ -23,7 +23,7 @@ export interface BatchDeps {
   readonly upstreams: readonly Upstream[]
   readonly clock: Clock
   readonly closing: AbortSignal
-  readonly bodyBytesMax: number
+  readonly bodies: BodyReader
   readonly outputMaxOf: (route: Route, model: string) => number
 }
 
@@ -49,8 +49,16 @@ interface ModelBound {
  * @throws GatewayError, InvalidRequest: then nothing is held
  */
 export async function submitBatch(deps: BatchDeps, callers: CallerBook, submission: Submission): Promise<void> {
-  const { request, route, batch } = submission
-  const body = await readBody(request, deps.bodyBytesMax)
+  const held = await deps.bodies.read(submission.request)
+  try {
+    await submitRead(deps, callers, { ...submission, body: held.bytes })
+  } finally {
+    held.release()
+  }
+}
+
+async function submitRead(deps: BatchDeps, callers: CallerBook, submission: Submission & { readonly body: Buffer }): Promise<void> {
+  const { request, route, batch, body } = submission
   const target = chooseTarget(deps.upstreams, route, '')
   const bounds = await boundBatch(batch.requestsIn(body), target.upstream, (model) => deps.outputMaxOf(route, model))
   const admitted = await admitAll(deps, bounds, ({ model, otherModels, bound }) => ({

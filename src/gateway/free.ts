@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Key } from '../engine/key-book.ts'
-import { readBody } from '../http/body.ts'
+import type { BodyReader } from '../http/body.ts'
 import { headersToProvider } from '../http/header-names.ts'
 import type { AnswerReading, Free } from '../providers/provider.ts'
 import { checkModel } from './caller.ts'
@@ -22,6 +22,11 @@ export const UNREAD: AnswerReader = {
   stream: () => ({ push: (chunk) => chunk, end: () => Buffer.alloc(0), reading: () => NOTHING }),
 }
 
+interface FreeDeps {
+  readonly upstreams: readonly Upstream[]
+  readonly bodies: BodyReader
+}
+
 /** A request that costs nothing at its provider. */
 interface Asked {
   readonly request: IncomingMessage
@@ -36,11 +41,17 @@ interface Asked {
  * where the model's calls go, and the key has to be allowed it.
  * @throws GatewayError, InvalidRequest
  */
-export async function relayFree(
-  deps: { readonly upstreams: readonly Upstream[]; readonly bodyBytesMax: number },
-  { request, response, route, key, free }: Asked,
-): Promise<void> {
-  const { body, target } = readFree(deps.upstreams, { route, free, body: await readBody(request, deps.bodyBytesMax) })
+export async function relayFree(deps: FreeDeps, asked: Asked): Promise<void> {
+  const held = await deps.bodies.read(asked.request)
+  try {
+    await relayRead(deps, asked, held.bytes)
+  } finally {
+    held.release()
+  }
+}
+
+async function relayRead(deps: FreeDeps, { request, response, route, key, free }: Asked, whole: Buffer): Promise<void> {
+  const { body, target } = readFree(deps.upstreams, { route, free, body: whole })
   if (target.model !== '') checkModel(key, target.model)
   const relay = new Relay(response, { reader: UNREAD, extraHeaders: () => ({}), deadlines: target.upstream.deadlines })
   const headers = headersToProvider(

@@ -8,7 +8,7 @@ import { Failure } from '../engine/failure.ts'
 import type { ExpectedOutput } from '../engine/expected-output.ts'
 import type { Clock } from '../engine/ports.ts'
 import type { Admitted, Refused, Request } from '../engine/reserve.ts'
-import { BodyTooLarge, readBody } from '../http/body.ts'
+import { type BodyReader, CutOffBody, RefusedBody } from '../http/body.ts'
 import { type Headers, headersToProvider } from '../http/header-names.ts'
 import {
   type AnswerReading,
@@ -51,7 +51,7 @@ export interface GatewayDeps extends InputBoundDeps {
   readonly router: Router
   readonly upstreams: readonly Upstream[]
   readonly clock: Clock
-  readonly bodyBytesMax: number
+  readonly bodies: BodyReader
   readonly outputMaxOf: (route: Route, model: string) => number
   readonly expectedOutput: ExpectedOutput
   readonly conversations: Conversations
@@ -93,13 +93,25 @@ export function createPipeline(deps: GatewayDeps): (request: IncomingMessage, re
       const { admission } = route.endpoint
       if (admission.kind === 'free') return await relayFree(deps, { request, response, route, key, free: admission })
       if (admission.kind === 'batch') return await submitBatch(deps, callers, { request, response, route, key, batch: admission })
-      const body = await readBody(request, deps.bodyBytesMax)
-      const asked = read(deps, callers, { headers: request.headers, route, key, metered: admission, body })
-      const admitted = orRefusal(deps, await deps.engine.admit(requestOf(deps, response, asked)))
-      await serve(deps, { request, response, asked, admitted })
+      await answerMetered(deps, callers, { request, response, route, key, metered: admission })
     } catch (error) {
       answerError(deps, { request, response, error })
     }
+  }
+}
+
+async function answerMetered(
+  deps: GatewayDeps,
+  callers: CallerBook,
+  { request, response, ...of }: Pick<Asked, 'route' | 'key' | 'metered'> & Pick<Served, 'request' | 'response'>,
+): Promise<void> {
+  const held = await deps.bodies.read(request)
+  try {
+    const asked = read(deps, callers, { ...of, headers: request.headers, body: held.bytes })
+    const admitted = orRefusal(deps, await deps.engine.admit(requestOf(deps, response, asked)))
+    await serve(deps, { request, response, asked, admitted })
+  } finally {
+    held.release()
   }
 }
 
@@ -365,7 +377,8 @@ function answerError(
   deps: GatewayDeps,
   { request, response, error }: { request: IncomingMessage; response: ServerResponse; error: unknown },
 ): void {
-  const known = toGatewayError(error, deps.bodyBytesMax)
+  if (error instanceof CutOffBody) return void response.destroy()
+  const known = toGatewayError(error)
   if (known.code === 'internal_error') deps.events.defect(error)
   deps.events.refused(known.code)
   if (response.headersSent || response.destroyed) {
@@ -389,11 +402,11 @@ function answerError(
   response.end(body)
 }
 
-function toGatewayError(error: unknown, bodyBytesMax: number): GatewayError {
+function toGatewayError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error
   if (error instanceof InvalidRequest) return new GatewayError('invalid_request', error.message)
-  if (error instanceof BodyTooLarge) {
-    return new GatewayError('body_too_large', `the request body is larger than ${bodyBytesMax} bytes (server.max_body_bytes)`)
+  if (error instanceof RefusedBody) {
+    return new GatewayError(error.code, error.message, error.code === 'overloaded' ? { headers: { 'retry-after': '1' } } : {})
   }
   if (error instanceof Failure && error.code === 'invalid_request') return new GatewayError('invalid_request', error.message)
   if (error instanceof Failure && error.code === 'store_unavailable') {

@@ -108,6 +108,7 @@ test('whatever the bytes, the text is refused or is what JSON.parse reads', () =
 
 test.each([
   ['{"a":1}x', 'no valid JSON'],
+  ['\ufeff{"a":1}', 'begins with a byte order mark'],
   ['{"a":1}{}', 'no valid JSON'],
   ['{"a":NaN}', 'no valid JSON'],
   ['{"a":1,}', 'no valid JSON'],

@@ -20,6 +20,7 @@ export interface ParsedBody {
 export function parseObjectBody(body: Buffer, limits?: JsonLimits): JsonObject {
   if (!isUtf8(body)) throw new InvalidRequest('the request body is no valid UTF-8')
   const text = body.toString()
+  if (text.charCodeAt(0) === BYTE_ORDER_MARK) throw new InvalidRequest('the request body begins with a byte order mark: send it without')
   checkJson(text, limits)
   const json = asObject(parseJson(text))
   if (json === undefined) throw new InvalidRequest('the request body must be a JSON object')
@@ -41,6 +42,9 @@ export function toModel(value: unknown, what = '"model"'): string {
   if (typeof value === 'string' && isId(value)) return value
   throw new InvalidRequest(`${what} must be a string of ${ID_EXPECTED}`)
 }
+
+/** Some readers skip it, others refuse it (https://www.rfc-editor.org/rfc/rfc8259#section-8.1). */
+const BYTE_ORDER_MARK = 0xfeff
 
 function parseJson(text: string): unknown {
   try {
