@@ -1,25 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Defect } from '../domain/defect.ts'
 import type { EndedCall } from '../domain/call.ts'
 import type { CallBound } from '../domain/usage/bound.ts'
 import { totalTokens, type Usage } from '../domain/usage/usage.ts'
 import type { Engine } from '../engine/engine.ts'
-import { Failure } from '../engine/failure.ts'
 import type { ExpectedOutput } from '../engine/expected-output.ts'
 import type { Clock } from '../engine/ports.ts'
 import type { Admitted, Refused, Request } from '../engine/reserve.ts'
-import { type BodyReader, CutOffBody, RefusedBody } from '../http/body.ts'
+import type { BodyReader } from '../http/body.ts'
 import { type Headers, headersToProvider } from '../http/header-names.ts'
 import {
   type AnswerReading,
-  type ApiShape,
-  InvalidRequest,
   type JsonObject,
   type Metered,
   type OutgoingBody,
   type OutputCount,
   type RequestFacts,
 } from '../providers/provider.ts'
+import { answerError } from './answer-error.ts'
 import { byModel } from './by-model.ts'
 import { submitBatch } from './batch.ts'
 import { authenticate, type Caller, CallerBook } from './caller.ts'
@@ -371,47 +368,4 @@ function estimatesOf(deps: GatewayDeps, asked: Asked, { outputMax }: Admitted): 
     isBackground: facts.isBackground === true,
     audioSeconds: facts.audioSeconds,
   }
-}
-
-function answerError(
-  deps: GatewayDeps,
-  { request, response, error }: { request: IncomingMessage; response: ServerResponse; error: unknown },
-): void {
-  if (error instanceof CutOffBody) return void response.destroy()
-  const known = toGatewayError(error)
-  if (known.code === 'internal_error') deps.events.defect(error)
-  deps.events.refused(known.code)
-  if (response.headersSent || response.destroyed) {
-    response.destroy()
-    return
-  }
-  const shape: ApiShape = deps.router.shapeOf(request.url ?? '', request.headers)
-  const { status, code, message, details, headers } = known
-  const facts = { status, code, message, details }
-  const body = Buffer.from(JSON.stringify(shape.errorBody(facts)))
-  const ofShape = shape.errorHeaders?.(facts)
-  // The rest of an unread body would be taken for the next request on this connection.
-  const connection: Headers = request.complete ? {} : { connection: 'close' }
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': String(body.length),
-    ...headers,
-    ...ofShape,
-    ...connection,
-  })
-  response.end(body)
-}
-
-function toGatewayError(error: unknown): GatewayError {
-  if (error instanceof GatewayError) return error
-  if (error instanceof InvalidRequest) return new GatewayError('invalid_request', error.message)
-  if (error instanceof RefusedBody) {
-    return new GatewayError(error.code, error.message, error.code === 'overloaded' ? { headers: { 'retry-after': '1' } } : {})
-  }
-  if (error instanceof Failure && error.code === 'invalid_request') return new GatewayError('invalid_request', error.message)
-  if (error instanceof Failure && error.code === 'store_unavailable') {
-    return new GatewayError('store_unavailable', error.message, { headers: { 'retry-after': '5' } })
-  }
-  const what = error instanceof Defect ? 'a bug in Bursar' : 'an unexpected error in Bursar'
-  return new GatewayError('internal_error', `${what} ended this call; the log says more`)
 }

@@ -16,6 +16,7 @@ import { createUpstream } from '../../src/gateway/upstream.ts'
 import { countableText } from '../../src/providers/countable-text.ts'
 import { apiShape, apiShapes } from '../../src/providers/registry.ts'
 import { countTokens } from '../../src/providers/tokenizer.ts'
+import { BodyReader } from '../../src/http/body.ts'
 import { createMemoryCounters } from '../../src/stores/memory/counters.ts'
 import { configOf, KEY, remove, tempDir, until } from './bursar.ts'
 import { answerJson, answerSse, chatCompletion, startUpstream, type Upstream } from './upstream.ts'
@@ -120,7 +121,7 @@ beforeAll(async () => {
     router: failing(createRouter(apiShapes, providerApis)),
     upstreams: config.providers.map((provider) => failing(createUpstream(provider, apiShape(provider.api)))),
     clock: failing(systemClock),
-    bodyBytesMax: 1 << 20,
+    bodies: failing(new BodyReader({ bytesMax: 1 << 20, bytesInFlightMax: 1 << 24 })),
     countTokens: functions.countTokens,
     countableText: functions.countableText,
     outputMaxOf: functions.outputMaxOf,
