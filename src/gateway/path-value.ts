@@ -1,5 +1,5 @@
-/** What the ids and models of all providers are made of, and no server takes for a part of a path's structure. */
-const SEGMENT = /^[A-Za-z0-9._:~@+=-]+$/
+/** What the ids and models of all providers are made of, and no server takes for a part of a path's structure; `<` and `>` of a placeholder too. */
+const SEGMENT = /^[A-Za-z0-9._:~@+=<>-]+$/
 /** Resolved by servers and proxies: a path would climb out of its endpoint. */
 const DOTS = /^\.+$/
 const LENGTH_MAX = 500
