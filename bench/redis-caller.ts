@@ -97,6 +97,7 @@ function startOver(client: RedisClient, drainClient: RedisClient, names: KeyName
       openState: async () => nothing,
       bounds: unasked,
       objects: unasked,
+      ownsObjects: unasked,
       unpriced: unasked,
       call: unasked,
       priceLines: unasked,

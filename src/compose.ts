@@ -17,6 +17,7 @@ import { SetAsideWatch } from './engine/set-aside-watch.ts'
 import { hashSecret, KeyBook } from './engine/key-book.ts'
 import { keeping } from './engine/keep.ts'
 import { createKeys, FILE_KEY_PREFIX } from './engine/keys.ts'
+import { ObjectBook } from './engine/object-book.ts'
 import type { Clock, Ids, Ledger } from './engine/ports.ts'
 import { systemClock } from './engine/system-clock.ts'
 import { Conversations } from './gateway/conversations.ts'
@@ -114,8 +115,10 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   const upstreams = config.providers.map((provider) => createUpstream(provider, apiShape(provider.api)))
   let isDraining = false
   const closing = new AbortController()
+  const objects = new ObjectBook({ journal, ledger: store.ledger, clock })
   const pipeline = createPipeline({
     engine,
+    objects,
     keys,
     upstreams,
     clock,
@@ -136,7 +139,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   // Read now: once there are connections, there may be no file descriptor left to read it with.
   loadTokenizer()
   const port = await openPort({ config, options, gateway: pipeline, controlPlane: getRequestListener(api.fetch) })
-  const jobs = new JobPoller({ engine, upstreams, clock, countTokens, ended: metrics.ended, log })
+  const jobs = new JobPoller({ engine, objects, upstreams, clock, countTokens, ended: metrics.ended, log })
   const ticking = startTicking(
     [engine.tick, () => aside.tick(), () => inTurn(store, () => jobs.tick()), keepFor(store, config.store.keepMs)],
     log,
@@ -270,7 +273,7 @@ function enabledChannels(config: Config): readonly Channel[] {
 }
 
 function fileKeys(config: Config, createdAt: number): readonly KeyRow[] {
-  return config.keys.map(({ name, secret, team, project, user, allow, models }) => ({
+  return config.keys.map(({ name, secret, team, project, user, allow, models, objects }) => ({
     id: `${FILE_KEY_PREFIX}${name}`,
     name,
     hash: hashSecret(secret),
@@ -282,6 +285,7 @@ function fileKeys(config: Config, createdAt: number): readonly KeyRow[] {
     },
     allow,
     models,
+    objects,
     createdAt,
   }))
 }

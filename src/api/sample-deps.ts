@@ -183,6 +183,7 @@ function sampleLedger(audit: readonly AuditEntry[], usageQueries: UsageQuery[]):
     audit: ({ limit }) => Promise.resolve(audit.toReversed().slice(0, limit)),
     differences: absent,
     objects: absent,
+    ownsObjects: absent,
     unpriced: absent,
     call: absent,
     priceLines: absent,

@@ -97,6 +97,8 @@ export interface KeyConfig {
   readonly allow: readonly CallerAttribute[]
   /** Globs of the models that may be called; `['*']` where the file says nothing. */
   readonly models: readonly string[]
+  /** What it may reach of that which a provider keeps. */
+  readonly objects: 'own' | 'team' | 'all'
 }
 
 interface AlertsConfig {

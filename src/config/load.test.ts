@@ -542,6 +542,7 @@ test('the whole config of the design, as far as it is available, becomes domain 
         project: '2024',
         allow: ['user', 'tag.*', 'tag.cost'],
         models: ['gpt-*', 'claude-*'],
+        objects: 'team',
       },
     ],
     budgets: [

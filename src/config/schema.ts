@@ -97,6 +97,7 @@ const key = field.section('keys[]', {
   user: field.text().optional(),
   allow: field.list(attributeOf(isCallerAttribute, CALLER_ATTRIBUTES), { expected: 'attributes' }).default([]),
   models: models().default(['*']),
+  objects: field.choice(['own', 'team', 'all']).default('team'),
   throttle: field.notYet(),
 })
 

@@ -81,7 +81,7 @@ function toProvider([name, provider]: NamedProvider, { path, env }: { path: stri
   }
 }
 
-function toKey({ name, secret, team, project, user, allow, models }: KeyInput): KeyConfig {
+function toKey({ name, secret, team, project, user, allow, models, objects }: KeyInput): KeyConfig {
   return {
     name,
     secret,
@@ -90,6 +90,7 @@ function toKey({ name, secret, team, project, user, allow, models }: KeyInput): 
     ...(user === undefined ? {} : { user }),
     allow,
     models,
+    objects,
   }
 }
 

@@ -342,6 +342,8 @@ export interface Ledger {
   readonly audit: (query: { readonly limit: number }) => Promise<readonly AuditEntry[]>
   /** Those of these objects that are known, by the ids of their records. */
   readonly objects: (ids: readonly string[]) => Promise<readonly KeptObject[]>
+  /** True where that key has made one, or, if a team is asked for, that team. */
+  readonly ownsObjects: (owner: { readonly key: string; readonly team?: string }) => Promise<boolean>
   /** Recomputes every account, close and rollup from the calls, and says where they differ. */
   readonly differences: () => Promise<readonly LedgerDifference[]>
   /** How calls that were admitted at `from` or later kept to their bounds; newest day first, then by the tokens used. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CallBound } from '../domain/usage/bound.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Key } from '../engine/key-book.ts'
+import { ownerBy } from '../engine/object-book.ts'
 import type { Clock } from '../engine/ports.ts'
 import type { Admitted, Request } from '../engine/reserve.ts'
 import type { BodyReader } from '../http/body.ts'
@@ -11,6 +12,7 @@ import type { CallerBook } from './caller.ts'
 import { dispatch, noAnswerError } from './dispatch.ts'
 import { type CallEnd, endingOf } from './ending.ts'
 import { UNREAD } from './free.ts'
+import { checkReferences, type ObjectsDeps, reach } from './objects.ts'
 import { eachLine } from './provider-file.ts'
 import { ratelimitHeaders } from './ratelimit-headers.ts'
 import { refusalError } from './refusal.ts'
@@ -18,9 +20,8 @@ import { Relay, type Relayed } from './relay.ts'
 import type { Route } from './route.ts'
 import { chooseTarget, type Target, type Upstream } from './upstream.ts'
 
-export interface BatchDeps {
+export interface BatchDeps extends ObjectsDeps {
   readonly engine: Engine
-  readonly upstreams: readonly Upstream[]
   readonly clock: Clock
   readonly closing: AbortSignal
   readonly bodies: BodyReader
@@ -59,8 +60,11 @@ export async function submitBatch(deps: BatchDeps, callers: CallerBook, submissi
 
 async function submitRead(deps: BatchDeps, callers: CallerBook, submission: Submission & { readonly body: Buffer }): Promise<void> {
   const { request, route, batch, body } = submission
-  const target = chooseTarget(deps.upstreams, route, '')
-  const bounds = await boundBatch(batch.requestsIn(body), target.upstream, (model) => deps.outputMaxOf(route, model))
+  const source = batch.requestsIn(body)
+  const upstream = await upstreamOf(deps, submission, source)
+  const target: Target = { upstream, model: '' }
+  const { bounds, references } = await boundBatch(source, upstream, (model) => deps.outputMaxOf(route, model))
+  await checkReferences(deps, submission.key, { upstream, names: references })
   const admitted = await admitAll(deps, bounds, ({ model, otherModels, bound }) => ({
     attributes: callers.find(submission.key, request.headers, { provider: target.upstream.name, model, otherModels }).attributes,
     modelName: model,
@@ -71,7 +75,10 @@ async function submitRead(deps: BatchDeps, callers: CallerBook, submission: Subm
   const { end, finish } = await endingDefects(deps, admitted, async () => {
     const { relayed, id } = await forward(deps, submission, { target, body, admitted })
     if (id === undefined) await Promise.all(admitted.map((call) => settle(deps, call, relayed.end)))
-    else await Promise.all(admitted.map(({ call }) => deps.engine.defer(call.id, id)))
+    else {
+      const kept = deps.objects.remember(upstream.name, [id], ownerBy(submission.key.row))
+      await Promise.all([kept, ...admitted.map(({ call }) => deps.engine.defer(call.id, id))])
+    }
     return relayed
   })
   if (end.kind === 'no_answer') throw noAnswerError(end, target.upstream, {})
@@ -87,6 +94,23 @@ async function endingDefects<T>(deps: BatchDeps, admitted: readonly Admitted[], 
     await Promise.allSettled(admitted.map((call) => settle(deps, call, { kind: 'defect', error })))
     throw error
   }
+}
+
+/**
+ * Where a batch goes: to the provider that keeps its file, or to the one that its requests' models have in common.
+ * @throws GatewayError not_found, InvalidRequest
+ */
+async function upstreamOf(deps: BatchDeps, { route, key }: Submission, source: BatchedRequests): Promise<Upstream> {
+  if (source.kind === 'file') return (await reach(deps, route, { key, name: source.file })).upstream
+  const targets = source.requests.map(({ model }) => ({ named: model, ...chooseTarget(deps.upstreams, route, model) }))
+  const [first] = targets
+  if (first === undefined) throw new InvalidRequest('the batch has no requests')
+  if (targets.some(({ named, model }) => named !== model))
+    throw new InvalidRequest('in a batch a model has no provider before its name: put the provider into the path, /NAME/v1/…')
+  const other = targets.find(({ upstream }) => upstream !== first.upstream)
+  if (other !== undefined)
+    throw new InvalidRequest(`the models ${first.model} and ${other.model} have different providers: submit a batch for each`)
+  return first.upstream
 }
 
 /** All models of a batch, or none. */
@@ -119,20 +143,23 @@ async function boundBatch(
   source: BatchedRequests,
   upstream: Upstream,
   outputMaxOf: (model: string) => number,
-): Promise<readonly ModelBound[]> {
+): Promise<{ readonly bounds: readonly ModelBound[]; readonly references: readonly string[] }> {
   const sums = new Map<string, Sum>()
+  const named = new Set<string>()
   const add = (facts: RequestFacts) => {
+    for (const reference of facts.references ?? []) named.add(reference)
     const sum = sums.get(facts.model) ?? { input: 0, output: 0, requests: 0, others: new Set(), tier: 'batch' as const }
     sums.set(facts.model, addTo(sum, facts, facts.outputMax ?? outputMaxOf(facts.model)))
   }
   if (source.kind === 'inline') source.requests.forEach(add)
   else await eachLine(upstream, { path: source.path }, (line) => add(source.requestOn(line)))
   if (sums.size === 0) throw new InvalidRequest('the batch has no requests')
-  return [...sums].map(([model, { input, output, requests, others, tier }]) => ({
+  const bounds = [...sums].map(([model, { input, output, requests, others, tier }]): ModelBound => ({
     model,
     ...(others.size === 0 ? {} : { otherModels: [...others] }),
     bound: { input, outputMax: output, outputMin: output, choices: 1, requests, tier },
   }))
+  return { bounds, references: [...named] }
 }
 
 /** What the requests to one model may use together. */

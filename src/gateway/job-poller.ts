@@ -1,6 +1,7 @@
 import { addCounts, type Billing, chargedCounts, type OtherPart, type TokenCounts, type Usage } from '../domain/usage/usage.ts'
 import { costOf, type EndedCall, type OpenHold } from '../domain/call.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { ObjectBook } from '../engine/object-book.ts'
 import type { Clock } from '../engine/ports.ts'
 import { modelId } from '../domain/usage/model-id.ts'
 import type { AnswerReading, ApiShape, JobReader, JobStatus } from '../providers/provider.ts'
@@ -12,6 +13,7 @@ import type { Upstream } from './upstream.ts'
 export interface JobPollerDeps {
   readonly engine: Pick<Engine, 'deferred' | 'settle' | 'priced'>
   readonly upstreams: readonly Upstream[]
+  readonly objects: ObjectBook
   readonly clock: Clock
   /** Counts the tokens of a text. */
   readonly countTokens: (text: string) => number
@@ -80,6 +82,7 @@ export class JobPoller {
     if (status === 'gone') return await this.#settle(holds, () => 'held')
     if (status.kind === 'working') return
     if (status.kind === 'answered') return await this.#settle(holds, (hold) => this.#pricedOf(status.reading, hold))
+    await this.#rememberKept(upstream, first.job, status.kept)
     const bills = await this.#billsOf(upstream, reader, { status, holds })
     await this.#settle(holds, (hold) => bills.get(hold)?.usage() ?? { kind: 'none' })
   }
@@ -90,6 +93,13 @@ export class JobPoller {
       const ended = await this.#deps.engine.settle({ call: hold.call.id, endedAt, ending: 'done', status: 200, usage: usage(hold) })
       if (ended !== undefined) this.#deps.ended(ended)
     }
+  }
+
+  /** The files of a job's results are of whom the job is. */
+  async #rememberKept({ name }: Upstream, job: string, kept: readonly string[]): Promise<void> {
+    if (kept.length === 0) return
+    const owner = (await this.#deps.objects.ownersOf(name, [job])).get(job)
+    if (owner !== undefined) await this.#deps.objects.remember(name, kept, owner)
   }
 
   #pricedOf(reading: AnswerReading, hold: OpenHold): Usage | 'held' {

@@ -4,6 +4,7 @@ import type { CallBound } from '../domain/usage/bound.ts'
 import { totalTokens, type Usage } from '../domain/usage/usage.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { ExpectedOutput } from '../engine/expected-output.ts'
+import { ownerBy } from '../engine/object-book.ts'
 import type { Clock } from '../engine/ports.ts'
 import type { Admitted, Refused, Request } from '../engine/reserve.ts'
 import type { BodyReader } from '../http/body.ts'
@@ -28,12 +29,13 @@ import { GatewayError } from './gateway-error.ts'
 import type { Key, KeyBook } from '../engine/key-book.ts'
 import { type InputBoundDeps, observeInput, refinedInput } from './input-bound.ts'
 import { GUARD_MARGIN, OutputGuard } from './output-guard.ts'
+import { checkReferences, type ObjectsDeps } from './objects.ts'
 import { ratelimitHeaders } from './ratelimit-headers.ts'
 import { refusalError } from './refusal.ts'
 import type { AnswerReader } from './answer-reader.ts'
 import { Relay, type Relayed } from './relay.ts'
 import type { Route, Router } from './route.ts'
-import { chooseTarget, type Target, type Upstream } from './upstream.ts'
+import { chooseTarget, type Target } from './upstream.ts'
 
 /** What the gateway tells the rest of the house; must return at once. */
 export interface GatewayEvents {
@@ -42,11 +44,10 @@ export interface GatewayEvents {
   readonly defect: (error: unknown) => void
 }
 
-export interface GatewayDeps extends InputBoundDeps {
+export interface GatewayDeps extends InputBoundDeps, ObjectsDeps {
   readonly engine: Engine
   readonly keys: KeyBook
   readonly router: Router
-  readonly upstreams: readonly Upstream[]
   readonly clock: Clock
   readonly bodies: BodyReader
   readonly outputMaxOf: (route: Route, model: string) => number
@@ -72,6 +73,10 @@ interface Asked {
   readonly facts: RequestFacts
   /** True where a stream shows all that its model produces. */
   readonly showsAll: boolean
+  /** Objects of the provider that it names. */
+  readonly references: readonly string[]
+  /** True where the provider keeps the answer. */
+  readonly isKept: boolean
   readonly target: Target
   readonly caller: Caller
 }
@@ -105,6 +110,7 @@ async function answerMetered(
   const held = await deps.bodies.read(request)
   try {
     const asked = read(deps, callers, { ...of, headers: request.headers, body: held.bytes })
+    await checkReferences(deps, of.key, { upstream: asked.target.upstream, names: asked.references })
     const admitted = orRefusal(deps, await deps.engine.admit(requestOf(deps, response, asked)))
     await serve(deps, { request, response, asked, admitted })
   } finally {
@@ -128,7 +134,9 @@ function read(
   const { otherModels } = facts
   const caller = callers.find(key, headers, { provider: target.upstream.name, model: target.model, otherModels })
   const showsAll = facts.isStream && metered.showsAll?.(target.model, json) === true
-  return { route, key, metered, body, json: () => readAgain().json, facts, target, caller, showsAll }
+  const references = metered.referencesIn?.(json) ?? []
+  const isKept = metered.keepsAnswer?.(json) === true
+  return { route, key, metered, body, json: () => readAgain().json, facts, target, caller, showsAll, references, isKept }
 }
 
 function requestOf(deps: GatewayDeps, response: ServerResponse, asked: Asked): Request {
@@ -188,10 +196,13 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
     const job = jobOf(end, asked.facts)
     if (job !== undefined) {
       isSettled = true
-      await deps.engine.defer(admitted.call.id, job)
+      await Promise.all([deps.engine.defer(admitted.call.id, job), rememberKept(deps, asked, end)])
       return finish()
     }
-    settled(end, await settle(deps, admitted, end, chargedUsage(deps, asked, admitted, end)))
+    const settling = settle(deps, admitted, end, chargedUsage(deps, asked, admitted, end))
+    // Both are in the journal with the same write.
+    const [ended] = await Promise.all([settling, rememberKept(deps, asked, end)])
+    settled(end, ended)
     if (end.kind === 'no_answer') throw noAnswerError(end, asked.target.upstream, answerHeaders(deps, admitted, {}))
     if (end.kind === 'defect') throw end.error
     finish()
@@ -199,6 +210,13 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
     if (!isSettled) await settleDefect(deps, admitted, error)
     throw error
   }
+}
+
+/** Whose the answer is, where its provider keeps it. */
+function rememberKept({ objects }: GatewayDeps, { isKept, key, target }: Asked, end: CallEnd): Promise<void> | undefined {
+  const { kept = [], isError = true } = readingOf(end) ?? {}
+  if (kept.length === 0 || isError || !isKept) return undefined
+  return objects.remember(target.upstream.name, kept, ownerBy(key.row))
 }
 
 /** Where even that fails, the hold runs out: it is not renewed any more. */

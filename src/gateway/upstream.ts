@@ -64,6 +64,11 @@ export function createUpstream(config: UpstreamConfig, shape: ApiShape): Upstrea
   }
 }
 
+/** The providers that a path can mean, in the order of the config. */
+export function speakersOf(upstreams: readonly Upstream[], { shape, provider }: Route): readonly Upstream[] {
+  return upstreams.filter((upstream) => upstream.shape === shape && (provider === undefined || upstream.name === provider))
+}
+
 /**
  * The provider of a call and its model's one name: the provider in the path, else the one before the slash of
  * `provider/model`, else the first that claims the model, else the first of the path's API.

@@ -41,6 +41,7 @@ export class ReadingSoFar {
   #id: string | undefined
   #model: string | undefined
   #others: readonly ReportedPart[] | undefined
+  #kept: readonly string[] | undefined
 
   /**
    * Where a provider reports more than once, its counts are cumulative: a later report may raise each of them, and never lowers one
@@ -115,6 +116,11 @@ export class ReadingSoFar {
     if (id !== '') this.#id = id
   }
 
+  /** What a later request may name of it. */
+  keeps(ids: readonly string[]): void {
+    if (ids.length > 0) this.#kept = this.#kept === undefined ? ids : [...this.#kept, ...ids]
+  }
+
   /** The provider works on, and calls that work so. */
   worksOn(job: string): void {
     this.#job = job
@@ -133,6 +139,7 @@ export class ReadingSoFar {
       producedBeyond: this.#producedBeyond,
       isError: this.#isError,
       id: this.#id,
+      kept: this.#kept,
       job: this.#job,
       raw: this.#raw.all,
       model: this.#model,

@@ -38,6 +38,8 @@ export interface RequestFacts {
   readonly imageModel?: string
   /** The most seconds of audio that the input can have; absent: none. */
   readonly audioSeconds?: number
+  /** Objects of the provider that a request of a batch names; absent: none. */
+  readonly references?: readonly string[]
   /** How many answers are asked for (`n`, `best_of`, a list of prompts); >= 1. */
   readonly choices: number
 }
@@ -105,6 +107,8 @@ export interface AnswerReading {
   readonly producedBeyond: number
   /** What a later request may call this answer to continue it. */
   readonly id?: string | undefined
+  /** Ids of what the provider keeps of this answer, if it keeps any; absent: none. */
+  readonly kept?: readonly string[] | undefined
   /** The provider works on after this answer, and this is how it calls that work. */
   readonly job?: string | undefined
   /** True where the answer is an error of the provider (also inside a 200 stream). */
@@ -173,6 +177,10 @@ export interface Metered {
   readonly showsAll?: (model: string, json: JsonObject) => boolean
   /** How to count what such a stream shows. */
   readonly countOutput?: (model: string) => OutputCount
+  /** Objects of the provider that the request names; absent: it can name none. */
+  readonly referencesIn?: (json: JsonObject) => readonly string[]
+  /** Whether the provider keeps the answer, so that it can be named later; absent: it keeps none. */
+  readonly keepsAnswer?: (json: JsonObject) => boolean
   /** How to ask what became of work that goes on after the answer; absent where there is none such. */
   readonly job?: JobReader
   /** True where a stream may have a JSON content type: an array whose elements come one by one, or lines of JSON. */
@@ -189,6 +197,7 @@ export interface Batch {
   readonly requestsIn: (body: Buffer) => BatchedRequests
   /** The provider's id of a submission that it took; undefined where the answer has none. */
   readonly idIn: (answer: Buffer) => string | undefined
+  readonly kept: Kept
   readonly job: JobReader
 }
 
@@ -197,6 +206,8 @@ export type BatchedRequests =
   | { readonly kind: 'inline'; readonly requests: readonly RequestFacts[] }
   | {
       readonly kind: 'file'
+      /** Its id. */
+      readonly file: string
       /** Below the provider's `base_url`. */
       readonly path: string
       /** @throws InvalidRequest */
@@ -216,8 +227,13 @@ export type JobStatus =
   | { readonly kind: 'working' }
   /** The status is the answer itself. */
   | { readonly kind: 'answered'; readonly reading: AnswerReading }
-  /** The answers are the lines of files; none where the provider did nothing. */
-  | { readonly kind: 'results'; readonly paths: readonly string[]; readonly answerOn: (line: string) => JobAnswer | undefined }
+  /** The answers are the lines of files; none where the provider did nothing. `kept`: ids of files that it made. */
+  | {
+      readonly kind: 'results'
+      readonly paths: readonly string[]
+      readonly kept: readonly string[]
+      readonly answerOn: (line: string) => JobAnswer | undefined
+    }
 
 /** One answer of a batch. */
 export interface JobAnswer {
@@ -230,6 +246,18 @@ export interface Free {
   readonly kind: 'free'
   /** Where the body names the model; absent: it names none. */
   readonly bodyModel?: BodyModel
+  /** What its answers say of objects that the provider keeps; absent: nothing. */
+  readonly kept?: Kept
+  /** What the body names of them; absent: it names none. @throws InvalidRequest */
+  readonly referencesIn?: (body: Buffer) => readonly string[]
+}
+
+/** Objects that a provider keeps for whoever has its key: files, batches, stored answers. */
+export interface Kept {
+  /** The ids that one of them tells of: first its own, then those of what was made for it. Never throws. */
+  readonly idsIn: (object: JsonObject) => readonly string[]
+  /** The query parameter by which a list of them goes on behind an id; absent: the answer is no list. */
+  readonly pagedBy?: string
 }
 
 /** A model that a body names though nothing of it is counted. */

@@ -177,8 +177,8 @@ describe('a batch of OpenAI', () => {
     await expect(submit(bursar.url)).rejects.toMatchObject({ status: 400 })
     const missing = { input_file_id: 'file-9', endpoint: '/v1/chat/completions', completion_window: '24h' }
     const response = await post(bursar.url, '/v1/batches', missing)
-    expect(response.status).toBe(400)
-    expect(await response.text()).toContain('answers 404')
+    expect(response.status).toBe(404)
+    expect(await response.text()).toContain('there is no \\"file-9\\"')
     expect(await statusOf(bursar.url, 'global')).toMatchObject({ used: 0, held: 0 })
     await bursar.close()
   })
@@ -224,8 +224,9 @@ describe('how batches are known to escape', () => {
   test('the cap of a team is ignored by batches: a file that can not be read is no way around it either', async () => {
     const bursar = await startInProcess(setup('  - { id: "team:research", name: Research, limit: { tokens: 0 }, hard_cap: true }'))
     await expect(submit(bursar.url)).rejects.toMatchObject({ status: 429, code: 'budget_exceeded' })
-    world.files.set('file-7', 'this is no JSON')
-    const unreadable = { input_file_id: 'file-7', endpoint: '/v1/chat/completions', completion_window: '24h' }
+    // Its own file, which has become another.
+    world.files.set('file-1', 'this is no JSON')
+    const unreadable = { input_file_id: 'file-1', endpoint: '/v1/chat/completions', completion_window: '24h' }
     expect((await post(bursar.url, '/v1/batches', unreadable)).status).toBe(400)
     expect(upstream.received.some(({ method, path }) => method === 'POST' && path === '/v1/batches')).toBe(false)
     await bursar.close()

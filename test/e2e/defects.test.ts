@@ -18,6 +18,7 @@ import { apiShape, apiShapes } from '../../src/providers/registry.ts'
 import { countTokens } from '../../src/providers/tokenizer.ts'
 import { BodyReader } from '../../src/http/body.ts'
 import { createMemoryCounters } from '../../src/stores/memory/counters.ts'
+import { ObjectBook } from '../../src/engine/object-book.ts'
 import { configOf, KEY, remove, tempDir, until } from './bursar.ts'
 import { answerJson, answerSse, chatCompletion, startUpstream, type Upstream } from './upstream.ts'
 
@@ -118,6 +119,7 @@ beforeAll(async () => {
   const handle = createPipeline({
     engine: failing(engine),
     keys: failing(new KeyBook([key])),
+    objects: failing(new ObjectBook({ journal, ledger: { objects: async () => [], ownsObjects: async () => false }, clock: systemClock })),
     router: failing(createRouter(apiShapes, providerApis)),
     upstreams: config.providers.map((provider) => failing(createUpstream(provider, apiShape(provider.api)))),
     clock: failing(systemClock),

@@ -83,6 +83,7 @@ function ledgerOf(stream: RecordedStream): Ledger {
     dueDeliveries: unasked,
     audit: unasked,
     objects: unasked,
+    ownsObjects: unasked,
     differences: unasked,
     bounds: unasked,
     unpriced: unasked,

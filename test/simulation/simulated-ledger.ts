@@ -71,6 +71,7 @@ export class SimulatedLedger {
       dueDeliveries: none,
       audit: none,
       objects: none,
+      ownsObjects: () => ask(() => false),
       differences: none,
       bounds: none,
       unpriced: none,

@@ -2,6 +2,7 @@ import { asList, asObject, jsonText, parseObject, stringIn } from '../answer.ts'
 import { jobIdIn } from '../background-job.ts'
 import { type Batch, type Endpoint, InvalidRequest, type JobAnswer, type JobStatus, type Metered, type RequestFacts } from '../provider.ts'
 import { BATCH_LIMITS } from '../json-scan.ts'
+import { listOf, ONE } from '../kept.ts'
 import { parseObjectBody } from '../request-body.ts'
 
 /* Message batches (https://docs.anthropic.com/en/api/creating-message-batches): the requests stand in the submission. */
@@ -14,7 +15,7 @@ export function batchEndpoints(messages: Metered): readonly Endpoint[] {
   }
   return [
     at('POST', '', batches(messages)),
-    at('GET', ''),
+    at('GET', '', { kind: 'free', kept: listOf(ONE, 'after_id') }),
     at('GET', '/{id}'),
     at('GET', '/{id}/results'),
     at('POST', '/{id}/cancel'),
@@ -31,6 +32,7 @@ function batches(messages: Metered): Batch {
       return { kind: 'inline', requests: requests.map((request) => factsOf(request, messages)) }
     },
     idIn: jobIdIn,
+    kept: ONE,
     job: {
       path: (id) => `${PATH}/${encodeURIComponent(id)}`,
       headers: { 'anthropic-version': '2023-06-01' },
@@ -43,13 +45,14 @@ function readStatus(bytes: Buffer, messages: Metered): JobStatus | undefined {
   const status = parseObject(bytes.toString())
   if (status?.['processing_status'] !== 'ended') return status && { kind: 'working' }
   const path = `${PATH}/${encodeURIComponent(stringIn(status, 'id'))}/results`
-  return { kind: 'results', paths: [path], answerOn: (line) => answerOn(line, messages) }
+  return { kind: 'results', paths: [path], kept: [], answerOn: (line) => answerOn(line, messages) }
 }
 
 function factsOf(request: unknown, messages: Metered): RequestFacts {
   const params = asObject(asObject(request)?.['params'])
   if (params === undefined) throw new InvalidRequest('each of "requests" must be an object with "params"')
-  return messages.readRequest(Buffer.from(JSON.stringify(params)), {}, 'application/json').facts
+  const { facts, json } = messages.readRequest(Buffer.from(JSON.stringify(params)), {}, 'application/json')
+  return { ...facts, references: messages.referencesIn?.(json) ?? [] }
 }
 
 /** Only what succeeded has a message, and costs something. */

@@ -3,6 +3,7 @@ import { bodyModel } from '../body-model.ts'
 import type { ApiShape, Metered } from '../provider.ts'
 import { anyOf } from '../query-parameters.ts'
 import { keyHeader } from '../key-header.ts'
+import { anthropicReferences } from '../kept.ts'
 import { batchEndpoints } from './batches.ts'
 import { complete } from './complete.ts'
 import { anthropicError } from './errors.ts'
@@ -19,6 +20,8 @@ export const messages: Metered = {
   estimateInput: estimateMessagesInput,
   readAnswer: (status, body) => readWhole(withRefusals(readMessageParts()), status, body),
   readStream: () => createSseAnswer(withRefusals(readMessageParts())),
+  referencesIn: anthropicReferences,
+  keepsAnswer: () => true,
 }
 
 /** The API of Anthropic. A `base_url` has no `/v1`. */

@@ -1,5 +1,5 @@
 import type { Billing, TokenCounts } from '../../domain/usage/usage.ts'
-import { type AnswerParts, asObject, ReadingSoFar, textOf } from '../answer.ts'
+import { type AnswerParts, asObject, ReadingSoFar, stringIn, textOf } from '../answer.ts'
 import { toServiceTier } from '../billing.ts'
 import type { JsonObject } from '../provider.ts'
 import { messageTier } from './tier.ts'
@@ -23,6 +23,7 @@ export function readMessageParts(): AnswerParts {
   const whole = (data: JsonObject) => {
     if (data['type'] === 'error' || (data['error'] !== undefined && data['error'] !== null)) soFar.fail()
     soFar.isBy(data['model'])
+    soFar.keeps(containerOf(data))
     const tokens = report(data['usage'], hasBoth)
     if (tokens?.output?.total === undefined) soFar.produce(textOf(data['content']))
   }
@@ -42,6 +43,7 @@ export function readMessageParts(): AnswerParts {
       case 'content_block_delta':
         return soFar.produce(textOf(data['delta']))
       case 'message_delta':
+        soFar.keeps(containerOf(asObject(data['delta'])))
         return void report(data['usage'], hasOutput)
       case 'error':
         return soFar.fail()
@@ -65,4 +67,10 @@ function readMessageBilling(usage: JsonObject | undefined): Billing {
   const named = toServiceTier(usage?.['service_tier'])
   if (tier === undefined) return named === undefined ? {} : { tier: named }
   return { tier: named === 'batch' && tier === 'regional' ? 'batch_regional' : tier }
+}
+
+/** Where its code ran: a later request may go on there. */
+function containerOf(message: JsonObject | undefined): readonly string[] {
+  const id = stringIn(asObject(message?.['container']) ?? {}, 'id')
+  return id === '' ? [] : [id]
 }

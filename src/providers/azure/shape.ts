@@ -3,7 +3,7 @@ import { azureEndings } from './endings.ts'
 import { openAiError } from '../openai/errors.ts'
 import { openAiOutputMax } from '../openai/output-max.ts'
 import { batchEndpoints } from '../openai/batches.ts'
-import { batchable, chat, completions, embeddings, media, responsesBelow } from '../openai/shape.ts'
+import { batchable, chat, completions, embeddings, media, responsesBelow, storedResponse } from '../openai/shape.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
 import { API_VERSION, OPENAI_LISTS } from '../query-parameters.ts'
 
@@ -26,7 +26,7 @@ const withoutDeployment: readonly Endpoint[] = ['/openai', NEWER].flatMap((base)
 ])
 
 function ofResponse(method: Endpoint['method'], path: string): Endpoint {
-  return { name: 'azure.responses', method, path, upstreamPath: path, admission: { kind: 'free' } }
+  return { name: 'azure.responses', method, path, upstreamPath: path, admission: method === 'DELETE' ? { kind: 'free' } : storedResponse }
 }
 
 /** By their paths at OpenAI, and by those without a version (https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch). */

@@ -1,5 +1,6 @@
 import { type AnswerParts, readWhole } from '../answer.ts'
 import { createJsonAnswer } from '../json-answer.ts'
+import { geminiReferences } from '../kept.ts'
 import type { Metered } from '../provider.ts'
 import { readEmbedParts, readGenerateParts, readPredictParts } from './answer.ts'
 import { estimateGeminiInput, prepareEmbed, prepareGenerate, readEmbedRequest, readGenerateRequest, readPredictRequest } from './request.ts'
@@ -9,6 +10,7 @@ function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () =>
     kind: 'metered',
     ...request,
     estimateInput: estimateGeminiInput,
+    referencesIn: geminiReferences,
     readAnswer: (status, body) => readWhole(parts(), status, body),
     readStream: () => createJsonAnswer(parts()),
     hasJsonStreams: true,

@@ -2,6 +2,7 @@ import { type TokenCounts, toCount } from '../../domain/usage/usage.ts'
 import { type AnswerParts, asObject, asObjects, createSseAnswer, readWhole, ReadingSoFar, stringIn, textOf } from '../answer.ts'
 import { backgroundJob } from '../background-job.ts'
 import { readBilling } from '../billing.ts'
+import { geminiReferences, ONE } from '../kept.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { type MemberPath } from '../member-path.ts'
 import { lowerMaxima, outputMaxIn } from '../output-maxima.ts'
@@ -71,6 +72,7 @@ function countOf(wanted: string, counts: unknown): number | undefined {
 function readInteractionParts(): AnswerParts {
   const soFar = new ReadingSoFar()
   const read = (interaction: JsonObject): boolean => {
+    soFar.keeps(ONE.idsIn(interaction))
     if (interaction['background'] === true || interaction['status'] === 'in_progress') soFar.worksOn(stringIn(interaction, 'id'))
     const reported = asObject(interaction['usage'])
     const usage = readInteractionUsage(reported)
@@ -101,6 +103,8 @@ export const interactions: Metered = {
   readRequest: readInteractionRequest,
   prepare: prepareInteraction,
   estimateInput: estimateGeminiInput,
+  referencesIn: geminiReferences,
+  keepsAnswer: ({ store }) => store !== false,
   readAnswer,
   job: backgroundJob((id) => `/v1beta/interactions/${id}`, readAnswer),
   readStream: () => createSseAnswer(readInteractionParts()),

@@ -10,6 +10,7 @@ import {
   type Metered,
   type RequestFacts,
 } from '../provider.ts'
+import { BATCH, listOf, ONE } from '../kept.ts'
 import { parseObjectBody } from '../request-body.ts'
 
 /*
@@ -36,11 +37,11 @@ export function batchEndpoints(
   }
   return [
     at('POST', 'batches', '/batches', batches(ownPath, requests)),
-    at('GET', 'batches', '/batches'),
-    at('GET', 'batches', '/batches/{id}'),
-    at('POST', 'batches', '/batches/{id}/cancel'),
-    at('POST', 'files', '/files'),
-    at('GET', 'files', '/files'),
+    at('GET', 'batches', '/batches', { kind: 'free', kept: listOf(BATCH, 'after') }),
+    at('GET', 'batches', '/batches/{id}', { kind: 'free', kept: BATCH }),
+    at('POST', 'batches', '/batches/{id}/cancel', { kind: 'free', kept: BATCH }),
+    at('POST', 'files', '/files', { kind: 'free', kept: ONE }),
+    at('GET', 'files', '/files', { kind: 'free', kept: listOf(ONE, 'after') }),
     at('GET', 'files', '/files/{id}'),
     at('GET', 'files', '/files/{id}/content'),
     at('DELETE', 'files', '/files/{id}'),
@@ -58,9 +59,10 @@ function batches(ownPath: string, requests: ReadonlyMap<string, Metered>): Batch
       if (file === '') throw new InvalidRequest('"input_file_id" must name the uploaded file with the requests')
       const metered = requests.get(stringIn(json, 'endpoint'))
       if (metered === undefined) throw new InvalidRequest(`"endpoint" must be one of ${[...requests.keys()].join(', ')}`)
-      return { kind: 'file', path: contentOf(file), requestOn: (line) => requestOn(line, metered) }
+      return { kind: 'file', file, path: contentOf(file), requestOn: (line) => requestOn(line, metered) }
     },
     idIn: jobIdIn,
+    kept: BATCH,
     job: {
       path: (id) => `${ownPath}/batches/${encodeURIComponent(id)}`,
       headers: {},
@@ -75,7 +77,8 @@ function batches(ownPath: string, requests: ReadonlyMap<string, Metered>): Batch
 function requestOn(line: string, metered: Metered): RequestFacts {
   const body = asObject(parseObjectBody(Buffer.from(line))['body'])
   if (body === undefined) throw new InvalidRequest('each line of the input file must be a JSON object with a "body"')
-  return metered.readRequest(Buffer.from(JSON.stringify(body)), {}, 'application/json').facts
+  const { facts, json } = metered.readRequest(Buffer.from(JSON.stringify(body)), {}, 'application/json')
+  return { ...facts, references: metered.referencesIn?.(json) ?? [] }
 }
 
 const WORKING: ReadonlySet<string> = new Set(['validating', 'in_progress', 'finalizing', 'cancelling'])
@@ -86,6 +89,7 @@ function readStatus(status: JsonObject, contentOf: (file: string) => string, met
   return {
     kind: 'results',
     paths: file === '' ? [] : [contentOf(file)],
+    kept: BATCH.idsIn(status).slice(1),
     answerOn: (line) => (metered === undefined ? undefined : answerOn(line, metered)),
   }
 }

@@ -1,6 +1,8 @@
 import { type AnswerParts, createSseAnswer, readWhole } from '../answer.ts'
 import { bodyModel } from '../body-model.ts'
-import type { ApiShape, Endpoint, Metered } from '../provider.ts'
+import { openAiReferences, RESPONSE } from '../kept.ts'
+import type { ApiShape, Endpoint, Free, Metered } from '../provider.ts'
+import { parseObjectBody } from '../request-body.ts'
 import { API_VERSION, OPENAI_LISTS } from '../query-parameters.ts'
 import { backgroundJob } from '../background-job.ts'
 import { keyHeader } from '../key-header.ts'
@@ -34,6 +36,7 @@ function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () =>
     ...request,
     refineInputBound,
     estimateInput,
+    referencesIn: openAiReferences,
     readAnswer: (status, body) => readWhole(parts(), status, body),
     readStream: (hidesUsageChunk, _headers, isStoppable) =>
       createSseAnswer(parts(), hidesUsageChunk ? isUsageChunk : undefined, isStoppable),
@@ -55,6 +58,7 @@ const foreground: Metered = {
   ...metered({ readRequest: readResponsesRequest, prepare: prepareResponses }, readResponsesParts),
   showsAll,
   countOutput,
+  keepsAnswer: ({ store }) => store !== false,
 }
 export const embeddings = metered({ readRequest: readEmbeddingsRequest, prepare: prepareEmbeddings }, readEmbeddingsParts)
 const rerank = metered({ readRequest: readRerankRequest, prepare: prepareEmbeddings }, readEmbeddingsParts)
@@ -65,6 +69,14 @@ export function responsesBelow(path: string): Metered {
 const responses = responsesBelow('')
 const { refineInputBound: _, ...unrefined } = responses
 const compact: Metered = { ...unrefined, readRequest: readCompactRequest }
+
+/** A response that is read again, by when it may have new items. */
+export const storedResponse: Free = { kind: 'free', kept: RESPONSE }
+const inputTokens: Free = {
+  kind: 'free',
+  bodyModel: bodyModel('model'),
+  referencesIn: (body) => openAiReferences(parseObjectBody(body)),
+}
 
 /** What may stand in a batch. */
 export const batchable: ReadonlyMap<string, Metered> = new Map([
@@ -100,9 +112,9 @@ export const openAi: ApiShape = {
     post('openai.images', '/images', images),
     post('openai.rerank', '/rerank', rerank),
     post('openai.moderations', '/moderations', { kind: 'free', bodyModel: bodyModel('model') }),
-    post('openai.input_tokens', '/responses/input_tokens', { kind: 'free', bodyModel: bodyModel('model') }),
-    free('GET', 'openai.responses', '/responses/{id}'),
-    free('POST', 'openai.responses', '/responses/{id}/cancel'),
+    post('openai.input_tokens', '/responses/input_tokens', inputTokens),
+    { ...free('GET', 'openai.responses', '/responses/{id}'), admission: storedResponse },
+    post('openai.responses', '/responses/{id}/cancel', storedResponse),
     free('DELETE', 'openai.responses', '/responses/{id}'),
     ...batchEndpoints('openai', { path: '/v1', upstreamPath: '' }, batchable),
     free('GET', 'openai.models', '/models'),

@@ -1,5 +1,6 @@
 import { addCounts, chargedCounts, largerCounts, type TokenCounts, totalTokens } from '../../domain/usage/usage.ts'
 import { asList, asObject, asObjects, type AnswerParts, ReadingSoFar, stringIn, textOf } from '../answer.ts'
+import { RESPONSE } from '../kept.ts'
 import { readBilling } from '../billing.ts'
 import type { JsonObject, ReportedPart } from '../provider.ts'
 import { ChatClosing, ResponseClosing } from './closing.ts'
@@ -91,6 +92,7 @@ export function readResponsesParts(): AnswerParts {
     soFar.isNamed(stringIn(data, 'id'))
     soFar.isBy(data['model'])
     soFar.reportOthers(toolParts(data['tool_usage']))
+    soFar.keeps(RESPONSE.idsIn(data))
     if (data['background'] === true) soFar.worksOn(stringIn(data, 'id'))
     const usage = responsesUsageOf(data)
     soFar.report(usage, usage?.output?.total !== undefined, data['usage'])
@@ -106,6 +108,7 @@ export function readResponsesParts(): AnswerParts {
     soFar.isNamed(stringIn(response, 'id'))
     soFar.isBy(response['model'])
     soFar.reportOthers(toolParts(response['tool_usage']))
+    soFar.keeps(RESPONSE.idsIn(response))
     if (response['background'] === true) soFar.worksOn(stringIn(response, 'id'))
     const usage = responsesUsageOf(response)
     soFar.report(usage, usage?.output?.total !== undefined, response['usage'])

@@ -32,6 +32,7 @@ export function appliedJournal({ applier, ledger, close }: StreamLedger): Ledger
     dueDeliveries: behind(ledger.dueDeliveries),
     audit: behind(ledger.audit),
     objects: behind(ledger.objects),
+    ownsObjects: behind(ledger.ownsObjects),
     differences: behind(ledger.differences),
     bounds: behind(ledger.bounds),
     unpriced: behind(ledger.unpriced),

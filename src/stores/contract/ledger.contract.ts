@@ -236,6 +236,12 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       expect(await under.ledger.objects(['o1', 'none'])).toEqual([owned('o1', 'k1', 'research')])
       expect(await under.ledger.objects(['o2'])).toEqual([owned('o2', 'k2')])
       expect(await under.ledger.objects(many.map(({ id }) => id))).toHaveLength(1200)
+      const owners = await Promise.all(
+        [{ key: 'k1' }, { key: 'none', team: 'research' }, { key: 'none', team: 'hr' }, { key: 'none', team: '' }].map((owner) =>
+          under.ledger.ownsObjects(owner),
+        ),
+      )
+      expect(owners).toEqual([true, true, false, false])
       await under.journal.append([{ kind: 'objects', objects: [{ ...owned('late', 'k1'), at: AT + 500 * 86_400_000 }] }])
       expect((await under.ledger.objects(['o1', 'late'])).map(({ id }) => id)).toEqual(['late'])
     })

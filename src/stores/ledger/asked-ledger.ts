@@ -18,6 +18,7 @@ export function askedLedger(quick: Ask, reports: Ask): Ledger {
     dueDeliveries: (at, limit) => quick<'dueDeliveries'>({ kind: 'dueDeliveries', about: { at, limit } }),
     setAside: (about) => quick<'setAside'>({ kind: 'setAside', about }),
     objects: (about) => quick<'objects'>({ kind: 'objects', about }),
+    ownsObjects: (about) => quick<'ownsObjects'>({ kind: 'ownsObjects', about }),
     usage: (about) => reports<'usage'>({ kind: 'usage', about }),
     differences: () => reports<'differences'>({ kind: 'differences', about: null }),
     bounds: (about) => reports<'bounds'>({ kind: 'bounds', about }),

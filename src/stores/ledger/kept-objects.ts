@@ -35,3 +35,10 @@ export function* objects(ids: readonly string[]): Steps<readonly KeptObject[]> {
   }
   return found
 }
+
+/** True where that key, or that team, has made any. */
+export function* ownsObjects({ key, team }: { readonly key: string; readonly team?: string }): Steps<boolean> {
+  if ((yield* query('SELECT 1 AS one FROM objects WHERE key = ? LIMIT 1', key)).length > 0) return true
+  if (team === undefined || team === '') return false
+  return (yield* query("SELECT 1 AS one FROM objects WHERE team = ? AND team <> '' LIMIT 1", team)).length > 0
+}

@@ -33,6 +33,7 @@ export interface Questions {
   readonly alerts: { readonly limit: number }
   readonly audit: { readonly limit: number }
   readonly objects: readonly string[]
+  readonly ownsObjects: { readonly key: string; readonly team?: string }
   readonly dueDeliveries: { readonly at: EpochMs; readonly limit: number }
 }
 
@@ -52,6 +53,7 @@ export interface Answers {
   readonly alerts: readonly AlertStatus[]
   readonly audit: readonly AuditEntry[]
   readonly objects: readonly KeptObject[]
+  readonly ownsObjects: boolean
   readonly dueDeliveries: readonly DueDelivery[]
 }
 

@@ -270,6 +270,8 @@ CREATE TABLE line_days (
 const OBJECTS = `
 CREATE TABLE objects (id ${TEXT} PRIMARY KEY, key ${TEXT} NOT NULL, team ${TEXT} NOT NULL, at bigint NOT NULL);
 CREATE INDEX objects_at ON objects (at);
+CREATE INDEX objects_key ON objects (key);
+CREATE INDEX objects_team ON objects (team) WHERE team <> '';
 `
 
 function immutable(table: string): string {

@@ -236,6 +236,7 @@ function caughtUp(ledger: Ledger, drain: Drain): Ledger {
     dueDeliveries: after(ledger.dueDeliveries),
     audit: after(ledger.audit),
     objects: after(ledger.objects),
+    ownsObjects: after(ledger.ownsObjects),
     differences: after(ledger.differences),
     bounds: after(ledger.bounds),
     unpriced: after(ledger.unpriced),

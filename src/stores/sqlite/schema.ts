@@ -315,6 +315,8 @@ CREATE TABLE set_aside (
 const OBJECTS = `
 CREATE TABLE objects (id TEXT PRIMARY KEY, key TEXT NOT NULL, team TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX objects_at ON objects (at);
+CREATE INDEX objects_key ON objects (key);
+CREATE INDEX objects_team ON objects (team) WHERE team <> '';
 `
 
 const MIGRATIONS: readonly string[] = [
