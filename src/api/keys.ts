@@ -19,6 +19,8 @@ const name = z
   .openapi({ type: 'string', description: ID_EXPECTED })
 const LIST_MAX = 1000
 
+const OBJECTS = ['own', 'team', 'all'] as const
+
 const key = z
   .object({
     id: z.string(),
@@ -29,6 +31,7 @@ const key = z
     user: z.string().nullable(),
     allow: z.array(z.string()),
     models: z.array(z.string()),
+    objects: z.enum(OBJECTS),
     created_at: z.string(),
     expires_at: z.string().nullable(),
     revoked_at: z.string().nullable(),
@@ -56,6 +59,7 @@ const wish = z.strictObject({
     .array(z.string().trim().refine(isId, `expected ${ID_EXPECTED}`))
     .max(LIST_MAX)
     .default(['*']),
+  objects: z.enum(OBJECTS).default('team'),
   expires_at: instant.optional(),
 })
 
@@ -102,10 +106,10 @@ const change = (reason: string) => ({ actor: ADMIN, reason })
 export function addKeys(app: OpenAPIHono, { keys, clock }: ApiDeps): void {
   app.openapi(listRoute, (context) => context.json({ keys: keys.all().map(toJson) }, 200))
   app.openapi(createKeyRoute, async (context) => {
-    const { name: keyName, allow, models, expires_at: expiresAt, ...fixed } = context.req.valid('json')
+    const { name: keyName, allow, models, objects, expires_at: expiresAt, ...fixed } = context.req.valid('json')
     const attributes = Object.fromEntries(Object.entries(fixed).filter(([, value]) => value !== undefined))
     const expiry = expiresAt === undefined ? {} : { expiresAt: future(expiresAt, clock) }
-    const made = await keys.create({ name: keyName, attributes, allow, models, ...expiry }, change('created'))
+    const made = await keys.create({ name: keyName, attributes, allow, models, objects, ...expiry }, change('created'))
     if (made === undefined)
       throw new Problem(409, 'name_taken', `a key named "${keyName}" exists: choose another name, or revoke that one first`)
     return context.json({ ...toJson(made.row), secret: made.secret }, 201)
@@ -145,6 +149,7 @@ function toJson(row: KeyRow): z.infer<typeof key> {
     user: row.attributes.user ?? null,
     allow: [...row.allow],
     models: [...row.models],
+    objects: row.objects ?? 'team',
     created_at: new Date(row.createdAt).toISOString(),
     expires_at: iso(row.expiresAt),
     revoked_at: iso(row.revokedAt),

@@ -27,6 +27,7 @@ interface CreateOptions {
   readonly user?: string
   readonly allow?: string[]
   readonly models?: string[]
+  readonly objects?: string
   readonly expires?: string
   readonly json?: boolean
 }
@@ -53,6 +54,7 @@ export function addKeys(program: Command, io: Io, server: () => Server): void {
     .option('--user <user>')
     .option('--allow <attribute...>', 'attributes that callers may set: team, project, user, tag.NAME, tag.*')
     .option('--models <pattern...>', 'models that may be used, such as "gpt-*"')
+    .option('--objects <whose>', 'files, batches and stored responses that it may reach: own, team, all')
     .option('--expires <instant>', 'ISO 8601', isoInstant)
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ bursar keys create batch --team research --allow user tag.*')

@@ -14,7 +14,7 @@ export interface KeysDeps {
 }
 
 /** What a new key is to be. */
-export type KeyWish = Pick<KeyRow, 'name' | 'attributes' | 'allow' | 'models'> & Partial<Pick<KeyRow, 'expiresAt'>>
+export type KeyWish = Pick<KeyRow, 'name' | 'attributes' | 'allow' | 'models'> & Partial<Pick<KeyRow, 'expiresAt' | 'objects'>>
 
 /** A key and its secret, which is shown this once and kept nowhere. */
 export interface IssuedKey {

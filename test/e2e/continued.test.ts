@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../src/compose.ts'
-import { post, remove, startInProcess, statusOf, tempDir } from './bursar.ts'
+import { KEY, post, remove, startInProcess, statusOf, tempDir } from './bursar.ts'
 import { answerJson, startUpstream, type Upstream } from './upstream.ts'
 
 /*
@@ -28,6 +28,7 @@ beforeAll(async () => {
   bursar = await startInProcess({
     upstreamUrl: upstream.url,
     dir,
+    keys: `  - { name: tester, secret: ${KEY}, objects: all }`,
     budgets: `  - { id: global, name: Global, limit: { tokens: ${CAP} }, hard_cap: true, near_limit: deny }`,
   })
 })

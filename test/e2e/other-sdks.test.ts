@@ -61,6 +61,7 @@ beforeAll(async () => {
   bursar = await startInProcess({
     upstreamUrl: upstream.url,
     dir,
+    keys: `  - { name: tester, secret: ${KEY}, team: research, project: lab, allow: [user, tag.*], objects: all }`,
     providers: `  cohere: { api: cohere, base_url: ${upstream.url}, api_key: co-key }
   azure: { api: azure, base_url: ${upstream.url}, api_key: az-key }
   local: { api: ollama, base_url: ${upstream.url} }`,

@@ -24,7 +24,7 @@ export const CHEAP = /^(?:[\w.-]+\/)?cheap-/
 export const SMALL_TOKENS = 100_000
 
 const keyLines = `
-  - { name: main, secret: ${SECRETS.main}, team: research, allow: [user, project, tag.*] }
+  - { name: main, secret: ${SECRETS.main}, team: research, allow: [user, project, tag.*], objects: all }
   - { name: other, secret: ${SECRETS.other}, team: sales, allow: [user, tag.*] }
   - { name: cheap, secret: ${SECRETS.cheap}, team: interns, allow: [user], models: ["cheap-*"] }
   - { name: small, secret: ${SECRETS.small}, team: small, allow: [user, tag.env] }
