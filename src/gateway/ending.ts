@@ -107,13 +107,18 @@ function usageOfAnswer(reading: AnswerReading, estimates: Estimates): Usage | 'h
   return usageOfReading(reading, estimates, 'the answer reported no usage')
 }
 
+/** A report with counts that are not known may be of more than was read: it is charged, and an operator hears of it. */
+function usageOfReport(reading: AnswerReading, counts: TokenCounts): Usage {
+  const used = { counts, ...knownOf(reading) }
+  return reading.hasUnknownCounts === true ? { kind: 'estimated', ...used, why: NOT_UNDERSTOOD } : { kind: 'reported', ...used }
+}
+
 function usageOfReading(reading: AnswerReading, estimates: Estimates, why: string): Usage {
   if (reading.isUnbilled === true) return { kind: 'none' }
-  const known = knownOf(reading)
-  if (reading.isComplete && reading.reported !== undefined) return { kind: 'reported', counts: reading.reported, ...known }
+  if (reading.isComplete && reading.reported !== undefined) return usageOfReport(reading, reading.reported)
   if (reading.isError && isNothingProduced(reading)) return usageOfError(reading)
   const counts = estimatedCounts(reading, estimates)
-  return { kind: 'estimated', counts, ...known, why: whyOf(reading) ?? why }
+  return { kind: 'estimated', counts, ...knownOf(reading), why: whyOf(reading) ?? why }
 }
 
 /** What is known beside the counts. */

@@ -4,6 +4,7 @@ import { GrowingBytes } from './framing/growing-bytes.ts'
 import { JsonObjectFramer } from './framing/json-objects.ts'
 import { type SseEvent, SseFramer } from './framing/sse.ts'
 import { RawUsage } from './raw-usage.ts'
+import { hasUnknownCounts } from './unknown-counts.ts'
 import type { AnswerReading, AnswerStream, JsonObject, ReportedPart, Stoppable } from './provider.ts'
 
 /** Reads the JSON objects of one answer, in their order. */
@@ -31,6 +32,7 @@ export class ReadingSoFar {
   #isComplete = false
   #isError = false
   #isNotUnderstood = false
+  #hasUnknownCounts = false
   #produced: string[] = []
   #producedChars = 0
   #producedBeyond = 0
@@ -50,6 +52,7 @@ export class ReadingSoFar {
    */
   report(counts: TokenCounts | undefined, isComplete: boolean, usage?: unknown): void {
     this.#raw.see(usage)
+    this.#hasUnknownCounts ||= hasUnknownCounts(usage)
     if (counts === undefined) {
       this.#isNotUnderstood ||= Object.keys(asObject(usage) ?? {}).length > 0
       return
@@ -142,6 +145,7 @@ export class ReadingSoFar {
       kept: this.#kept,
       job: this.#job,
       raw: this.#raw.all,
+      hasUnknownCounts: this.#hasUnknownCounts,
       model: this.#model,
       others: this.#others,
       standIn: this.#standIn,

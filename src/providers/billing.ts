@@ -24,7 +24,8 @@ export function toServiceTier(value: unknown): ServiceTier | undefined {
 
 /**
  * What the usage object of an answer says of its cost, in USD: `cost` (OpenRouter; with one's own key at the provider behind,
- * that provider's cost comes on top), `cost.total_cost` (Perplexity), `cost_in_usd_ticks` of 1e-10 USD (xAI). A cost of zero
+ * that provider's cost comes on top), `cost.total_cost` (Perplexity), `cost_in_usd_ticks` of 1e-10 USD (xAI), `estimated_cost`
+ * (DeepInfra, which bills that: https://deepinfra.com/docs/openai_api). A cost of zero
  * says nothing: Azure reports it for calls that are not free.
  */
 export function readBilling(usage: JsonObject | undefined, tierName: unknown): Billing {
@@ -39,7 +40,7 @@ export function readBilling(usage: JsonObject | undefined, tierName: unknown): B
 function costOf(usage: JsonObject): number | undefined {
   const { cost, cost_in_usd_ticks: ticks } = usage
   if (typeof ticks === 'number') return Math.round(ticks / TICKS_PER_NANO)
-  const usd = typeof cost === 'number' ? cost + behindOwnKey(usage) : asObject(cost)?.['total_cost']
+  const usd = typeof cost === 'number' ? cost + behindOwnKey(usage) : (asObject(cost)?.['total_cost'] ?? usage['estimated_cost'])
   return typeof usd === 'number' ? Math.round(usd * NANO_PER_USD) : undefined
 }
 

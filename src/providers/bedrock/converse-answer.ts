@@ -16,7 +16,8 @@ export function readConverseParts(): BedrockParts {
     const usage = readConverseUsage(data['usage'])
     isNotUnderstood = usage === undefined && asObject(data['usage']) !== undefined
     soFar.bill(readBilling(undefined, asObject(data['serviceTier'])?.['type']))
-    soFar.report(usage, usage?.input?.total !== undefined && usage.output?.total !== undefined)
+    const isComplete = usage?.input?.total !== undefined && usage.output?.total !== undefined
+    soFar.report(usage, isComplete, usage === undefined ? undefined : data['usage'])
   }
   return {
     event: (name, data) => {

@@ -90,6 +90,7 @@ class InvokeParts {
     if (data['error'] !== undefined && data['error'] !== null) this.#soFar.fail()
     const counts = readNativeUsage(data)
     if (counts === undefined) return
+    this.#soFar.report(counts, false, usageObjectOf(data))
     this.#native = largerCounts(this.#native ?? {}, counts)
     // Llama's counts grow with every chunk.
     this.#isNativeFinal = data['generation_token_count'] === undefined || typeof data['stop_reason'] === 'string'

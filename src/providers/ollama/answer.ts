@@ -11,7 +11,9 @@ export function readGenerateParts(): AnswerParts {
     const input = toCount(data['prompt_eval_count'])
     const output = toCount(data['eval_count'])
     const isComplete = input !== undefined && output !== undefined
-    soFar.report(input === undefined && output === undefined ? undefined : tokenCounts({ input, output }), isComplete)
+    if (input === undefined && output === undefined) return false
+    const { prompt_eval_count, eval_count } = data
+    soFar.report(tokenCounts({ input, output }), isComplete, { prompt_eval_count, eval_count })
     return isComplete
   }
   const produce = (data: JsonObject) => soFar.produce(textOf(data['message']) + textOf(data['response']) + textOf(data['thinking']))

@@ -20,9 +20,28 @@ export function readChatUsage(value: unknown): TokenCounts | undefined {
   const reasoning = toCount(outputDetails['reasoning_tokens'])
   const media = mediaOf(inputDetails, outputDetails)
   const { input, output } = completeByTotal({ prompt, completion, total, reasoning, audio: media.audioInput })
-  const cachedInput = cachedOf(usage, inputDetails)
+  const counts = { ...media, input, output, cachedInput: cachedOf(usage, inputDetails), reasoning }
   const cacheWrite = toCount(inputDetails['cache_write_tokens'])
-  return tokenCounts({ ...media, input, output, cachedInput, cacheWrite, reasoning })
+  return tokenCounts({ ...withResearch(counts, usage), cacheWrite, audioSeconds: toCount(usage['prompt_audio_seconds']) })
+}
+
+/**
+ * Perplexity's deep research counts what it read and thought, and its searches, beside prompt and completion
+ * (https://docs.perplexity.ai/getting-started/pricing).
+ */
+function withResearch(counts: ReportedCounts, usage: JsonObject): ReportedCounts {
+  const citations = toCount(usage['citation_tokens'])
+  const webSearches = toCount(usage['num_search_queries'])
+  if (citations === undefined && webSearches === undefined) return counts
+  const thought = toCount(usage['reasoning_tokens']) ?? 0
+  const { input = 0, output, reasoning } = counts
+  return {
+    ...counts,
+    input: input + (citations ?? 0),
+    output: output === undefined ? undefined : output + thought,
+    reasoning: thought > 0 ? thought : reasoning,
+    webSearches,
+  }
 }
 
 /** The usage object of the Responses API. */
