@@ -74,7 +74,7 @@ beforeEach(() => {
 
 afterAll(async () => {
   await bursar.close()
-  upstream.close()
+  await upstream.close()
   remove(dir)
 })
 
