@@ -98,6 +98,7 @@ function startOver(client: RedisClient, drainClient: RedisClient, names: KeyName
       bounds: unasked,
       objects: unasked,
       ownsObjects: unasked,
+      distrusts: unasked,
       unpriced: unasked,
       call: unasked,
       priceLines: unasked,

@@ -10,6 +10,7 @@ import type { Config } from './config/config.ts'
 import type { KeyRow } from './domain/record.ts'
 import { createCallIds } from './engine/call-ids.ts'
 import { diagnose } from './engine/doctor.ts'
+import { Distrusts } from './engine/distrust.ts'
 import { type Engine, startEngine } from './engine/engine.ts'
 import { ExpectedOutput } from './engine/expected-output.ts'
 import { InputMargins } from './engine/input-margins.ts'
@@ -25,6 +26,7 @@ import { JobPoller } from './gateway/job-poller.ts'
 import { BodyReader } from './http/body.ts'
 import { createPipeline, type GatewayDeps } from './gateway/pipeline.ts'
 import { createRouter } from './gateway/route.ts'
+import { UnknownInputs } from './gateway/unknown-inputs.ts'
 import { createUpstream } from './gateway/upstream.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
 import { countableText } from './providers/countable-text.ts'
@@ -106,12 +108,14 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   const ids = createCallIds(() => clock.now())
   const keys = new KeyBook([...fileKeys(config, clock.now()), ...(await catalog.read()).keys])
   const engine = await startConfigured(config, { store, ids, keys, log })
+  const distrusts = await readDistrusts(store, ids)
   const worker = createDeliveryWorker({ ledger: dueInTurn(store), journal, clock, channels, log })
   onFailure(worker.stop)
   deliveries = worker
   deliveries.wake()
 
-  const { aside, metrics } = observe(store, engine, log)
+  const unknownInputs = new UnknownInputs()
+  const { aside, metrics } = observe(store, { engine, unknownInputs }, log)
   const upstreams = config.providers.map((provider) => createUpstream(provider, apiShape(provider.api)))
   let isDraining = false
   const closing = new AbortController()
@@ -128,6 +132,8 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     bodies: new BodyReader({ bytesMax: server.bodyBytesMax, bytesInFlightMax: server.bytesInFlightMax }),
     outputMaxOf: (route, model) => route.shape.outputMaxOf(model),
     ...createMemory(),
+    distrusts,
+    unknownInputs,
     isDraining: () => isDraining,
     closing: closing.signal,
     onHangUp: server.onHangUp,
@@ -135,15 +141,13 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   })
   const disabled = config.alerts.channels.flatMap((channel) => (channel.kind === 'disabled' ? [channel.name] : []))
   const health = () => ({ ...healthOf(journal.trouble(), isDraining), warnings: warningsOf([aside.warning(), store.ledgerTrouble()]) })
-  const api = controlPlaneOf({ store, engine, keys, ids, channels, disabled, health, metrics: metrics.text, log, isAdminToken })
+  const seen = { distrusts, unknownInputs: () => unknownInputs.all() }
+  const api = controlPlaneOf({ store, engine, seen, keys, ids, channels, disabled, health, metrics: metrics.text, log, isAdminToken })
   // Read now: once there are connections, there may be no file descriptor left to read it with.
   loadTokenizer()
   const port = await openPort({ config, options, gateway: pipeline, controlPlane: getRequestListener(api.fetch) })
   const jobs = new JobPoller({ engine, objects, upstreams, clock, countTokens, ended: metrics.ended, log })
-  const ticking = startTicking(
-    [engine.tick, () => aside.tick(), () => inTurn(store, () => jobs.tick()), keepFor(store, config.store.keepMs)],
-    log,
-  )
+  const ticking = startTicking([...ticksOf(store, { engine, aside, distrusts, jobs }), keepFor(store, config.store.keepMs)], log)
   return {
     engine,
     url: port.url,
@@ -159,10 +163,24 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   }
 }
 
+async function readDistrusts({ journal, ledger, clock }: Store, ids: Ids): Promise<Distrusts> {
+  const distrusts = new Distrusts({ journal, ledger, clock, ids })
+  await distrusts.read()
+  return distrusts
+}
+
+type Ticking = { readonly [name in 'engine' | 'aside' | 'distrusts' | 'jobs']: { readonly tick: () => Promise<unknown> } }
+
+/** What is done every second. What other processes found out is read only where there are others. */
+function ticksOf(store: Store, { engine, aside, distrusts, jobs }: Ticking): readonly (() => Promise<unknown>)[] {
+  const shared = store.counters.isShared ? [() => distrusts.tick()] : []
+  return [engine.tick, () => aside.tick(), () => inTurn(store, async () => void (await jobs.tick())), ...shared]
+}
+
 /** What an operator sees of the process. */
 function observe(
   { ledger, journal }: Store,
-  engine: Engine,
+  { engine, unknownInputs }: { readonly engine: Engine; readonly unknownInputs: UnknownInputs },
   log: AppOptions['log'],
 ): { readonly aside: SetAsideWatch; readonly metrics: Metrics } {
   const aside = new SetAsideWatch({ ledger, journal, log, monotonic: () => performance.now() })
@@ -170,6 +188,7 @@ function observe(
     callsInFlight: engine.callsInFlight,
     trouble: () => journal.trouble() !== undefined,
     recordsSetAside: () => aside.count,
+    unknownInputs: () => unknownInputs.all(),
   })
   return { aside, metrics }
 }
@@ -181,6 +200,7 @@ function createMemory(): Pick<GatewayDeps, 'expectedOutput' | 'inputMargins' | '
 
 interface ControlPlane extends Pick<AppOptions, 'log' | 'isAdminToken'>, Pick<ApiDeps, 'engine' | 'health' | 'metrics'> {
   readonly store: Store
+  readonly seen: Pick<ApiDeps, 'distrusts' | 'unknownInputs'>
   readonly keys: KeyBook
   readonly ids: Ids
   readonly channels: readonly Channel[]
@@ -191,6 +211,7 @@ interface ControlPlane extends Pick<AppOptions, 'log' | 'isAdminToken'>, Pick<Ap
 function controlPlaneOf({
   store,
   engine,
+  seen,
   keys,
   ids,
   channels,
@@ -202,6 +223,7 @@ function controlPlaneOf({
 }: ControlPlane): ReturnType<typeof createApi> {
   const { clock, counters, catalog, journal, ledger } = store
   return createApi({
+    ...seen,
     engine,
     ledger,
     clock,

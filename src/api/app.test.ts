@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Failure } from '../engine/failure.ts'
 import { createApi } from './app.ts'
-import { ADMIN_TOKEN, NOW, type Sample, sampleDeps, STANDINGS } from './sample-deps.ts'
+import { ADMIN_TOKEN, NOW, type Sample, sampleDeps, STANDINGS, DISTRUSTS } from './sample-deps.ts'
 
 type Json = Record<string, unknown>
 
@@ -285,13 +285,14 @@ describe('doctor', () => {
         callsInFlight: 1,
         trouble: 'disk full',
       })
-    expect((await ask('/api/v1/doctor', { sample: sampleDeps({ diagnose }) })).body).toEqual({
+    expect((await ask('/api/v1/doctor', { sample: sampleDeps({ diagnose, distrusts: DISTRUSTS }) })).body).toEqual({
       differences: [{ account: 'idle  0', what: 'close', calls: 7, other: 8 }],
       unpriced: [UNPRICED],
       set_aside: {
         count: 1,
         records: [{ position: 4, at: '1970-01-01T00:00:05.000Z', kind: 'closed', reason: 'no such account', record: '{}' }],
       },
+      distrusted: [{ provider: 'local', model: 'maker/endless', output: 900, at: '1970-01-01T00:00:05.000Z' }],
       calls_in_flight: 1,
       trouble: 'disk full',
     })
@@ -321,6 +322,15 @@ describe('what is sent to the control plane', () => {
       const answer = await ask('/api/v1/keys', { method: 'POST', body: wish })
       expect([wish, answer.status]).toEqual([wish, 400])
     }
+  })
+})
+
+describe('trust', () => {
+  test('a model that is distrusted is trusted again; of another one it is said that it is not', async () => {
+    const trust = (model: string) =>
+      ask('/api/v1/doctor/trust', { body: { provider: 'local', model }, sample: sampleDeps({ distrusts: DISTRUSTS }) })
+    expect(await trust('maker/endless')).toMatchObject({ status: 200, body: { provider: 'local', model: 'maker/endless' } })
+    expect(await trust('another')).toMatchObject({ status: 404, body: { code: 'not_found' } })
   })
 })
 

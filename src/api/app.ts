@@ -11,6 +11,7 @@ import type { ApiDeps } from './deps.ts'
 import { addKeys } from './keys.ts'
 import { Problem, problemBody } from './problem.ts'
 import { addStatus } from './status.ts'
+import { addTrust } from './trust.ts'
 import { addUsage } from './usage.ts'
 
 export type { ApiDeps }
@@ -43,7 +44,7 @@ export function createApi(deps: ApiDeps): OpenAPIHono {
     await next()
   })
   app.use('/api/*', bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLarge }))
-  for (const add of [addStatus, addUsage, addCloses, addBudgets, addAlerts, addKeys, addChecks]) add(app, deps)
+  for (const add of [addStatus, addUsage, addCloses, addBudgets, addAlerts, addKeys, addChecks, addTrust]) add(app, deps)
   app.post('/api/v1/budgets', notBudgetsYet)
   app.on(['PUT', 'PATCH', 'DELETE'], '/api/v1/budgets/:id', notBudgetsYet)
   app.openAPIRegistry.registerComponent('securitySchemes', 'admin', { type: 'http', scheme: 'bearer', description: 'The admin token' })

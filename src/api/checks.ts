@@ -13,6 +13,10 @@ const unpricedModel = z.object({ provider: z.string(), model: z.string(), calls:
 
 const setAside = z.object({ position: z.number(), at: z.string(), kind: z.string(), reason: z.string(), record: z.string() })
 
+const distrusted = z.object({ provider: z.string(), model: z.string(), output: z.number(), at: z.string() })
+
+const unknownInput = z.object({ provider: z.string(), model: z.string(), what: z.string(), calls: z.number() })
+
 const doctorRoute = createRoute({
   method: 'get',
   path: '/api/v1/doctor',
@@ -28,6 +32,9 @@ const doctorRoute = createRoute({
             set_aside: z
               .object({ count: z.number(), records: z.array(setAside) })
               .openapi({ description: 'Records that could not be applied to the ledger; the newest 100' }),
+            distrusted: z.array(distrusted).openapi({
+              description: 'Models that produced more than the maximum that they were told: their calls hold all that they may come to',
+            }),
             calls_in_flight: z.number(),
             older_calls: z.object({ counted: z.number(), left: z.number() }).optional().openapi({
               description:
@@ -69,6 +76,9 @@ const boundsRoute = createRoute({
             overshoot: z
               .array(z.object({ budget: z.string(), account: z.string().nullable(), unit: z.string(), amount: z.number() }))
               .openapi({ description: 'Open accounts of which calls used more than the hard cap; empty where every cap held' }),
+            unknown_input: z.array(unknownInput).openapi({
+              description: 'What was not known of requests since this process started: their input held all that the model can read',
+            }),
           }),
         },
       },
@@ -109,7 +119,7 @@ const auditRoute = createRoute({
 })
 
 /** `GET /api/v1/doctor`, `/api/v1/doctor/bounds`, `/api/v1/audit`, and what needs no token: `/healthz`, `/readyz`, `/metrics`. */
-export function addChecks(app: OpenAPIHono, { diagnose, engine, ledger, clock, health, metrics }: ApiDeps): void {
+export function addChecks(app: OpenAPIHono, { diagnose, distrusts, unknownInputs, engine, ledger, clock, health, metrics }: ApiDeps): void {
   app.openapi(doctorRoute, async (context) => {
     const { differences, unpriced, setAside, callsInFlight, olderCalls, trouble } = await diagnose()
     const aside = setAside.records.map(({ at, ...rest }) => ({ ...rest, at: new Date(at).toISOString() }))
@@ -119,6 +129,7 @@ export function addChecks(app: OpenAPIHono, { diagnose, engine, ledger, clock, h
         differences: found,
         unpriced: [...unpriced],
         set_aside: { count: setAside.count, records: aside },
+        distrusted: distrusts.all().map(({ provider, model, output, at }) => ({ provider, model, output, at: new Date(at).toISOString() })),
         calls_in_flight: callsInFlight,
         ...(olderCalls === undefined ? {} : { older_calls: olderCalls }),
         trouble: trouble ?? null,
@@ -133,7 +144,8 @@ export function addChecks(app: OpenAPIHono, { diagnose, engine, ledger, clock, h
       day: new Date(day).toISOString().slice(0, 10),
       worst_excess: worstExcess,
     }))
-    return context.json({ rows: shown, overshoot: (await engine.standings()).flatMap(toOvershoot) }, 200)
+    const unknown = unknownInputs().map(({ provider, model, what, calls }) => ({ provider, model, what, calls }))
+    return context.json({ rows: shown, overshoot: (await engine.standings()).flatMap(toOvershoot), unknown_input: unknown }, 200)
   })
   app.openapi(auditRoute, async (context) => {
     const entries = await ledger.audit({ limit: context.req.valid('query').limit })

@@ -1,4 +1,5 @@
 import type { Diagnosis } from '../engine/doctor.ts'
+import type { Distrusts } from '../engine/distrust.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Keys } from '../engine/keys.ts'
 import type { Clock, Ledger } from '../engine/ports.ts'
@@ -9,6 +10,9 @@ export interface ApiDeps {
   readonly ledger: Ledger
   readonly keys: Keys
   readonly clock: Clock
+  readonly distrusts: Pick<Distrusts, 'all' | 'trust'>
+  /** What was not known of requests since the start. */
+  readonly unknownInputs: () => readonly UnknownInputRow[]
   readonly diagnose: () => Promise<Diagnosis>
   /** Sends a test alert; throws a Failure `not_found` for an unknown channel. */
   readonly testChannel: (name: string) => Promise<{ readonly channel: string; readonly isDelivered: boolean; readonly error: string }>
@@ -17,6 +21,14 @@ export interface ApiDeps {
   readonly metrics: () => Promise<string>
   /** An error that nobody expected. */
   readonly defect: (error: unknown) => void
+}
+
+/** Calls whose input held all that the model can read. */
+export interface UnknownInputRow {
+  readonly provider: string
+  readonly model: string
+  readonly what: string
+  readonly calls: number
 }
 
 /** Who changes something through the control plane. */

@@ -123,6 +123,8 @@ export function sampleDeps(parts: Partial<ApiDeps> = {}): Sample {
     engine: sampleEngine(resets),
     ledger: sampleLedger(audit, usageQueries),
     keys: sampleKeys(audit),
+    distrusts: { all: () => [], trust: async () => false },
+    unknownInputs: () => [],
     clock: CLOCK,
     diagnose: () => Promise.resolve<Diagnosis>({ differences: [], unpriced: [], setAside: { count: 0, records: [] }, callsInFlight: 2 }),
     testChannel: (name) => testSampleChannel(name),
@@ -184,6 +186,7 @@ function sampleLedger(audit: readonly AuditEntry[], usageQueries: UsageQuery[]):
     differences: absent,
     objects: absent,
     ownsObjects: absent,
+    distrusts: async () => [],
     unpriced: absent,
     call: absent,
     priceLines: absent,
@@ -212,6 +215,12 @@ async function testSampleChannel(channel: string): ReturnType<ApiDeps['testChann
   if (channel === 'slack') return { channel, isDelivered: true, error: '' }
   if (channel === 'ops') return { channel, isDelivered: false, error: 'it answered 503' }
   throw new Failure('not_found', `there is no channel ${channel}; there are: slack, ops`)
+}
+
+/** One model that is distrusted. */
+export const DISTRUSTS: ApiDeps['distrusts'] = {
+  all: () => [{ provider: 'local', model: 'maker/endless', output: 900, at: 5000, isLifted: false }],
+  trust: async (provider, model) => provider === 'local' && model === 'maker/endless',
 }
 
 const BOUNDS: readonly BoundReport[] = [

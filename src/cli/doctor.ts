@@ -12,6 +12,7 @@ const diagnosis = z.object({
     count: z.number(),
     records: z.array(z.object({ position: z.number(), at: z.string(), kind: z.string(), reason: z.string(), record: z.string() })),
   }),
+  distrusted: z.array(z.object({ provider: z.string(), model: z.string(), output: z.number(), at: z.string() })),
   calls_in_flight: z.number(),
   older_calls: z.object({ counted: z.number(), left: z.number() }).optional(),
   trouble: z.string().nullable(),
@@ -29,7 +30,8 @@ const boundRow = z.object({
   used: z.number(),
 })
 const overshoot = z.object({ budget: z.string(), account: z.string().nullable(), unit: z.string(), amount: z.number() })
-const boundsAnswer = z.object({ rows: z.array(boundRow), overshoot: z.array(overshoot) })
+const unknownInput = z.object({ provider: z.string(), model: z.string(), what: z.string(), calls: z.number() })
+const boundsAnswer = z.object({ rows: z.array(boundRow), overshoot: z.array(overshoot), unknown_input: z.array(unknownInput) })
 type BoundRow = z.infer<typeof boundRow>
 
 /** `bursar doctor` */
@@ -38,9 +40,11 @@ export function addDoctor(program: Command, io: Io, server: () => Server): void 
     .command('doctor')
     .description('recompute every sum from the ledger; exits 1 on any difference')
     .option('--bounds', 'how calls kept to what was held for them, in the last 30 days')
+    .option('--trust <provider/model>', 'rely on the maxima of a model again that once produced more than it was told')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ bursar doctor\n  $ bursar doctor --bounds')
-    .action(async (options: { json?: boolean; bounds?: boolean }) => {
+    .action(async (options: { json?: boolean; bounds?: boolean; trust?: string }) => {
+      if (options.trust !== undefined) return await trust(io, server(), options, options.trust)
       if (options.bounds === true) {
         const report = boundsAnswer.parse(await server().get('doctor/bounds'))
         print(io, options, report, () => formatBounds(report))
@@ -53,8 +57,31 @@ export function addDoctor(program: Command, io: Io, server: () => Server): void 
     })
 }
 
+/** The provider's name has no slash, and the model's may have some. */
+async function trust(io: Io, server: Server, options: { readonly json?: boolean }, name: string): Promise<void> {
+  const slash = name.indexOf('/')
+  const asked = { provider: name.slice(0, slash), model: name.slice(slash + 1) }
+  if (slash < 1 || asked.model === '')
+    throw new Failure('invalid_request', `"${name}" is no PROVIDER/MODEL: "bursar doctor" shows what is distrusted`)
+  const trusted = trustAnswer.parse(await server.post('doctor/trust', asked))
+  print(io, options, trusted, () => `${name} is trusted again: its calls hold what they are told at most\n`)
+}
+
+const trustAnswer = z.object({ provider: z.string(), model: z.string() })
+
+function formatDistrusted({ distrusted }: z.infer<typeof diagnosis>): string {
+  if (distrusted.length === 0) return ''
+  const rows = distrusted.map(({ provider, model, output, at }) => [
+    `  ${provider}/${model}`,
+    `${amount('tokens', output)} tokens of output`,
+    at,
+  ])
+  const list = table(rows, ['left', 'right', 'left'])
+  return `\nthese models produced more than they were told: their calls hold all that they may come to, until "bursar doctor --trust"\n${list}`
+}
+
 function format(found: z.infer<typeof diagnosis>): string {
-  return formatDifferences(found) + formatSetAside(found) + formatOlder(found) + formatUnpriced(found)
+  return formatDifferences(found) + formatDistrusted(found) + formatSetAside(found) + formatOlder(found) + formatUnpriced(found)
 }
 
 function illnessOf({ differences, set_aside: aside }: z.infer<typeof diagnosis>): string {
@@ -96,11 +123,18 @@ function formatDifferences({ differences, calls_in_flight: inFlight }: z.infer<t
 }
 
 /** A line for each model over all days, and for each day over all models; what went beyond a hard cap. */
-function formatBounds({ rows, overshoot }: z.infer<typeof boundsAnswer>): string {
-  if (rows.length === 0) return `no call of the last 30 days reported what it used\n${formatOvershoot(overshoot)}`
+function formatBounds({ rows, overshoot, unknown_input: unknown }: z.infer<typeof boundsAnswer>): string {
+  if (rows.length === 0) return `no call of the last 30 days reported what it used\n${formatOvershoot(overshoot)}${formatUnknown(unknown)}`
   const byModel = tableOf('model', rows, ({ provider, model }) => `${provider}/${model}`)
   const byDay = tableOf('day', rows, ({ day }) => day)
-  return `${byModel}\n${byDay}\n${formatOvershoot(overshoot)}`
+  return `${byModel}\n${byDay}\n${formatOvershoot(overshoot)}${formatUnknown(unknown)}`
+}
+
+/** Of the process that was asked, since it started. */
+function formatUnknown(unknown: readonly z.infer<typeof unknownInput>[]): string {
+  if (unknown.length === 0) return ''
+  const rows = unknown.map(({ provider, model, what, calls }) => [`  ${provider}/${model}`, what, amount('requests', calls)])
+  return `\ncalls since the start whose input held all that the model can read, since this was not known\n${table(rows, ['left', 'left', 'right'])}`
 }
 
 function formatOvershoot(found: z.infer<typeof boundsAnswer>['overshoot']): string {

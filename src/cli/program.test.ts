@@ -10,7 +10,7 @@ import { CommanderError } from 'commander'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createApi } from '../api/app.ts'
 import type { ApiDeps } from '../api/deps.ts'
-import { ADMIN_TOKEN, sampleDeps, STANDINGS } from '../api/sample-deps.ts'
+import { ADMIN_TOKEN, sampleDeps, STANDINGS, DISTRUSTS } from '../api/sample-deps.ts'
 import { Failure } from '../engine/failure.ts'
 import type { Io } from './io.ts'
 import type { Actions } from './local.ts'
@@ -410,6 +410,26 @@ test('doctor --bounds names the hard caps that were passed, and by how much', as
   expect(JSON.parse((await run(['doctor', '--bounds', '--json'], { env })).stdout)).toMatchObject({
     overshoot: [{ budget: 'global', account: null, unit: 'tokens', amount: 50 }],
   })
+})
+
+test('doctor names the models that are distrusted, and trusts one again', async () => {
+  const env = { BURSAR_URL: await serveApi({ distrusts: DISTRUSTS }), BURSAR_TOKEN: ADMIN_TOKEN }
+  expect((await run(['doctor'], { env })).stdout).toContain('  local/maker/endless  900 tokens of output  1970-01-01T00:00:05.000Z\n')
+  const { stdout, error } = await run(['doctor', '--trust', 'local/maker/endless'], { env })
+  expect(error).toBeUndefined()
+  expect(stdout).toBe('local/maker/endless is trusted again: its calls hold what they are told at most\n')
+  expect((await run(['doctor', '--trust', 'local/other'], { env })).error).toMatchObject({
+    message: expect.stringContaining('local/other is not distrusted') as string,
+  })
+  expect((await run(['doctor', '--trust', 'local'], { env })).error).toMatchObject({
+    message: expect.stringContaining('"local" is no PROVIDER/MODEL') as string,
+  })
+})
+
+test('doctor --bounds names what was not known of requests', async () => {
+  const unknownInputs = () => [{ provider: 'openai', model: 'gpt-5', what: 'option "plugins"', calls: 3 }]
+  const env = { BURSAR_URL: await serveApi({ unknownInputs }), BURSAR_TOKEN: ADMIN_TOKEN }
+  expect((await run(['doctor', '--bounds'], { env })).stdout).toContain('  openai/gpt-5  option "plugins"  3\n')
 })
 
 const BIN = new URL('../../bin/bursar.js', import.meta.url).pathname

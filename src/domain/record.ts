@@ -45,8 +45,20 @@ export type LedgerRecord =
   | { readonly kind: 'revised'; readonly budget: Budget; readonly at: EpochMs }
   | { readonly kind: 'key'; readonly key: KeyRow }
   | { readonly kind: 'objects'; readonly objects: readonly KeptObject[] }
+  | { readonly kind: 'distrust'; readonly distrust: Distrust }
   | { readonly kind: 'delivery'; readonly attempt: DeliveryAttempt }
   | { readonly kind: 'audit'; readonly entry: AuditEntry }
+
+/** A model of a provider that produced more than the maximum that it was told, so that its maxima are no bounds; the latest counts. */
+export interface Distrust {
+  readonly provider: string
+  readonly model: string
+  /** The most output that one choice had, in tokens. */
+  readonly output: number
+  readonly at: EpochMs
+  /** True where it was trusted again by hand. */
+  readonly isLifted: boolean
+}
 
 /** What a provider keeps for whom called it: a file, a batch, a stored answer. Known already, it stays with its first owner. */
 export interface KeptObject {

@@ -11,7 +11,7 @@ import type { Period } from '../domain/budgets/period.ts'
 import type { Price } from '../domain/usage/price.ts'
 import type { LinePart, LineTerms } from '../domain/usage/price-lines.ts'
 import type { Usage } from '../domain/usage/usage.ts'
-import type { AccountSums, AuditEntry, KeptObject, KeyRow, LedgerRecord } from '../domain/record.ts'
+import type { AccountSums, AuditEntry, Distrust, KeptObject, KeyRow, LedgerRecord } from '../domain/record.ts'
 
 /** What the time is and what should happen later. Tests move it. */
 export interface Clock {
@@ -344,6 +344,8 @@ export interface Ledger {
   readonly objects: (ids: readonly string[]) => Promise<readonly KeptObject[]>
   /** True where that key has made one, or, if a team is asked for, that team. */
   readonly ownsObjects: (owner: { readonly key: string; readonly team?: string }) => Promise<boolean>
+  /** The latest of each provider and model, those that were lifted too. */
+  readonly distrusts: () => Promise<readonly Distrust[]>
   /** Recomputes every account, close and rollup from the calls, and says where they differ. */
   readonly differences: () => Promise<readonly LedgerDifference[]>
   /** How calls that were admitted at `from` or later kept to their bounds; newest day first, then by the tokens used. */

@@ -37,6 +37,11 @@ export class OutputGuard {
     this.#held = options.held
   }
 
+  /** What the hold covers now. */
+  get held(): number {
+    return this.#held
+  }
+
   /** Text that came. */
   take(text: string): void {
     if (text === '') return

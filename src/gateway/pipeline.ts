@@ -1,22 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EndedCall } from '../domain/call.ts'
-import type { CallBound } from '../domain/usage/bound.ts'
 import { totalTokens, type Usage } from '../domain/usage/usage.ts'
 import type { Engine } from '../engine/engine.ts'
-import type { ExpectedOutput } from '../engine/expected-output.ts'
 import { ownerBy } from '../engine/object-book.ts'
 import type { Clock } from '../engine/ports.ts'
 import type { Admitted, Refused, Request } from '../engine/reserve.ts'
 import type { BodyReader } from '../http/body.ts'
 import { type Headers, headersToProvider } from '../http/header-names.ts'
-import {
-  type AnswerReading,
-  type JsonObject,
-  type Metered,
-  type OutgoingBody,
-  type OutputCount,
-  type RequestFacts,
-} from '../providers/provider.ts'
+import { type AnswerReading, type JsonObject, type Metered, type OutgoingBody, type RequestFacts } from '../providers/provider.ts'
 import { answerError } from './answer-error.ts'
 import { byModel } from './by-model.ts'
 import { submitBatch } from './batch.ts'
@@ -28,13 +19,14 @@ import { relayFree } from './free.ts'
 import { GatewayError } from './gateway-error.ts'
 import type { Key, KeyBook } from '../engine/key-book.ts'
 import { type InputBoundDeps, observeInput, refinedInput } from './input-bound.ts'
-import { GUARD_MARGIN, OutputGuard } from './output-guard.ts'
 import { checkReferences, type ObjectsDeps } from './objects.ts'
+import { boundOf, type Limit, limitOf, noteExcess, type OutputLimitDeps } from './output-limit.ts'
 import { ratelimitHeaders } from './ratelimit-headers.ts'
 import { refusalError } from './refusal.ts'
 import type { AnswerReader } from './answer-reader.ts'
 import { Relay, type Relayed } from './relay.ts'
 import type { Route, Router } from './route.ts'
+import type { UnknownInputs } from './unknown-inputs.ts'
 import { chooseTarget, type Target } from './upstream.ts'
 
 /** What the gateway tells the rest of the house; must return at once. */
@@ -44,15 +36,14 @@ export interface GatewayEvents {
   readonly defect: (error: unknown) => void
 }
 
-export interface GatewayDeps extends InputBoundDeps, ObjectsDeps {
+export interface GatewayDeps extends InputBoundDeps, ObjectsDeps, OutputLimitDeps {
   readonly engine: Engine
   readonly keys: KeyBook
   readonly router: Router
   readonly clock: Clock
   readonly bodies: BodyReader
-  readonly outputMaxOf: (route: Route, model: string) => number
-  readonly expectedOutput: ExpectedOutput
   readonly conversations: Conversations
+  readonly unknownInputs: UnknownInputs
   /** True once the process ends its open calls and takes no new ones. */
   readonly isDraining: () => boolean
   /** Aborted once the process waits for no call any more. */
@@ -133,10 +124,15 @@ function read(
   const target = chooseTarget(deps.upstreams, route, facts.model)
   const { otherModels } = facts
   const caller = callers.find(key, headers, { provider: target.upstream.name, model: target.model, otherModels })
+  noteUnknown(deps, route, target, facts)
   const showsAll = facts.isStream && metered.showsAll?.(target.model, json) === true
   const references = metered.referencesIn?.(json) ?? []
   const isKept = metered.keepsAnswer?.(json) === true
   return { route, key, metered, body, json: () => readAgain().json, facts, target, caller, showsAll, references, isKept }
+}
+
+function noteUnknown({ unknownInputs }: GatewayDeps, { shape }: Route, { upstream, model }: Target, { unknownInput }: RequestFacts): void {
+  if (unknownInput !== undefined) unknownInputs.note({ api: shape.api, provider: upstream.name, model, what: unknownInput })
 }
 
 function requestOf(deps: GatewayDeps, response: ServerResponse, asked: Asked): Request {
@@ -147,7 +143,7 @@ function requestOf(deps: GatewayDeps, response: ServerResponse, asked: Asked): R
     modelName: target.model,
     otherModels: asked.facts.otherModels,
     endpoint: route.endpoint.name,
-    bound: boundOf(deps, asked),
+    bound: boundOf(deps, asked, asked.facts.inputBound + continuedTokens(deps, asked.facts)),
     refineInput: refine === undefined ? undefined : () => refine() + continuedTokens(deps, asked.facts),
     isAbandoned: () => response.destroyed,
   }
@@ -156,26 +152,6 @@ function requestOf(deps: GatewayDeps, response: ServerResponse, asked: Asked): R
 function orRefusal({ clock }: GatewayDeps, admission: Admitted | Refused): Admitted {
   if (admission.kind === 'refused') throw refusalError(admission, clock.now())
   return admission
-}
-
-function boundOf(deps: GatewayDeps, asked: Asked): CallBound {
-  const { facts, route, target, caller } = asked
-  const outputMax = facts.outputMax ?? deps.outputMaxOf(route, target.model)
-  const outputMin = facts.canClamp ? Math.min(facts.outputMin, outputMax) : outputMax
-  const { inputBound, choices, audioSeconds = 0, tier } = facts
-  const input = inputBound + continuedTokens(deps, facts)
-  const bound = { input, outputMax, outputMin, choices, audioSeconds, ...(tier === undefined ? {} : { tier }) }
-  if (facts.outputMax !== undefined || !facts.canClamp) return bound
-  const isRaisable = countOf(asked) !== undefined
-  const { expectedOutput } = deps
-  const expected = isRaisable ? expectedOutput.startOf(caller.outputName) : expectedOutput.of(caller.outputName)
-  return { ...bound, isRaisable, outputExpected: Math.min(outputMax, Math.max(outputMin, expected)) }
-}
-
-/** How to count an answer while it comes, where that is to be done: a stream without a maximum of its own that shows all of it. */
-function countOf({ metered, facts, showsAll, target }: Asked): OutputCount | undefined {
-  if (!showsAll || facts.outputMax !== undefined) return undefined
-  return metered.countOutput?.(target.model)
 }
 
 function continuedTokens({ conversations }: GatewayDeps, { continues }: RequestFacts): number {
@@ -192,7 +168,8 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
   }
   try {
     if (exchange.response.destroyed) return settled(NOT_SENT, await settle(deps, admitted, NOT_SENT, { kind: 'none' }))
-    const { end, finish } = await forward(deps, exchange)
+    const limit = limitOf(deps, asked, admitted)
+    const { end, finish } = await forward(deps, exchange, limit)
     const job = jobOf(end, asked.facts)
     if (job !== undefined) {
       isSettled = true
@@ -203,6 +180,9 @@ async function serve(deps: GatewayDeps, exchange: Served): Promise<void> {
     // Both are in the journal with the same write.
     const [ended] = await Promise.all([settling, rememberKept(deps, asked, end)])
     settled(end, ended)
+    // The call is settled: its caller gets its answer, whatever fails here.
+    if (ended !== undefined)
+      await noteExcess(deps, asked, admitted, { limit, end, ended }).catch((error: unknown) => deps.events.defect(error))
     if (end.kind === 'no_answer') throw noAnswerError(end, asked.target.upstream, answerHeaders(deps, admitted, {}))
     if (end.kind === 'defect') throw end.error
     finish()
@@ -290,8 +270,7 @@ interface Served {
   readonly admitted: Admitted
 }
 
-function forward(deps: GatewayDeps, { request, response, asked, admitted }: Served): Promise<Relayed> {
-  const limit = limitOf(deps, asked, admitted)
+function forward(deps: GatewayDeps, { request, response, asked, admitted }: Served, limit: Limit): Promise<Relayed> {
   const outgoing = prepare(asked, limit)
   const relay = new Relay(response, {
     reader: readerOf(deps, asked, { outgoing, limit }),
@@ -310,29 +289,6 @@ function forward(deps: GatewayDeps, { request, response, asked, admitted }: Serv
 /** What was read as JSON goes on as JSON: a provider that is told of another type, or alphabet, may read something else in it. */
 function isReadAsJson(contentType = ''): boolean {
   return !/^(?:multipart\/form-data\b|application\/json(?: *; *charset=utf-8)?$)/i.test(contentType)
-}
-
-/** What keeps an answer within its hold: a maximum that the provider is told, or a guard that raises the hold or ends it. */
-interface Limit {
-  /** Absent: the request's own, or the model's. */
-  readonly outputMax?: number
-  readonly guard?: OutputGuard
-}
-
-function limitOf(deps: GatewayDeps, asked: Asked, { call, outputMax, outputRoom, isClamped }: Admitted): Limit {
-  const { facts, target, route } = asked
-  if (!isClamped) return facts.isEndless === true ? { outputMax } : {}
-  const { choices } = facts
-  const count = countOf(asked)
-  if (count === undefined || outputMax * choices < 4 * GUARD_MARGIN) return { outputMax }
-  const isRoomy = outputRoom >= deps.outputMaxOf(route, target.model) && facts.isEndless !== true
-  const guard = new OutputGuard({
-    held: outputMax * choices,
-    most: outputRoom * choices,
-    count,
-    raise: async (to) => (await deps.engine.raise(call.id, Math.floor(to / choices))) * choices,
-  })
-  return isRoomy ? { guard } : { guard, outputMax: outputRoom }
 }
 
 function answerHeaders(deps: GatewayDeps, { call, standings }: Admitted, { outputMax }: Limit): Headers {

@@ -18,6 +18,8 @@ interface ProcessState {
   readonly callsInFlight: () => number
   readonly trouble: () => boolean
   readonly recordsSetAside: () => number
+  /** Calls by the API whose input was not known whole. */
+  readonly unknownInputs: () => readonly { readonly api: string; readonly calls: number }[]
 }
 
 /** @param standings the open accounts, read when Prometheus asks */
@@ -142,7 +144,21 @@ function addGauges(registers: Registry[], standings: () => Promise<readonly Stan
         this.set(value())
       },
     })
+  unknownInputsOf(registers, state)
   single('bursar_calls_in_flight', 'Calls that hold budget now.', state.callsInFlight)
   single('bursar_records_set_aside', 'Records that could not be applied to the ledger.', state.recordsSetAside)
   single('bursar_store_trouble', '1 while records cannot be made durable.', () => (state.trouble() ? 1 : 0))
+}
+
+function unknownInputsOf(registers: Registry[], { unknownInputs }: ProcessState): Counter {
+  return new Counter({
+    name: 'bursar_unknown_input_total',
+    help: 'Requests with a part, reference or option that is not known: their input held all that the model can read.',
+    labelNames: ['api'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { api, calls } of unknownInputs()) this.inc({ api }, calls)
+    },
+  })
 }

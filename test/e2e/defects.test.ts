@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { LedgerRecord } from '../../src/domain/record.ts'
 import { createCallIds } from '../../src/engine/call-ids.ts'
+import { Distrusts } from '../../src/engine/distrust.ts'
 import { type Engine, startEngine } from '../../src/engine/engine.ts'
 import { ExpectedOutput } from '../../src/engine/expected-output.ts'
 import { InputMargins } from '../../src/engine/input-margins.ts'
@@ -12,6 +13,7 @@ import { systemClock } from '../../src/engine/system-clock.ts'
 import { Conversations } from '../../src/gateway/conversations.ts'
 import { createPipeline } from '../../src/gateway/pipeline.ts'
 import { createRouter } from '../../src/gateway/route.ts'
+import { UnknownInputs } from '../../src/gateway/unknown-inputs.ts'
 import { createUpstream } from '../../src/gateway/upstream.ts'
 import { countableText } from '../../src/providers/countable-text.ts'
 import { apiShape, apiShapes } from '../../src/providers/registry.ts'
@@ -131,6 +133,15 @@ beforeAll(async () => {
     expectedOutput: failing(new ExpectedOutput()),
     inputMargins: failing(new InputMargins()),
     conversations: failing(new Conversations()),
+    unknownInputs: failing(new UnknownInputs()),
+    distrusts: failing(
+      new Distrusts({
+        journal: { appendOrFail: async () => {}, append: async () => {}, trouble: () => undefined },
+        ledger: { distrusts: async () => [] },
+        clock: systemClock,
+        ids: createCallIds(() => Date.now()),
+      }),
+    ),
     closing: new AbortController().signal,
     onHangUp: 'drain',
     events: failing({ refused: () => undefined, ended: () => undefined, defect: () => undefined }),

@@ -116,6 +116,7 @@ function fold(records: readonly LedgerRecord[]): OpenState {
         keys.set(record.key.id, record.key)
         return
       case 'objects':
+      case 'distrust':
       case 'delivery':
       case 'audit':
     }

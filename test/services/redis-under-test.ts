@@ -84,6 +84,7 @@ function ledgerOf(stream: RecordedStream): Ledger {
     audit: unasked,
     objects: unasked,
     ownsObjects: unasked,
+    distrusts: unasked,
     differences: unasked,
     bounds: unasked,
     unpriced: unasked,

@@ -72,6 +72,7 @@ export class SimulatedLedger {
       audit: none,
       objects: none,
       ownsObjects: () => ask(() => false),
+      distrusts: none,
       differences: none,
       bounds: none,
       unpriced: none,
@@ -161,6 +162,7 @@ export class SimulatedLedger {
       case 'raised':
         return this.#changeHold(record)
       case 'objects':
+      case 'distrust':
       case 'delivery':
       case 'audit':
     }

@@ -33,6 +33,7 @@ export function appliedJournal({ applier, ledger, close }: StreamLedger): Ledger
     audit: behind(ledger.audit),
     objects: behind(ledger.objects),
     ownsObjects: behind(ledger.ownsObjects),
+    distrusts: behind(ledger.distrusts),
     differences: behind(ledger.differences),
     bounds: behind(ledger.bounds),
     unpriced: behind(ledger.unpriced),

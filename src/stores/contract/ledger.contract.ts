@@ -246,6 +246,18 @@ export function describeLedger(name: string, open: (store: string) => Promise<Le
       expect((await under.ledger.objects(['o1', 'late'])).map(({ id }) => id)).toEqual(['late'])
     })
 
+    test('of a model that is distrusted, and of one that is trusted again, the latest counts', async () => {
+      const distrust = { provider: 'p', model: 'maker/m', output: 900, at: AT, isLifted: false }
+      const other = { ...distrust, model: 'other', output: 70 }
+      await under.journal.append([{ kind: 'distrust', distrust }])
+      await under.journal.append([
+        { kind: 'distrust', distrust: other },
+        { kind: 'distrust', distrust: { ...distrust, output: 950 } },
+        { kind: 'distrust', distrust: { ...distrust, output: 950, isLifted: true } },
+      ])
+      expect(await under.ledger.distrusts()).toEqual([{ ...distrust, output: 950, isLifted: true }, other])
+    })
+
     test('a close is written once, has the sums of its calls, and its account is open no more', async () => {
       await under.journal.append([opened('a'), opened('b'), held('call-1', ['a', 'b'])])
       await under.journal.append([ended('call-1', { amounts: [12, 5] }), closed('a', 12, 2), closed('b', 5), closed('a', 12, 2)])

@@ -4,6 +4,7 @@ import { differences } from './differences.ts'
 import { accountSums, alerts, audit, closes, dueDeliveries, openState } from './ledger-queries.ts'
 import { olderCalls } from './older-calls.ts'
 import { priceLines } from './price-line-query.ts'
+import { distrusts } from './distrusts.ts'
 import { objects, ownsObjects } from './kept-objects.ts'
 import type { Answers, Kind, Question, Questions } from './question.ts'
 import { setAsideRecords } from './set-aside.ts'
@@ -24,6 +25,7 @@ const ANSWERS: { readonly [K in Kind]: (about: Questions[K]) => Steps<Answers[K]
   priceLines,
   objects,
   ownsObjects,
+  distrusts,
   alerts: ({ limit }) => alerts(limit),
   audit: ({ limit }) => audit(limit),
   dueDeliveries: ({ at, limit }) => dueDeliveries(at, limit),

@@ -19,6 +19,7 @@ export function askedLedger(quick: Ask, reports: Ask): Ledger {
     setAside: (about) => quick<'setAside'>({ kind: 'setAside', about }),
     objects: (about) => quick<'objects'>({ kind: 'objects', about }),
     ownsObjects: (about) => quick<'ownsObjects'>({ kind: 'ownsObjects', about }),
+    distrusts: () => quick<'distrusts'>({ kind: 'distrusts', about: null }),
     usage: (about) => reports<'usage'>({ kind: 'usage', about }),
     differences: () => reports<'differences'>({ kind: 'differences', about: null }),
     bounds: (about) => reports<'bounds'>({ kind: 'bounds', about }),

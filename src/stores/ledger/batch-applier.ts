@@ -1,5 +1,5 @@
 import type { AccountKey, CallId } from '../../domain/ids.ts'
-import type { AuditEntry, KeptObject, LedgerRecord } from '../../domain/record.ts'
+import type { AuditEntry, Distrust, KeptObject, LedgerRecord } from '../../domain/record.ts'
 import { AccountChanges, openAccounts } from './account-changes.ts'
 import { AccountIds } from './account-ids.ts'
 import { AlertChanges } from './alert-changes.ts'
@@ -8,6 +8,7 @@ import { Callers } from './callers.ts'
 import type { Dialect } from './dialect.ts'
 import { addCallLines } from './call-lines.ts'
 import { LineIds } from './line-ids.ts'
+import { putDistrusts } from './distrusts.ts'
 import { addObjects } from './kept-objects.ts'
 import { LiveSums } from './live-sums.ts'
 import { type End, isInFlight, OpenCalls } from './open-calls.ts'
@@ -35,6 +36,7 @@ interface Changes {
   readonly keys: Map<string, string>
   readonly audit: AuditEntry[]
   readonly objects: KeptObject[]
+  readonly distrusts: Distrust[]
 }
 
 /** A call that a batch ends, with what it charges. */
@@ -85,6 +87,7 @@ export class BatchApplier {
       keys: new Map(),
       audit: [],
       objects: [],
+      distrusts: [],
     }
     for (const [nr, record] of records.entries()) {
       if (record.kind === 'ended') applyEnd(record, charged[nr], { isAdded, changes })
@@ -123,7 +126,7 @@ export class BatchApplier {
     return (call) => added.delete(call)
   }
 
-  *#write({ accounts, alerts, live, lines, budgets, keys, audit, objects }: Changes): Steps<number> {
+  *#write({ accounts, alerts, live, lines, budgets, keys, audit, objects, distrusts }: Changes): Steps<number> {
     yield* accounts.write()
     yield* lines.write(this.#lineIds)
     yield* this.#rollups.moveSome(yield* live.write(), live.newestHour)
@@ -134,6 +137,7 @@ export class BatchApplier {
     })
     yield* bulk(ADD_AUDIT, entries)
     yield* addObjects(objects)
+    yield* putDistrusts(distrusts)
     return yield* alerts.write()
   }
 }
@@ -164,7 +168,7 @@ function applyEnd(
 type Seldom = Exclude<LedgerRecord, { kind: 'ended' | 'held' | 'renewed' | 'deferred' | 'raised' }>
 
 /** What is not part of every call. */
-function applySeldom(record: Seldom, { accounts, alerts, budgets, keys, audit, objects }: Changes): void {
+function applySeldom(record: Seldom, { accounts, alerts, budgets, keys, audit, objects, distrusts }: Changes): void {
   switch (record.kind) {
     case 'opened':
       return
@@ -183,6 +187,9 @@ function applySeldom(record: Seldom, { accounts, alerts, budgets, keys, audit, o
       return
     case 'objects':
       objects.push(...record.objects)
+      return
+    case 'distrust':
+      distrusts.push(record.distrust)
       return
     case 'delivery':
       return alerts.tried(record.attempt)

@@ -1,6 +1,6 @@
 import type { CallId } from '../../domain/ids.ts'
 import type { EpochMs } from '../../domain/instant.ts'
-import type { AccountSums, AuditEntry, KeptObject } from '../../domain/record.ts'
+import type { AccountSums, AuditEntry, Distrust, KeptObject } from '../../domain/record.ts'
 import type {
   AlertStatus,
   BoundReport,
@@ -34,6 +34,7 @@ export interface Questions {
   readonly audit: { readonly limit: number }
   readonly objects: readonly string[]
   readonly ownsObjects: { readonly key: string; readonly team?: string }
+  readonly distrusts: null
   readonly dueDeliveries: { readonly at: EpochMs; readonly limit: number }
 }
 
@@ -54,6 +55,7 @@ export interface Answers {
   readonly audit: readonly AuditEntry[]
   readonly objects: readonly KeptObject[]
   readonly ownsObjects: boolean
+  readonly distrusts: readonly Distrust[]
   readonly dueDeliveries: readonly DueDelivery[]
 }
 

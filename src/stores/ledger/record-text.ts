@@ -63,6 +63,7 @@ const NAMES: Readonly<Record<LedgerRecord['kind'], true>> = {
   revised: true,
   key: true,
   objects: true,
+  distrust: true,
   delivery: true,
   audit: true,
 }

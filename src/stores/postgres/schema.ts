@@ -274,6 +274,9 @@ CREATE INDEX objects_key ON objects (key);
 CREATE INDEX objects_team ON objects (team) WHERE team <> '';
 `
 
+/** Models that ignore the maximum that they are told. */
+const DISTRUSTS = `CREATE TABLE distrusts (id ${TEXT} PRIMARY KEY, record ${TEXT} NOT NULL);`
+
 function immutable(table: string): string {
   return `CREATE TRIGGER ${table}_no_change BEFORE UPDATE OR DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION never_changed();
 CREATE TRIGGER ${table}_no_truncate BEFORE TRUNCATE ON ${table} EXECUTE FUNCTION never_changed();`
@@ -293,6 +296,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-25-first': step(FIRST),
   '2026-11-25-live-and-months': step(LIVE_AND_MONTHS),
   '2026-11-30-objects': step(OBJECTS),
+  '2026-12-01-distrusts': step(DISTRUSTS),
   '2026-11-30-set-aside': step(SET_ASIDE),
   '2026-11-30-usage-by-price-line': step(PRICE_LINES),
 }

@@ -237,6 +237,7 @@ function caughtUp(ledger: Ledger, drain: Drain): Ledger {
     audit: after(ledger.audit),
     objects: after(ledger.objects),
     ownsObjects: after(ledger.ownsObjects),
+    distrusts: after(ledger.distrusts),
     differences: after(ledger.differences),
     bounds: after(ledger.bounds),
     unpriced: after(ledger.unpriced),

@@ -319,6 +319,9 @@ CREATE INDEX objects_key ON objects (key);
 CREATE INDEX objects_team ON objects (team) WHERE team <> '';
 `
 
+/** Models that ignore the maximum that they are told. */
+const DISTRUSTS = `CREATE TABLE distrusts (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;`
+
 const MIGRATIONS: readonly string[] = [
   FIRST,
   HELD_TOKENS,
@@ -329,6 +332,7 @@ const MIGRATIONS: readonly string[] = [
   SET_ASIDE,
   PRICE_LINES,
   OBJECTS,
+  DISTRUSTS,
 ]
 
 /**
