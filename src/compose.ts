@@ -109,12 +109,12 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   const keys = new KeyBook([...fileKeys(config, clock.now()), ...(await catalog.read()).keys])
   const engine = await startConfigured(config, { store, ids, keys, log })
   const distrusts = await readDistrusts(store, ids)
+  const unknownInputs = new UnknownInputs()
   const worker = createDeliveryWorker({ ledger: dueInTurn(store), journal, clock, channels, log })
   onFailure(worker.stop)
   deliveries = worker
   deliveries.wake()
 
-  const unknownInputs = new UnknownInputs()
   const { aside, metrics } = observe(store, { engine, unknownInputs }, log)
   const upstreams = config.providers.map((provider) => createUpstream(provider, apiShape(provider.api)))
   let isDraining = false
@@ -131,9 +131,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     router: createRouter(apiShapes, new Map(config.providers.map(({ name, api }) => [name, api]))),
     bodies: new BodyReader({ bytesMax: server.bodyBytesMax, bytesInFlightMax: server.bytesInFlightMax }),
     outputMaxOf: (route, model) => route.shape.outputMaxOf(model),
-    ...createMemory(),
-    distrusts,
-    unknownInputs,
+    ...createMemory(distrusts, unknownInputs),
     isDraining: () => isDraining,
     closing: closing.signal,
     onHangUp: server.onHangUp,
@@ -194,8 +192,12 @@ function observe(
 }
 
 /** What is learnt from the calls that end. */
-function createMemory(): Pick<GatewayDeps, 'expectedOutput' | 'inputMargins' | 'conversations'> {
-  return { expectedOutput: new ExpectedOutput(), inputMargins: new InputMargins(), conversations: new Conversations() }
+function createMemory(
+  distrusts: Distrusts,
+  unknownInputs: UnknownInputs,
+): Pick<GatewayDeps, 'expectedOutput' | 'inputMargins' | 'conversations' | 'distrusts' | 'unknownInputs'> {
+  const [expectedOutput, inputMargins, conversations] = [new ExpectedOutput(), new InputMargins(), new Conversations()]
+  return { expectedOutput, inputMargins, conversations, distrusts, unknownInputs }
 }
 
 interface ControlPlane extends Pick<AppOptions, 'log' | 'isAdminToken'>, Pick<ApiDeps, 'engine' | 'health' | 'metrics'> {
