@@ -5,6 +5,7 @@ import { createDeliveryWorker } from './alerts/delivery.ts'
 import { testChannel } from './alerts/test-channel.ts'
 import { createApi } from './api/app.ts'
 import type { ApiDeps } from './api/deps.ts'
+import { FailedTokens } from './api/failed-tokens.ts'
 import { problemBody } from './api/problem.ts'
 import type { Config } from './config/config.ts'
 import type { KeyRow } from './domain/record.ts'
@@ -28,6 +29,7 @@ import { createPipeline, type GatewayDeps } from './gateway/pipeline.ts'
 import { createRouter } from './gateway/route.ts'
 import { UnknownInputs } from './gateway/unknown-inputs.ts'
 import { createUpstream } from './gateway/upstream.ts'
+import { crossOrigin } from './http/cross-origin.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
 import { countableText } from './providers/countable-text.ts'
 import { PriceBook } from './providers/prices/price-book.ts'
@@ -143,7 +145,12 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   const api = controlPlaneOf({ store, engine, seen, keys, ids, channels, disabled, health, metrics: metrics.text, log, isAdminToken })
   // Read now: once there are connections, there may be no file descriptor left to read it with.
   loadTokenizer()
-  const port = await openPort({ config, options, gateway: pipeline, controlPlane: getRequestListener(api.fetch) })
+  const port = await openPort({
+    config,
+    options,
+    gateway: crossOrigin(pipeline, server.corsOrigins),
+    controlPlane: getRequestListener(api.fetch),
+  })
   const jobs = new JobPoller({ engine, objects, upstreams, clock, countTokens, ended: metrics.ended, log })
   const ticking = startTicking([...ticksOf(store, { engine, aside, distrusts, jobs }), keepFor(store, config.store.keepMs)], log)
   return {
@@ -234,6 +241,7 @@ function controlPlaneOf({
     testChannel: (name) => testChannel({ channels, disabled }, name, clock.now()),
     defect: (error) => log('the control plane ended in an unexpected error', error),
     isAdminToken,
+    failedTokens: new FailedTokens(log),
     health,
     metrics,
   })

@@ -34,6 +34,7 @@ export function createApi(deps: ApiDeps): OpenAPIHono {
   app.use('/api/*', async (context, next) => {
     const token = /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1] ?? ''
     if (context.req.path !== OPENAPI_PATH && !deps.isAdminToken(token)) {
+      if (token !== '') await slowDown(deps, addressOf(context.env))
       throw new Problem(
         401,
         'invalid_admin_token',
@@ -63,6 +64,21 @@ export function createApi(deps: ApiDeps): OpenAPIHono {
 
 function tooLarge(): never {
   throw new Problem(413, 'body_too_large', `the request body is larger than ${BODY_BYTES_MAX} bytes`)
+}
+
+function slowDown({ failedTokens, clock }: ApiDeps, address: string): Promise<void> {
+  return failedTokens.wait(failedTokens.failed(address, clock.now()), clock.after)
+}
+
+/** Where a request comes from, as @hono/node-server tells it. */
+function addressOf(env: unknown): string {
+  const incoming = isWith(env, 'incoming') ? env.incoming : undefined
+  const socket = isWith(incoming, 'socket') ? incoming.socket : undefined
+  return isWith(socket, 'remoteAddress') && typeof socket.remoteAddress === 'string' ? socket.remoteAddress : 'an unknown address'
+}
+
+function isWith<Name extends string>(value: unknown, name: Name): value is Readonly<Record<Name, unknown>> {
+  return typeof value === 'object' && value !== null && name in value
 }
 
 function notBudgetsYet(): never {

@@ -3,6 +3,7 @@ import type { Distrusts } from '../engine/distrust.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Keys } from '../engine/keys.ts'
 import type { Clock, Ledger } from '../engine/ports.ts'
+import type { FailedTokens } from './failed-tokens.ts'
 
 /** What the control plane stands on. */
 export interface ApiDeps {
@@ -19,6 +20,8 @@ export interface ApiDeps {
   readonly isAdminToken: (token: string) => boolean
   readonly health: () => { readonly ready: boolean; readonly reasons: readonly string[]; readonly warnings: readonly string[] }
   readonly metrics: () => Promise<string>
+  /** Takes wrong admin tokens down. */
+  readonly failedTokens: FailedTokens
   /** An error that nobody expected. */
   readonly defect: (error: unknown) => void
 }

@@ -8,7 +8,19 @@ import type { Engine } from '../engine/engine.ts'
 import { Failure } from '../engine/failure.ts'
 import { KeyBook } from '../engine/key-book.ts'
 import { createKeys } from '../engine/keys.ts'
-import type { Catalog, AlertStatus, BoundReport, ChainedClose, Journal, Ledger, Standing, UsageQuery, UsageRow } from '../engine/ports.ts'
+import type {
+  Clock,
+  Catalog,
+  AlertStatus,
+  BoundReport,
+  ChainedClose,
+  Journal,
+  Ledger,
+  Standing,
+  UsageQuery,
+  UsageRow,
+} from '../engine/ports.ts'
+import { FailedTokens } from './failed-tokens.ts'
 import type { ApiDeps } from './deps.ts'
 
 /* What the control plane stands on, in memory: accounts, closes and alerts whose amounts a reader can check by hand. */
@@ -126,6 +138,7 @@ export function sampleDeps(parts: Partial<ApiDeps> = {}): Sample {
     distrusts: { all: () => [], trust: async () => false },
     unknownInputs: () => [],
     clock: CLOCK,
+    failedTokens: new FailedTokens(() => undefined),
     diagnose: () => Promise.resolve<Diagnosis>({ differences: [], unpriced: [], setAside: { count: 0, records: [] }, callsInFlight: 2 }),
     testChannel: (name) => testSampleChannel(name),
     isAdminToken: (token) => token === ADMIN_TOKEN,
@@ -137,7 +150,14 @@ export function sampleDeps(parts: Partial<ApiDeps> = {}): Sample {
   return { deps, usageQueries, audit, resets, defects }
 }
 
-const CLOCK = { now: () => NOW, after: () => () => undefined }
+/** At which nothing has to be waited for. */
+const CLOCK: Clock = {
+  now: () => NOW,
+  after: (_, run) => {
+    run()
+    return () => undefined
+  },
+}
 
 function absent(): never {
   throw new Error('the control plane has no business here')

@@ -22,6 +22,8 @@ interface ServerConfig {
   readonly port: number
   /** At least 20 characters; absent: one is generated. */
   readonly adminToken?: string
+  /** Origins of web pages that may call the gateway; `*`: all. */
+  readonly corsOrigins: readonly string[]
   readonly bodyBytesMax: number
   /** Of all request bodies that are open together. */
   readonly bytesInFlightMax: number

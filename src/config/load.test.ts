@@ -512,7 +512,15 @@ prices:
 
 test('the whole config of the design, as far as it is available, becomes domain values', () => {
   expect(configOf(FULL)).toEqual({
-    server: { host: '0.0.0.0', port: 4100, adminToken: SECRET, bodyBytesMax: 1_000_000, bytesInFlightMax: 268_435_456, onHangUp: 'drain' },
+    server: {
+      host: '0.0.0.0',
+      port: 4100,
+      adminToken: SECRET,
+      bodyBytesMax: 1_000_000,
+      corsOrigins: [],
+      bytesInFlightMax: 268_435_456,
+      onHangUp: 'drain',
+    },
     store: { dataDir: '/etc/bursar/data', durability: 'disk', onStoreDown: 'admit', onLost: 'release', holdTtlMs: 600_000 },
     providers: [
       {
@@ -691,7 +699,14 @@ test.each(['', '# nothing\n', '{}', 'keys:\nbudgets:\nproviders:\nprices:\nalert
   'an empty config (%j) is one of defaults, with a warning',
   (text) => {
     expect(configOf(text)).toEqual({
-      server: { host: '127.0.0.1', port: 4000, bodyBytesMax: 33_554_432, bytesInFlightMax: 268_435_456, onHangUp: 'drain' },
+      server: {
+        host: '127.0.0.1',
+        port: 4000,
+        bodyBytesMax: 33_554_432,
+        corsOrigins: [],
+        bytesInFlightMax: 268_435_456,
+        onHangUp: 'drain',
+      },
       store: { dataDir: '/etc/bursar/data', durability: 'process', onStoreDown: 'refuse', onLost: 'charge', holdTtlMs: 900_000 },
       providers: [],
       keys: [],
@@ -823,3 +838,21 @@ test.each(['authorization', 'X-Api-Key', 'x-bursar-user', 'content-length', 'no 
     expect(parseConfig(text, { path: 'bursar.yaml', env: {} })).toMatchObject({ kind: 'invalid' })
   },
 )
+
+test.each(['app.example.com', 'https://app.example.com/', 'https://app.example.com/path', 'null', 'file:///x'])(
+  '%s is no origin of a web page',
+  (origin) => {
+    expect(parseConfig(`server: { cors_origins: ["${origin}"] }`, { path: 'bursar.yaml', env: {} })).toMatchObject({ kind: 'invalid' })
+  },
+)
+
+test('origins of web pages are read as browsers send them', () => {
+  const parsed = parseConfig('server: { cors_origins: ["https://app.example.com", "http://localhost:5173", "*"] }', {
+    path: 'bursar.yaml',
+    env: {},
+  })
+  expect(parsed).toMatchObject({
+    kind: 'ok',
+    config: { server: { corsOrigins: ['https://app.example.com', 'http://localhost:5173', '*'] } },
+  })
+})

@@ -29,6 +29,7 @@ const MAIL_SENDER = /^([^\s@<>,;]+@[^\s@<>,;]+|[^<>@]+ <[^\s@<>,;]+@[^\s@<>,;]+>
 const HEADER_EXPECTED = 'the name of a header, or its beginning and *, such as x-my-header or x-my-*'
 /** What Bursar writes itself, and what proves who calls Bursar. */
 const OWN_HEADERS = /^(?:authorization|x-api-key|api-key|x-goog-api-key|cookie|host|connection|content-.*|transfer-encoding|x-bursar-.*)$/i
+const ORIGIN_EXPECTED = 'the origin of a web page, such as https://app.example.com, or *'
 const SECRET_CHARACTERS_MIN = 20
 const BODY_BYTES_MAX = 1_073_741_824
 const BYTES_IN_FLIGHT_MAX = 1_099_511_627_776
@@ -43,6 +44,7 @@ const server = field.section('server', {
   port: field.count({ max: 65_535 }).default(4000),
   admin_token: field.emptyIsAbsent(field.secret({ charactersMin: SECRET_CHARACTERS_MIN })),
   max_body_bytes: field.count({ min: 1, max: BODY_BYTES_MAX }).default(33_554_432),
+  cors_origins: field.list(field.scalar(readOrigin, { expected: ORIGIN_EXPECTED }), { expected: 'origins of web pages' }).default([]),
   max_bytes_in_flight: field.count({ min: 1, max: BYTES_IN_FLIGHT_MAX }).default(268_435_456),
   on_hangup: field.choice(['drain', 'cancel']).default('drain'),
 })
@@ -227,6 +229,12 @@ export type ConfigInput = z.output<typeof configSchema>
 function readBudgetId(value: string): Reading<string> {
   if (/^\s|:\s|\s$/.test(value)) return bad('an id without spaces around it and behind its colon')
   return isId(value) ? ok(value) : bad('an id of 1 to 200 characters, without control characters')
+}
+
+/** As browsers send it: scheme, host and port, without a path. */
+function readOrigin(value: string): Reading<string> {
+  const origin = URL.parse(value)?.origin
+  return value === '*' || (origin !== 'null' && origin === value) ? ok(value) : bad(ORIGIN_EXPECTED)
 }
 
 function readHeader(value: string): Reading<string> {

@@ -34,6 +34,7 @@ export function toConfig(input: ConfigInput, { path, env }: { readonly path: str
       host: server.host,
       port: server.port,
       bodyBytesMax: server.max_body_bytes,
+      corsOrigins: server.cors_origins,
       bytesInFlightMax: server.max_bytes_in_flight,
       onHangUp: server.on_hangup,
       ...(server.admin_token === undefined ? {} : { adminToken: server.admin_token }),
