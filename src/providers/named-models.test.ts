@@ -36,6 +36,7 @@ test.each<[string, JsonObject]>([
     { tools: [{ type: 'function', function: { name: 'f', parameters: { properties: { model: { type: 'string' } } } } }] },
   ],
   ['the shape of an answer', { response_format: { type: 'json_schema', json_schema: { model: 'b' } } }],
+  ['what is moderated for nothing', { moderation: { model: 'omni-moderation-latest' } }],
   ['what the caller notes', { metadata: { model: 'b' } }],
 ])('a word in %s is no model', (_, json) => {
   expect(modelsIn(json)).toEqual([])

@@ -35,9 +35,13 @@ export function otherModelsIn(json: JsonObject, model: string): Pick<RequestFact
     if (name !== 'model') look(name, value, { found, depth: 0 })
   }
   found.delete(model)
+  for (const name of found) if (FREE.test(name)) found.delete(name)
   if (found.size > MODELS_MAX) throw new InvalidRequest(`the request names more than ${MODELS_MAX} models`)
   return found.size === 0 ? {} : { otherModels: [...found] }
 }
+
+/** OpenAI's moderation costs nothing, also as an option of another call (https://platform.openai.com/docs/guides/moderation). */
+const FREE = /^(?:omni|text)-moderation-/
 
 interface Search {
   readonly found: Set<string>
