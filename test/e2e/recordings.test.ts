@@ -62,6 +62,8 @@ describe.skipIf(!hasRecordings)('recordings', () => {
       else response.socket?.end(() => response.destroy())
     })
     bursar = await startInProcess({
+      // Recorded requests name what others made.
+      keys: `  - { name: tester, secret: ${KEY}, team: research, project: lab, allow: [user, tag.*], objects: all }`,
       upstreamUrl: upstream.url,
       dir,
       providers: APIS.map(
