@@ -143,14 +143,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
   const health = () => ({ ...healthOf(journal.trouble(), isDraining), warnings: warningsOf([aside.warning(), store.ledgerTrouble()]) })
   const seen = { distrusts, unknownInputs: () => unknownInputs.all() }
   const api = controlPlaneOf({ store, engine, seen, keys, ids, channels, disabled, health, metrics: metrics.text, log, isAdminToken })
-  // Read now: once there are connections, there may be no file descriptor left to read it with.
-  loadTokenizer()
-  const port = await openPort({
-    config,
-    options,
-    gateway: crossOrigin(pipeline, server.corsOrigins),
-    controlPlane: getRequestListener(api.fetch),
-  })
+  const port = await openPort({ config, options, gateway: pipeline, controlPlane: getRequestListener(api.fetch) })
   const jobs = new JobPoller({ engine, objects, upstreams, clock, countTokens, ended: metrics.ended, log })
   const ticking = startTicking([...ticksOf(store, { engine, aside, distrusts, jobs }), keepFor(store, config.store.keepMs)], log)
   return {
@@ -283,10 +276,13 @@ interface Handlers extends Pick<PortOptions, 'gateway' | 'controlPlane'> {
   readonly options: AppOptions
 }
 
-function openPort({ config, options, ...handlers }: Handlers): Promise<Port> {
+async function openPort({ config, options, ...handlers }: Handlers): Promise<Port> {
+  // Read now: once there are connections, there may be no file descriptor left to read it with.
+  loadTokenizer()
   return Port.open({
     ...config.server,
     ...handlers,
+    gateway: crossOrigin(handlers.gateway, config.server.corsOrigins),
     isSuccessor: options.isSuccessor === true,
     isControlPlane: (url) => CONTROL_PLANE.test(url),
     closed: answerClosed,
