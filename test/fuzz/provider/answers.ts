@@ -27,6 +27,15 @@ interface Asked {
 
 /** Little is shown: most of the output is what the model thought. */
 const TEXT = '42'
+
+/** Models that do not think: a stream of theirs shows all that it produces. */
+export const SHOWS_ALL: RegExp = /^gpt-4/
+export const SHOWN_TOKENS_MAX = 300
+
+/** What a stream shows, in pieces of a token each where it shows all. */
+function shownBy({ model, used }: Asked): readonly string[] {
+  return SHOWS_ALL.test(model) ? Array.from({ length: used.output }, () => ' a') : [TEXT]
+}
 const JSON_TYPE = 'application/json'
 const SSE_TYPE = 'text/event-stream'
 
@@ -42,7 +51,8 @@ const named = (events: readonly { readonly type: string }[]): Written => ({
   hasUsage: true,
 })
 
-function chat({ used, isStream, isUsageShown, model }: Asked): Written {
+function chat(asked: Asked): Written {
+  const { used, isStream, isUsageShown, model } = asked
   const { input, output } = used
   const usage = {
     prompt_tokens: input,
@@ -60,7 +70,13 @@ function chat({ used, isStream, isUsageShown, model }: Asked): Written {
   })
   const ends = isUsageShown ? [{ ...head, object: 'chat.completion.chunk', choices: [], usage }] : []
   return sse(
-    [chunk({ role: 'assistant', content: '' }, null), chunk({ content: TEXT }, null), chunk({}, 'stop'), ...ends, '[DONE]'],
+    [
+      chunk({ role: 'assistant', content: '' }, null),
+      ...shownBy(asked).map((content) => chunk({ content }, null)),
+      chunk({}, 'stop'),
+      ...ends,
+      '[DONE]',
+    ],
     isUsageShown,
   )
 }
@@ -72,7 +88,8 @@ function completion({ used, isStream, isUsageShown, model }: Asked): Written {
   return sse([piece, ...(isUsageShown ? [{ ...piece, choices: [], usage }] : []), '[DONE]'], isUsageShown)
 }
 
-function responses({ used, isStream, model }: Asked): Written {
+function responses(asked: Asked): Written {
+  const { used, isStream, model } = asked
   const { input, output } = used
   const usage = {
     input_tokens: input,
@@ -93,7 +110,7 @@ function responses({ used, isStream, model }: Asked): Written {
   const begun = { ...done, status: 'in_progress', output: [], usage: null }
   return named([
     { type: 'response.created', response: begun } as { type: string },
-    { type: 'response.output_text.delta', item_id: 'msg_1', delta: TEXT } as { type: string },
+    ...shownBy(asked).map((delta) => ({ type: 'response.output_text.delta', item_id: 'msg_1', delta }) as { type: string }),
     { type: 'response.completed', response: done } as { type: string },
   ])
 }

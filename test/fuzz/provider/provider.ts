@@ -5,7 +5,7 @@ import { createRandom, type Random } from '../../simulation/random.ts'
 import type { Answer, Dialect } from '../fields.ts'
 import { CHEAP, SECRET_MARK } from '../installation.ts'
 import { type FuzzRequest, indexOfTrace } from '../request.ts'
-import { type Used, WRITERS, type Written } from './answers.ts'
+import { SHOWN_TOKENS_MAX, SHOWS_ALL, type Used, WRITERS, type Written } from './answers.ts'
 import { Rejected } from './coercion.ts'
 import { servedAt } from './paths.ts'
 import { readAsProvider, type Reading } from './reading.ts'
@@ -142,9 +142,11 @@ function respond(bills: Bill[], { request, response, index, served, reading, ran
   const form = formOf(random, served.answer)
   if (form === 'error') return sendError(response, random.pick([400, 401, 404, 429, 500, 503]))
   if (form === 'reset') return void request.socket.destroy()
-  const isFault = random.chance(FAULT_SHARE)
-  const used = usedBy(reading, random, isFault)
+  const isFault = random.chance(FAULT_SHARE) && reading.outputMax !== 0
   const model = reading.models.at(-1) ?? ''
+  const whole = usedBy(reading, random, isFault)
+  const isShown = reading.isStream && SHOWS_ALL.test(model) && !isFault
+  const used = isShown ? { ...whole, output: Math.min(whole.output, SHOWN_TOKENS_MAX) } : whole
   const written = WRITERS[served.answer]({ used, model, path: url, isStream: reading.isStream, isUsageShown: reading.isUsageShown })
   const bill: Bill = { index, ...served, model, used, isFault, end: form === 'cut' ? 'broken' : 'cut' }
   bills.push(bill)
