@@ -62,7 +62,7 @@ function stateItem(standing: Standing, name: string, now: EpochMs): string {
 
 function nameOf({ budget, each }: Standing): string {
   const name = each === null ? budget.id : `${budget.id}/${each}`
-  return `"${name.replaceAll(/[^\x20-\x7E]/g, encodeURIComponent).replaceAll(/["\\]/g, String.raw`\$&`)}"`
+  return `"${name.replaceAll(/[^\x20-\x7E]/gu, encodeURIComponent).replaceAll(/["\\]/g, String.raw`\$&`)}"`
 }
 
 function quantity({ budget }: Standing, amount: number): number {
