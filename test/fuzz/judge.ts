@@ -26,7 +26,9 @@ export function outcomeViolations({ request, outcome }: Sent): readonly Violatio
   if (end === 'closed' && status === undefined && isPlain) found.push('the connection was closed without an answer')
   // A tool may bring a model with it that the key may not use.
   const isOfKey = key === 'cheap' && status === 403 && text.includes('model_not_allowed')
-  if (isPlain && !isOfKey && status !== undefined && [400, 403, 404, 413, 415].includes(status) && !text.includes('"no"')) {
+  // What the request names may be of another team; `main` may name anything.
+  const isOfTeam = key !== 'main' && status === 404 && text.includes('among what the team')
+  if (isPlain && !isOfKey && !isOfTeam && status !== undefined && [400, 403, 404, 413, 415].includes(status) && !text.includes('"no"')) {
     found.push(`a valid request was refused: ${status} ${text.slice(0, 200)}`)
   }
   return found.map((what) => ({ index, what }))

@@ -84,12 +84,25 @@ interface Exchange {
   readonly body: Buffer
 }
 
+/** Ids of objects that no caller here has made, where a provider takes them for the object of that name. */
+const OBJECT_IN_PATH = /\/(?:files|responses|batches)\/(?:file-abc|resp_1|batch_1|msgbatch_1)(?:\/|$)/
+const OBJECT_IN_BODY = /"(?:file_id|previous_response_id|conversation)": ?"(?:file-abc|resp_1|conv_1|prompt_1)"/
+
+function inspectObjects({ requestOf, violated }: Deps, index: number | undefined, { request, body }: Exchange): void {
+  const key = index === undefined ? undefined : requestOf(index)?.key
+  if (key === undefined || key === 'main') return
+  const path = request.url?.split('?')[0] ?? ''
+  const isNamed = OBJECT_IN_PATH.test(path) || (path.endsWith('/responses') && OBJECT_IN_BODY.test(body.toString('latin1')))
+  if (isNamed) violated(index, `the key ${key} reached an object that its team did not make`)
+}
+
 async function answer(deps: Deps, bills: Bill[], exchange: Exchange): Promise<void> {
   const { request, response, body } = exchange
   const { method = '', url = '' } = request
   const index = indexOfTrace(request.headers['traceparent'])
   deps.seen?.(`${method} ${url}\n${JSON.stringify(request.headers)}\n${body.toString('latin1').slice(0, 3000)}`)
   inspectHead(deps, index, exchange)
+  inspectObjects(deps, index, exchange)
   const [path = '', query = ''] = url.split('?')
   const served = servedAt(method, path)
   if (served === undefined) {
