@@ -26,6 +26,7 @@ import { refusalError } from './refusal.ts'
 import type { AnswerReader } from './answer-reader.ts'
 import { Relay, type Relayed } from './relay.ts'
 import type { Route, Router } from './route.ts'
+import { type TypedBody, typedBody } from './typed-body.ts'
 import type { UnknownInputs } from './unknown-inputs.ts'
 import { chooseTarget, type Target } from './upstream.ts'
 
@@ -54,11 +55,10 @@ export interface GatewayDeps extends InputBoundDeps, ObjectsDeps, OutputLimitDep
 }
 
 /** A request that was read and is about to be admitted. */
-interface Asked {
+interface Asked extends TypedBody {
   readonly route: Route
   readonly metered: Metered
   readonly key: Key
-  readonly body: Buffer
   /** Parsed again: what is parsed is many times as large as its bytes, and is not kept while a call waits or runs. */
   readonly json: () => JsonObject
   readonly facts: RequestFacts
@@ -100,7 +100,9 @@ async function answerMetered(
 ): Promise<void> {
   const held = await deps.bodies.read(request)
   try {
-    const asked = read(deps, callers, { ...of, headers: request.headers, body: held.bytes })
+    const contentType = request.headers['content-type'] ?? ''
+    const typed = await typedBody(of.metered, { body: held.bytes, contentType })
+    const asked = read(deps, callers, { ...of, ...typed, headers: request.headers })
     await checkReferences(deps, of.key, { upstream: asked.target.upstream, names: asked.references })
     const admitted = orRefusal(deps, await deps.engine.admit(requestOf(deps, response, asked)))
     await serve(deps, { request, response, asked, admitted })
@@ -117,9 +119,10 @@ function shuttingDown(): GatewayError {
 function read(
   deps: GatewayDeps,
   callers: CallerBook,
-  { headers, route, key, metered, body }: Pick<Asked, 'route' | 'key' | 'metered' | 'body'> & Pick<IncomingMessage, 'headers'>,
+  { headers, ...of }: Pick<Asked, 'route' | 'key' | 'metered'> & TypedBody & Pick<IncomingMessage, 'headers'>,
 ): Asked {
-  const readAgain = () => metered.readRequest(body, route.values, headers['content-type'] ?? '')
+  const { route, key, metered, body, contentType } = of
+  const readAgain = () => metered.readRequest(body, route.values, contentType)
   const { facts, json } = readAgain()
   const target = chooseTarget(deps.upstreams, route, facts.model)
   const { otherModels } = facts
@@ -128,7 +131,7 @@ function read(
   const showsAll = facts.isStream && metered.showsAll?.(target.model, json) === true
   const references = metered.referencesIn?.(json) ?? []
   const isKept = metered.keepsAnswer?.(json) === true
-  return { route, key, metered, body, json: () => readAgain().json, facts, target, caller, showsAll, references, isKept }
+  return { ...of, json: () => readAgain().json, facts, target, caller, showsAll, references, isKept }
 }
 
 function noteUnknown({ unknownInputs }: GatewayDeps, { shape }: Route, { upstream, model }: Target, { unknownInput }: RequestFacts): void {
@@ -279,16 +282,14 @@ function forward(deps: GatewayDeps, { request, response, asked, admitted }: Serv
     closing: deps.closing,
   })
   // An encoded answer would have to be decoded to be read, and costs more time than it saves so near to the client.
-  const own: Headers = { 'content-length': String(outgoing.body.length), 'accept-encoding': 'identity' }
-  if (isReadAsJson(request.headers['content-type'])) own['content-type'] = 'application/json'
+  const own: Headers = {
+    'content-length': String(outgoing.body.length),
+    'content-type': asked.contentType,
+    'accept-encoding': 'identity',
+  }
   const headers = headersToProvider(request.headers, own, asked.target.upstream.isForwarded)
   dispatch({ target: asked.target, route: asked.route, relay, headers, body: outgoing.body })
   return relay.relayed
-}
-
-/** What was read as JSON goes on as JSON: a provider that is told of another type, or alphabet, may read something else in it. */
-function isReadAsJson(contentType = ''): boolean {
-  return !/^(?:multipart\/form-data\b|application\/json(?: *; *charset=utf-8)?$)/i.test(contentType)
 }
 
 function answerHeaders(deps: GatewayDeps, { call, standings }: Admitted, { outputMax }: Limit): Headers {

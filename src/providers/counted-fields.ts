@@ -35,6 +35,11 @@ const BY_FOLDED: ReadonlyMap<string, string> = new Map(NAMES.map((name) => [fold
 /** No letter in it has another case, or is more than ASCII. */
 const PLAIN_NAME = /^[a-z0-9_]*$/
 
+/** True for the name of a member that decides what a request uses. */
+export function isCounted(name: string): boolean {
+  return KNOWN.has(name)
+}
+
 /** @throws InvalidRequest where a member that counts is written in another case than the documented one */
 export function checkSpelling(json: JsonObject): void {
   checkNames(json)

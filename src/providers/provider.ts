@@ -161,6 +161,11 @@ export interface Endpoint {
 /** Counted against budgets. */
 export interface Metered {
   readonly kind: 'metered'
+  /**
+   * Writes a body anew that others might read in another way; undefined, or absent: it is JSON, and stays as it is.
+   * @throws InvalidRequest
+   */
+  readonly recode?: (body: Buffer, contentType: string) => Promise<{ readonly body: Buffer; readonly contentType: string } | undefined>
   /** @throws InvalidRequest where the body is no JSON object, names no model, or holds a value that can't be bounded */
   readonly readRequest: (body: Buffer, path: PathValues, contentType: string) => { readonly facts: RequestFacts; readonly json: JsonObject }
   /** `changes.model` is set only where the model stands in the body: one that stands in the path is changed there. */

@@ -1,11 +1,12 @@
 import { type AnswerParts, asList, asObject, createSseAnswer, readWhole, ReadingSoFar, stringIn, textOf } from '../answer.ts'
 import { readBilling } from '../billing.ts'
 import { isFormData } from '../framing/form-data.ts'
+import { recodeForm } from '../framing/form-recoding.ts'
 import type { JsonObject, Metered, PathValues, RequestFacts } from '../provider.ts'
 import { parseBody } from '../request-body.ts'
 import { countIn, flagIn } from '../request-fields.ts'
 import { countTokens } from '../tokenizer.ts'
-import { countInForm, prepareForm, readForm } from './form-request.ts'
+import { countInForm, flagInForm, prepareForm, readForm } from './form-request.ts'
 import { prepareEmbeddings } from './request.ts'
 import { readMediaUsage } from './usage.ts'
 
@@ -38,7 +39,7 @@ function readImagesRequest(body: Buffer, path: PathValues, contentType: string):
 function readImagesForm(body: Buffer, path: PathValues, contentType: string): { facts: RequestFacts; json: JsonObject } {
   const { json, model, files } = readForm(body, contentType, path)
   const inputBound = Math.max(1, Buffer.byteLength(textOf(json)) + files.length * INPUT_IMAGE_TOKENS_MAX)
-  return { json, facts: factsOf({ json, model, inputBound, count: countInForm }, json['stream'] === 'true') }
+  return { json, facts: factsOf({ json, model, inputBound, count: countInForm }, flagInForm(json, 'stream') === true) }
 }
 
 interface ReadRequest {
@@ -83,6 +84,7 @@ function readImagesParts(): AnswerParts {
 
 export const images: Metered = {
   kind: 'metered',
+  recode: recodeForm,
   readRequest: readImagesRequest,
   prepare: (body, facts, changes) => (isForm(body) ? prepareForm(body, changes) : prepareEmbeddings(body, facts, changes)),
   estimateInput: (json) => countTokens(textOf(json)),

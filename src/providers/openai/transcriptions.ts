@@ -4,7 +4,8 @@ import { readBilling } from '../billing.ts'
 import type { JsonObject, Metered, PathValues, RequestFacts } from '../provider.ts'
 import { audioSecondsMax } from '../audio-length.ts'
 import { audioTokensMax } from './audio-tokens.ts'
-import { prepareForm, readForm } from './form-request.ts'
+import { recodeForm } from '../framing/form-recoding.ts'
+import { flagInForm, prepareForm, readForm } from './form-request.ts'
 import { readMediaUsage } from './usage.ts'
 
 /* Transcriptions and translations of audio: counted in tokens (gpt-4o-transcribe, Voxtral) or in seconds (Whisper). */
@@ -23,7 +24,7 @@ function readTranscriptionRequest(body: Buffer, path: PathValues, contentType: s
     json,
     facts: {
       model,
-      isStream: json['stream'] === 'true',
+      isStream: flagInForm(json, 'stream') === true,
       inputBound: Math.max(1, text + audioTokensMax(seconds)),
       outputMax,
       outputMin: outputMax,
@@ -86,6 +87,7 @@ function readAnswer(status: number, body: Buffer): ReturnType<Metered['readAnswe
 
 export const transcriptions: Metered = {
   kind: 'metered',
+  recode: recodeForm,
   readRequest: readTranscriptionRequest,
   prepare: (body, _json, changes) => prepareForm(body, changes),
   estimateInput: (_json, { inputBound }) => inputBound,
