@@ -69,8 +69,7 @@ export function priceLinesOf({ tokens, price, tier, isStated, costNanoUsd }: Pri
   if (isStated) return { terms: terms('stated'), lines: unsplit(quantities, costNanoUsd) }
   if (price === undefined) return { terms: terms(costNanoUsd === 0 ? 'unpriced' : 'unsplit'), lines: unsplit(quantities, costNanoUsd) }
   const lines = split(quantities, unitsAt(price, above), ofTier(price, tier))
-  const sum = lines?.reduce((cost, line) => cost + line.costNanoUsd, 0)
-  if (lines === undefined || sum !== costNanoUsd) return { terms: terms('unsplit'), lines: unsplit(quantities, costNanoUsd) }
+  if (lines === undefined || sumOf(lines) !== costNanoUsd) return { terms: terms('unsplit'), lines: unsplit(quantities, costNanoUsd) }
   return { terms: terms('price'), lines }
 }
 
@@ -81,12 +80,11 @@ function borderBelow(price: Price, input: number): number {
 
 /** What a tier's price of that part is of the usual one; undefined: all of it, as of what is paid beside tokens. */
 export function shareOf(price: Price, tier: LineTerms['tier'] | undefined, part: LinePart): Fraction | undefined {
-  return isBeside(part) ? undefined : ofTier(price, tier)
+  return LINE_PARTS.indexOf(part) >= BESIDE_TOKENS ? undefined : ofTier(price, tier)
 }
 
-function isBeside(part: LinePart): boolean {
-  return !INPUT_PARTS.includes(part) && !OUTPUT_PARTS.includes(part)
-}
+/** Where the parts begin that are no tokens. */
+const BESIDE_TOKENS = INPUT_PARTS.length + OUTPUT_PARTS.length
 
 function ofTier(price: Price, tier: LineTerms['tier'] | undefined): Fraction | undefined {
   return tier === undefined || tier === '' || tier === '?' ? undefined : price.tiers?.[tier]
@@ -108,11 +106,19 @@ const RATES: readonly (readonly [keyof Rates, keyof Rates])[] = [
   ['imageOutputPico', 'outputPico'],
 ]
 
+/** Many calls have one price. */
+const unitsOf = new WeakMap<Price, Map<number, readonly number[]>>()
+
 /** The unit price of each part in pico-USD, before a tier's share, in the order of {@link LINE_PARTS}. */
 export function unitsAt(price: Price, above: number): readonly number[] {
+  const bands = unitsOf.get(price) ?? new Map<number, readonly number[]>()
+  const known = bands.get(above)
+  if (known !== undefined) return known
   const rates = ratesAt(price, above === 0 ? 0 : above + 1)
   const { requestPico = 0, webSearchPico = 0, audioSecondPico = 0 } = price
-  return [...RATES.map(([own, other]) => rates[own] ?? rates[other] ?? 0), requestPico, webSearchPico, audioSecondPico, 0]
+  const units = [...RATES.map(([own, other]) => rates[own] ?? rates[other] ?? 0), requestPico, webSearchPico, audioSecondPico, 0]
+  unitsOf.set(price, bands.set(above, units))
+  return units
 }
 
 /**
@@ -122,10 +128,14 @@ export function unitsAt(price: Price, above: number): readonly number[] {
 function quantitiesOf({ input, output, webSearches, audioSeconds, requests }: ChargedTokens, requestPico = 0): readonly number[] {
   const isUsed = input.total > 0 || output.total > 0
   const shown = isUsed && (requestPico > 0 || requests > 1) ? requests : 0
-  return [...inputQuantities(input), ...outputQuantities(output), shown, webSearches, audioSeconds, 0]
+  const quantities: number[] = []
+  addInput(quantities, input)
+  addOutput(quantities, output)
+  quantities.push(shown, webSearches, audioSeconds, 0)
+  return quantities
 }
 
-function inputQuantities(input: InputTokens): readonly number[] {
+function addInput(quantities: number[], input: InputTokens): void {
   const { total, cached, cachedAudio, cachedImage } = input
   const cacheWrite = Math.min(input.cacheWrite, total - cached)
   const forHour = Math.min(input.cacheWriteHour, cacheWrite)
@@ -133,13 +143,14 @@ function inputQuantities(input: InputTokens): readonly number[] {
   const audio = Math.min(input.audio - cachedAudio, plain)
   const image = Math.min(input.image - cachedImage, plain - audio)
   const text = plain - audio - image
-  return [text, cached - cachedAudio - cachedImage, cacheWrite - forHour, forHour, audio, cachedAudio, image, cachedImage]
+  const cachedText = cached - cachedAudio - cachedImage
+  quantities.push(text, cachedText, cacheWrite - forHour, forHour, audio, cachedAudio, image, cachedImage)
 }
 
-function outputQuantities({ total, reasoning, audio, image }: OutputTokens): readonly number[] {
+function addOutput(quantities: number[], { total, reasoning, audio, image }: OutputTokens): void {
   const text = total - audio - image
   const reasoned = Math.min(reasoning, text)
-  return [text - reasoned, reasoned, audio, image]
+  quantities.push(text - reasoned, reasoned, audio, image)
 }
 
 /** @returns undefined where the sum in pico-USD leaves the safe integers */
@@ -148,17 +159,24 @@ function split(quantities: readonly number[], units: readonly number[], share: F
   let pico = 0
   let beside = 0
   let before = 0
-  for (const [i, part] of LINE_PARTS.entries()) {
-    const quantity = quantities[i] ?? 0
-    if (quantity === 0) continue
+  for (let i = 0; i < LINE_PARTS.length; i++) {
+    const part = LINE_PARTS[i]
+    const quantity = quantities[i]
+    if (part === undefined || quantity === undefined || quantity === 0) continue
     const own = quantity * (units[i] ?? 0)
-    if (isBeside(part)) beside += own
+    if (i >= BESIDE_TOKENS) beside += own
     else pico += own
     const nano = roundedNano(pico, beside, share)
     lines.push({ part, quantity, costNanoUsd: nano - before })
     before = nano
   }
   return Number.isSafeInteger(pico + beside) ? lines : undefined
+}
+
+function sumOf(lines: readonly PriceLine[]): Amount {
+  let sum = 0
+  for (const { costNanoUsd } of lines) sum += costNanoUsd
+  return sum
 }
 
 function unsplit(quantities: readonly number[], costNanoUsd: Amount): readonly PriceLine[] {

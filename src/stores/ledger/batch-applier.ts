@@ -117,10 +117,8 @@ export class BatchApplier {
   /** @returns what is true, once, of each that was not there already */
   *#addCalls(ends: readonly ChargedEnd[]): Steps<IsAdded> {
     yield* this.#dialect.makeRoom(ends.map(({ end }) => end.hold.call.admittedAt))
-    const rows = yield* bulk(
-      ADD_CALLS,
-      ends.map(({ end, caller, charges }) => toCallRow(end, caller, charges)),
-    )
+    const calls = ends.map(({ end, caller, charges }) => toCallRow(end, caller, charges))
+    const rows = calls.length === 0 ? [] : yield* this.#dialect.indexAdded(() => bulk(ADD_CALLS, calls))
     if (rows.length === ends.length) return () => true
     const added = new Set(rows.map((row) => text(row, 'id')))
     return (call) => added.delete(call)

@@ -14,6 +14,8 @@ export interface Dialect {
   readonly sameCaller: string
   /** True for a row of `price_lines` with the values of the relation `given`. */
   readonly sameLine: string
+  /** Lets `admitted_calls` find the calls that the steps add. */
+  readonly indexAdded: <T>(adding: () => Steps<T>) => Steps<T>
   /** Lets `admitted_calls` find calls without a form that ended in that span. */
   readonly indexAdmissions: (ended: Span) => Steps<void>
   /** Nothing is looked for by its end any more. */

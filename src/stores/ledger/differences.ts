@@ -73,7 +73,7 @@ function* rollupSums(table: string, { at, ms, from, attribute }: Asked): Steps<r
   return yield* query(
     `SELECT at, ${SUMS} FROM (
       SELECT ${at} AS at, ${MEASURES.join(', ')} FROM ${table} WHERE ${where} ${at} >= ?
-      UNION ALL SELECT hour / ${ms} * ${ms}, ${MEASURES.join(', ')} FROM rollup_live WHERE hour >= ?
+      UNION ALL SELECT hour / ${ms} * ${ms}, ${MEASURES.join(', ')} FROM live_sums WHERE hour >= ?
     ) AS both_parts GROUP BY at`,
     ...values,
     from,

@@ -1,21 +1,9 @@
-import type { LineBasis, LinePart, LineTerms } from '../../domain/usage/price-lines.ts'
 import { assert } from '../../domain/defect.ts'
+import type { Price } from '../../domain/usage/price.ts'
+import { LINE_PARTS, type LinePart, type LineTerms, shareOf, unitsAt } from '../../domain/usage/price-lines.ts'
 import type { Dialect } from './dialect.ts'
 import { integer } from './row.ts'
 import { type Bulk, bulk, type Columns, insert, type Steps, type Value } from './statement.ts'
-
-/** What a price line is: who made the tokens, which of them, and under what price. */
-export interface LineKey {
-  readonly provider: string
-  readonly model: string
-  readonly part: LinePart
-  readonly basis: LineBasis
-  readonly tier: LineTerms['tier']
-  readonly above: number
-  readonly unitPico: number
-  /** What the tier costs of that: `1/2`; '' for all of it. */
-  readonly share: string
-}
 
 const COLUMNS: Columns = {
   provider: 'text',
@@ -32,13 +20,36 @@ export const LINE_COLUMNS: readonly string[] = Object.keys(COLUMNS)
 
 const ADD_LINES = insert('price_lines', COLUMNS, 'ON CONFLICT DO NOTHING')
 
-/** Lines whose ids are remembered; more are looked up again. */
-const LINES_MAX = 100_000
+/** What the lines of one model have in common that are under one price. */
+export interface LineGroup {
+  readonly provider: string
+  readonly model: string
+  readonly price: Price | undefined
+  readonly terms: LineTerms
+}
 
-/** The ids of price lines: a few for each model and price, however many calls there are. */
+/** The ids of its lines that are known, by their part. */
+export interface GroupIds extends LineGroup {
+  readonly ids: Map<LinePart, number>
+}
+
+/** A line whose id is not known yet. */
+export interface UnknownLine {
+  readonly group: GroupIds
+  readonly part: LinePart
+}
+
+/** Groups that are remembered; more are looked up again. */
+const GROUPS_MAX = 20_000
+
+/**
+ * The ids of price lines: a few for each model and price, however many calls there are. Calls share their prices as objects, so a group
+ * is found without a text being made of it.
+ */
 export class LineIds {
   readonly #find: Bulk
-  readonly #ids = new Map<string, number>()
+  readonly #groups = new Map<Price | undefined, GroupIds[]>()
+  #count = 0
 
   constructor({ sameLine }: Dialect) {
     this.#find = {
@@ -47,46 +58,48 @@ export class LineIds {
     }
   }
 
-  /** Adds those of these lines that the ledger does not have yet. @returns their ids, in their order */
-  *idsOf(lines: readonly LineKey[]): Steps<readonly number[]> {
-    if (this.#ids.size > LINES_MAX) this.#ids.clear()
-    const names = lines.map(nameOf)
-    const unknown = new Map<string, LineKey>()
-    for (const [i, line] of lines.entries()) {
-      const name = names[i] ?? ''
-      if (!this.#ids.has(name)) unknown.set(name, line)
-    }
-    yield* this.#learn([...unknown])
-    return names.map((name) => {
-      const id = this.#ids.get(name)
-      assert(id !== undefined, 'a price line that was added is found')
-      return id
-    })
+  groupOf({ provider, model, price, terms }: LineGroup): GroupIds {
+    const ofPrice = this.#groups.get(price)
+    const known = ofPrice?.find((group) => group.model === model && group.provider === provider && areSame(group.terms, terms))
+    if (known !== undefined) return known
+    if (this.#count >= GROUPS_MAX) this.forget()
+    this.#count++
+    const group = { provider, model, price, terms, ids: new Map<LinePart, number>() }
+    this.#groups.set(price, [...(this.#groups.get(price) ?? []), group])
+    return group
   }
 
-  *#learn(unknown: readonly (readonly [string, LineKey])[]): Steps<void> {
-    const values = unknown.map(([, line]) => valuesOf(line))
+  /** Adds those of these lines that the ledger does not have, and makes their ids known. */
+  *learn(unknown: readonly UnknownLine[]): Steps<void> {
+    const values = unknown.map(valuesOf)
     yield* bulk(ADD_LINES, values)
     const rows = yield* bulk(
       this.#find,
       values.map((row, nr) => [nr, ...row]),
     )
     for (const row of rows) {
-      const [name] = unknown[integer(row, 'nr')] ?? []
-      if (name !== undefined) this.#ids.set(name, integer(row, 'id'))
+      const line = unknown[integer(row, 'nr')]
+      line?.group.ids.set(line.part, integer(row, 'id'))
     }
+    for (const { group, part } of unknown) assert(group.ids.has(part), 'a price line that was added is found')
   }
 
   /** After a transaction that was rolled back. */
   forget(): void {
-    this.#ids.clear()
+    this.#groups.clear()
+    this.#count = 0
   }
 }
 
-function valuesOf({ provider, model, part, basis, tier, above, unitPico, share }: LineKey): readonly Value[] {
-  return [provider, model, part, basis, tier, above, unitPico, share]
+function areSame(one: LineTerms, other: LineTerms): boolean {
+  return one.basis === other.basis && one.tier === other.tier && one.above === other.above
 }
 
-function nameOf({ provider, model, part, basis, tier, above, unitPico, share }: LineKey): string {
-  return `${part}\0${basis}\0${tier}\0${above}\0${unitPico}\0${share}\0${provider}\0${model}`
+function valuesOf({ group, part }: UnknownLine): readonly Value[] {
+  const { provider, model, price, terms } = group
+  const { basis, tier, above } = terms
+  const unit = price === undefined ? 0 : (unitsAt(price, above)[LINE_PARTS.indexOf(part)] ?? 0)
+  // '1/2' of the unit price; '' is all of it.
+  const share = price === undefined ? undefined : shareOf(price, tier, part)
+  return [provider, model, part, basis, tier, above, unit, share === undefined ? '' : share.join('/')]
 }

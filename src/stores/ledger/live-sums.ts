@@ -5,11 +5,7 @@ import { bulk, insert, type Steps } from './statement.ts'
 import { HOUR } from './utc-grain.ts'
 
 /** Adds to the live sums: the hour, the caller, and each measure. */
-export const ADD_LIVE = insert(
-  'rollup_live',
-  { hour: 'integer', caller: 'integer', ...MEASURE_COLUMNS },
-  adding('rollup_live', 'hour, caller'),
-)
+export const ADD_LIVE = insert('live_sums', { hour: 'integer', caller: 'integer', ...MEASURE_COLUMNS }, adding('live_sums', 'hour, caller'))
 const NOTHING = MEASURES.map(() => 0)
 
 /**

@@ -1,8 +1,7 @@
 import { plus } from '../../domain/amount.ts'
 import type { EpochMs } from '../../domain/instant.ts'
-import type { Price } from '../../domain/usage/price.ts'
-import { LINE_PARTS, type LinePart, type LinesOfCall, type LineTerms, shareOf, unitsAt } from '../../domain/usage/price-lines.ts'
-import type { LineIds, LineKey } from './line-ids.ts'
+import type { LinePart, LinesOfCall, LineTerms } from '../../domain/usage/price-lines.ts'
+import type { GroupIds, LineGroup, LineIds, UnknownLine } from './line-ids.ts'
 import { plusInSql } from './measures.ts'
 import { type Bulk, bulk, insert, type Steps } from './statement.ts'
 import { DAY } from './utc-grain.ts'
@@ -24,24 +23,22 @@ const ADD_LINE_DAYS: Bulk = insert(
   `ON CONFLICT (day, caller, line) DO UPDATE SET ${ADDING.join(', ')}`,
 )
 
-/** Whose lines are added. */
-export interface LinesOwner {
+/** Whose lines are added: those of the call's own model, or of another that had a part in it. */
+export interface LinesOwner extends Omit<LineGroup, 'terms'> {
   /** Its id. */
   readonly caller: number
   readonly admittedAt: EpochMs
-  /** Who made what the lines have: the call's own provider and model, or others that one of its parts came from. */
-  readonly provider: string
-  readonly model: string
-  readonly price: Price | undefined
   readonly isEstimated: boolean
 }
+
+type LineSum = [quantity: number, costNanoUsd: number, calls: number, estimatedCalls: number]
 
 /** The lines of calls of one caller, day, model, price and terms, by their part. */
 interface Sum {
   readonly owner: LinesOwner
   readonly day: EpochMs
   readonly terms: LineTerms
-  readonly lines: Map<LinePart, [quantity: number, costNanoUsd: number, calls: number, estimatedCalls: number]>
+  readonly lines: Map<LinePart, LineSum>
 }
 
 /** What the calls of one batch, or of one slice of older calls, add to the sums of price lines by the UTC day of admission. */
@@ -67,14 +64,11 @@ export class PriceLineSums {
 
   /** Adds them to the ledger's. */
   *write(ids: LineIds): Steps<void> {
-    const sums = [...this.#sums.values()].flat()
-    const found = yield* ids.idsOf(sums.flatMap(keysOf))
-    const rows = new Map<string, number[]>()
-    let at = 0
-    for (const { owner, day, lines } of sums) {
-      for (const line of lines.values()) addRow(rows, [day, owner.caller, found[at++] ?? 0, ...line])
-    }
-    yield* bulk(ADD_LINE_DAYS, [...rows.values()])
+    const callers = [...this.#sums.values()].map((sums) =>
+      sums.map((sum) => ({ sum, group: ids.groupOf({ ...sum.owner, terms: sum.terms }) })),
+    )
+    yield* ids.learn(unknownIn(callers.flat()))
+    yield* bulk(ADD_LINE_DAYS, callers.flatMap(rowsOf))
   }
 
   #sumOf(owner: LinesOwner, terms: LineTerms): Sum {
@@ -89,25 +83,43 @@ export class PriceLineSums {
   }
 }
 
-/** Where two prices are the same but not one object, two sums have one row. */
-function addRow(rows: Map<string, number[]>, row: number[]): void {
-  const name = `${row[0]} ${row[1]} ${row[2]}`
-  const known = rows.get(name)
-  if (known === undefined) rows.set(name, row)
-  else for (let i = 3; i < row.length; i++) known[i] = plus(known[i] ?? 0, row[i] ?? 0)
+/** A sum, with the ids of its lines. */
+interface Known {
+  readonly sum: Sum
+  readonly group: GroupIds
+}
+
+function unknownIn(all: readonly Known[]): readonly UnknownLine[] {
+  const unknown = new Map<GroupIds, Set<LinePart>>()
+  for (const { sum, group } of all) {
+    for (const part of sum.lines.keys()) {
+      if (!group.ids.has(part)) unknown.set(group, (unknown.get(group) ?? new Set()).add(part))
+    }
+  }
+  return [...unknown].flatMap(([group, parts]) => [...parts].map((part) => ({ group, part })))
+}
+
+/** The rows of one caller, none of them twice: two prices that are the same, but not one object, have the same lines. */
+function rowsOf(ofCaller: readonly Known[]): readonly (readonly number[])[] {
+  const rows: number[][] = []
+  for (const { sum, group } of ofCaller) {
+    for (const [part, line] of sum.lines) {
+      const key = [sum.day, sum.owner.caller, group.ids.get(part) ?? 0]
+      const known = ofCaller.length === 1 ? undefined : rows.find((row) => row[2] === key[2] && row[0] === key[0])
+      if (known === undefined) rows.push([...key, ...line])
+      else addTo(known, line)
+    }
+  }
+  return rows
+}
+
+/** A row ends with what is summed up. */
+function addTo(row: number[], line: LineSum): void {
+  const at = row.length - line.length
+  for (const [i, amount] of line.entries()) row[at + i] = plus(row[at + i] ?? 0, amount)
 }
 
 function isSame({ owner, terms }: Sum, other: LinesOwner, { basis, tier, above }: LineTerms): boolean {
   const isOfOne = owner.price === other.price && owner.model === other.model && owner.provider === other.provider
   return isOfOne && terms.basis === basis && terms.tier === tier && terms.above === above
-}
-
-function keysOf({ owner, terms, lines }: Sum): readonly LineKey[] {
-  const { provider, model, price } = owner
-  const { basis, tier, above } = terms
-  const units = price === undefined ? undefined : unitsAt(price, above)
-  return [...lines.keys()].map((part) => {
-    const share = (price === undefined ? undefined : shareOf(price, tier, part))?.join('/') ?? ''
-    return { provider, model, part, basis, tier, above, unitPico: units?.[LINE_PARTS.indexOf(part)] ?? 0, share }
-  })
 }

@@ -8,7 +8,7 @@ import { DAY, MONTH, type UtcGrain } from './utc-grain.ts'
 
 /*
  * Sums of calls by the UTC hour, day and month, so that reports read a row for each value and not one for each call. What calls
- * come to is in `rollup_live` first, by hour and caller. From there it is moved into the rollups, the oldest first, when an hour
+ * come to is in `live_sums` first, by hour and caller. From there it is moved into the rollups, the oldest first, when an hour
  * is over or there is much of it: a row of a rollup is then written once for many calls. At any time, what calls come to is
  * what a rollup has and what is live.
  */
@@ -22,7 +22,7 @@ const SLICE_ROWS = 5000
 const LIVE_ROWS_MAX = 20_000
 
 const LIVE = `SELECT hour, ${ATTRIBUTES.map((name) => `callers."${name}"`).join(', ')}, ${MEASURES.join(', ')}
-  FROM rollup_live JOIN callers ON callers.id = rollup_live.caller WHERE (hour, caller) < (?, ?)`
+  FROM live_sums JOIN callers ON callers.id = live_sums.caller WHERE (hour, caller) < (?, ?)`
 
 /** What calls of one span with the same values add up to. */
 interface Sums {
@@ -78,14 +78,14 @@ export class Rollups {
 /** @returns how many live rows were moved */
 function* moveSlice(to: Tables, before: EpochMs): Steps<number> {
   const [next] = yield* query(
-    'SELECT hour, caller FROM rollup_live WHERE hour < ? ORDER BY hour, caller LIMIT 1 OFFSET ?',
+    'SELECT hour, caller FROM live_sums WHERE hour < ? ORDER BY hour, caller LIMIT 1 OFFSET ?',
     before,
     SLICE_ROWS,
   )
   const end = next === undefined ? ([before, 0] as const) : ([integer(next, 'hour'), integer(next, 'caller')] as const)
   const live = (yield* query(LIVE, ...end)).map(toSums)
   if (live.length === 0) return 0
-  yield* query('DELETE FROM rollup_live WHERE (hour, caller) < (?, ?)', ...end)
+  yield* query('DELETE FROM live_sums WHERE (hour, caller) < (?, ?)', ...end)
   const hours = added(live.flatMap(byAttribute))
   yield* write(to.hour, hours)
   const attributeDays = coarser(hours, DAY)

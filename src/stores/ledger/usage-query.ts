@@ -119,7 +119,7 @@ function byAll(attributes: readonly string[], groupBy: readonly string[]): Sourc
 
 function unrolled(attributes: readonly string[]): Pick<Source, 'live' | 'calls' | 'older'> {
   const columns = quoted(attributes)
-  const live = 'rollup_live JOIN callers ON callers.id = rollup_live.caller WHERE hour >= ? AND hour < ?'
+  const live = 'live_sums JOIN callers ON callers.id = live_sums.caller WHERE hour >= ? AND hour < ?'
   const sql = (sums: string, from: string) =>
     columns === '' ? `SELECT ${sums} FROM ${from}` : `SELECT ${columns}, ${sums} FROM ${from} GROUP BY ${columns}`
   return {
@@ -139,7 +139,7 @@ function isTexts(value: unknown): value is readonly string[] {
 
 function* extentOf(): Steps<Extent> {
   const rolledUp = yield* hoursIn("rollup_hour WHERE attribute = ''")
-  const live = yield* hoursIn('rollup_live')
+  const live = yield* hoursIn('live_sums')
   return { rolledUp, live, kept: yield* keptFrom(), hasOlder: (yield* olderBefore()) > 0 }
 }
 

@@ -56,6 +56,7 @@ export const postgresDialect: Dialect = {
     for (const month of wanted) if (!names.has(partitionName(month))) yield* addPartition(month)
   },
   // The partitions' own indexes have them: admission-index.ts.
+  indexAdded: (adding) => adding(),
   *indexAdmissions() {},
   *dropOlderIndex() {},
 }
