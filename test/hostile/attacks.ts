@@ -71,6 +71,10 @@ const MANY_MEMBERS = members(40_000)
 const LARGE_BODY = `{"model":"m","messages":[],"x":[${'{},'.repeat(1_000_000)}1]}`
 const BOMB = zlib.gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '), { level: 1 })
 
+const FORM_TYPE = 'multipart/form-data; boundary=B'
+const part = (disposition: string, value: string) => `--B\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n${value}\r\n`
+const FORM = `${part('name="file"; filename="a.wav"', 'RIFF')}${part('name="model"', 'm')}${part('name="z"; name="model"', 'other')}--B--\r\n`
+
 export const ATTACKS: readonly Attack[] = [
   { name: 'objects in each other', right: isRefused, run: all([nested('{"0":', '}', 3000), nested('[', ']', 100_000), nested('{"x":[', ']}', 50_000)]) },
   { name: 'very many members, one of them twice', right: isRefused, run: one((target) => post(target, CHAT, MANY_MEMBERS)) },
@@ -87,6 +91,7 @@ export const ATTACKS: readonly Attack[] = [
     run: one((target) => post(target, CHAT, BOMB, { 'content-encoding': 'gzip' })) },
   { name: 'a body of a broken encoding', right: isRefused,
     run: all(['gzip', 'br', 'zstd', 'deflate'].map((encoding) => (target) => post(target, CHAT, 'broken', { 'content-encoding': encoding }))) },
+  { name: 'forms that can be read in two ways', right: isRefused, run: one((target) => post(target, '/v1/audio/transcriptions', FORM, { 'content-type': FORM_TYPE })) },
   { name: 'heads that never end', right: { statuses: ['closed'], why: 'they cost a connection each, and no more' }, run: (target) => hold(target, 50, 'GET / HTTP/1.1\r\nx') },
   { name: 'bodies that never end', right: { statuses: ['closed'], why: 'bytes in flight are bounded' },
     run: (target) => hold(target, 20, head(target.key, 5_000_000) + 'x'.repeat(50_000)) },

@@ -33,7 +33,7 @@ export async function readAsProvider(request: ProviderRequest): Promise<Reading>
   if (json === undefined) throw new Rejected('no object')
   const coercion = COERCIONS[request.dialect]
   const models = modelsOf(request, coercion, json)
-  const shape = { models, inputTokens: inputOf(request.dialect, body, json), isUsageShown: !isMasked(request), choices: 1 }
+  const shape = { models, inputTokens: inputOf(request.dialect, json), isUsageShown: !isMasked(request), choices: 1 }
   return { ...shape, ...outputOf(request, coercion, json) }
 }
 
@@ -121,11 +121,11 @@ const FETCHED: readonly (readonly [pattern: RegExp, tokens: number, dialects?: r
   [/"cachedContent":"|"cached_content":"/, 20_000, GOOGLE],
 ]
 
-/** A token for each four bytes, and what is fetched. */
-function inputOf(dialect: Dialect, body: Buffer, json: Json): number {
+/** A token for each four characters, spaces between values not counted, and what is fetched. */
+function inputOf(dialect: Dialect, json: Json): number {
   const isFetched = ([pattern, , dialects]: (typeof FETCHED)[number]) => (dialects ?? [dialect]).includes(dialect) && pattern.test(text)
   const text = JSON.stringify(json)
-  return Math.max(1, body.length >> 2) + FETCHED.filter(isFetched).reduce((sum, [, tokens]) => sum + tokens, 0)
+  return Math.max(1, text.length >> 2) + FETCHED.filter(isFetched).reduce((sum, [, tokens]) => sum + tokens, 0)
 }
 
 type Output = Pick<Reading, 'isStream' | 'outputMax'> & Partial<Pick<Reading, 'choices' | 'isUsageShown'>>
