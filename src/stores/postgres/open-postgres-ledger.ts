@@ -10,6 +10,7 @@ import type { Steps } from '../ledger/statement.ts'
 import { applyStreamBatch, knownCalls, streamPosition } from '../ledger/stream.ts'
 import { applyOrSetAside } from '../ledger/set-aside.ts'
 import type { StreamApplier, StreamBatch, StreamLedger } from '../stream-applier.ts'
+import { indexOlderPartitions } from './admission-index.ts'
 import { createPool, inTransaction, type TransactionKind } from './connection.ts'
 import { explain, isOfRecord } from './connection-error.ts'
 import { postgresDialect } from './dialect.ts'
@@ -67,7 +68,7 @@ export async function openPostgresLedger({ url, onTrouble }: PostgresLedgerOptio
     (question) =>
       tried(`can't read the ledger (${question.kind})`, () => inTransaction(pool, kind, () => answer(question)))
   const transact: Transact = (what, kind, steps) => tried(what, () => inTransaction(quick, kind, steps))
-  stopRecounting = recountOlder(transact, onTrouble)
+  stopRecounting = recountOlder({ transact, onTrouble, index: () => tried("can't index older calls", () => indexOlderPartitions(reports)) })
   return {
     applier: createApplier(transact),
     ledger: askedLedger(asking(quick, QUICK_READ), asking(reports, REPORT)),
@@ -78,11 +79,21 @@ export async function openPostgresLedger({ url, onTrouble }: PostgresLedgerOptio
 
 type Transact = <T>(what: string, kind: TransactionKind, steps: () => Steps<T>) => Promise<T>
 
+interface Recounting {
+  readonly transact: Transact
+  /** Lets calls be found by their admission. */
+  readonly index: () => Promise<void>
+  readonly onTrouble: (message: string) => void
+}
+
 /** Counts calls of an older version again. @returns ends it */
-function recountOlder(transact: Transact, onTrouble: (message: string) => void): () => Promise<void> {
+function recountOlder({ transact, index, onTrouble }: Recounting): () => Promise<void> {
   const older = new OlderRecount(postgresDialect)
+  let isIndexed = false
   const slice = async () => {
     try {
+      if (!isIndexed) await index()
+      isIndexed = true
       return await transact("can't count older calls", WRITE, () => alone(older.slice()))
     } catch (error) {
       older.forget()

@@ -189,6 +189,39 @@ test('an older database has sums by the month, too, once it is brought up to dat
   }
 })
 
+test('partitions of an older version get their part of the index on the admission while calls go on, also after it broke off', async () => {
+  const url = await database('index')
+  const pool = new pg.Pool({ connectionString: url })
+  await migrate(pool, url, '2026-11-25-live-and-months')
+  await withClient(url, async (client) => {
+    for (const month of [8, 9]) {
+      const range = `FROM (${Date.UTC(2026, month)}) TO (${Date.UTC(2026, month + 1)})`
+      await client.query(
+        `CREATE TABLE bursar.ended_calls_2026_${String(month + 1).padStart(2, '0')} PARTITION OF bursar.ended_calls FOR VALUES ${range}`,
+      )
+    }
+  })
+  await migrate(pool, url)
+  const isValid = async () => {
+    const { rows } = await pool.query<{ valid: boolean }>(
+      "SELECT indisvalid AS valid FROM pg_index WHERE indexrelid = 'bursar.ended_calls_admitted_at'::regclass",
+    )
+    return rows[0]?.valid
+  }
+  expect(await isValid()).toBe(false)
+  // As it is left where it breaks off before it is attached.
+  await pool.query('CREATE INDEX ended_calls_2026_10_admitted ON bursar.ended_calls_2026_10 (admitted_at)')
+  const { applier, ledger, close } = await openPostgresLedger({ url, ...quiet })
+  await applier.apply({ records: [opened('global'), ...called('call-1', { charges: { global: 1 } })], from: placeOf(0), next: placeOf(1) })
+  await expect.poll(isValid, { timeout: 20_000 }).toBe(true)
+  const month = called('call-2', { charges: { global: 1 }, admittedAt: AT + 40 * 86_400_000 })
+  await applier.apply({ records: month, from: placeOf(1), next: placeOf(2) })
+  expect(await isValid()).toBe(true)
+  expect(await ledger.differences()).toEqual([])
+  await close()
+  await pool.end()
+})
+
 test('a database that a newer Bursar wrote is refused, and nothing in it is changed', async () => {
   const url = await database('newer')
   await (await openPostgresLedger({ url, ...quiet })).close()
