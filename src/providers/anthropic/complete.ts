@@ -3,7 +3,7 @@ import { jsonMembers, spliceBytes } from '../json-members.ts'
 import type { JsonObject, Metered } from '../provider.ts'
 import { parseBody, setMember } from '../request-body.ts'
 import { countIn, flagIn } from '../request-fields.ts'
-import { countTokens } from '../tokenizer.ts'
+import { estimateRequest } from '../request-text.ts'
 import { boundPromptInput } from './input-bound.ts'
 
 /* Text completions, of before the messages (https://docs.anthropic.com/en/api/complete). They report no usage at all. */
@@ -37,7 +37,7 @@ export const complete: Metered = {
     ]
     return { body: spliceBytes(body, splices), hidesUsageChunk: false }
   },
-  estimateInput: (json) => countTokens(stringIn(json, 'prompt')),
+  estimateInput: estimateRequest,
   readAnswer: (status, body) => readWhole(readCompleteParts(), status, body),
   readStream: () => createSseAnswer(readCompleteParts()),
 }

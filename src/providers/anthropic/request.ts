@@ -1,4 +1,3 @@
-import { textOf } from '../answer.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import type { MemberPath } from '../member-path.ts'
 import { lowerMaxima, MAXIMA_OF_SERVERS, outputMaxIn } from '../output-maxima.ts'
@@ -6,7 +5,6 @@ import type { JsonObject, OutgoingBody, PathValues, RequestChanges, RequestFacts
 import { parseBody, setMember } from '../request-body.ts'
 import { countIn, flagIn, objectIn, textIn } from '../request-fields.ts'
 import { otherModelsIn } from '../named-models.ts'
-import { countTokens } from '../tokenizer.ts'
 import { boundMessagesInput } from './input-bound.ts'
 import { messageTier } from './tier.ts'
 
@@ -46,9 +44,4 @@ export function prepareMessages(body: Buffer, _facts: RequestFacts, { model, out
     ...(outputMax === undefined ? [] : lowerMaxima(body, members, { own: MAXIMA, others: MAXIMA_OF_SERVERS, max: outputMax })),
   ]
   return { body: spliceBytes(body, splices), hidesUsageChunk: false }
-}
-
-/** Claude's own tokenizer is not published: OpenAI's count stands in, in what is marked as an estimate anyway. */
-export function estimateMessagesInput(json: JsonObject): number {
-  return countTokens(textOf(json))
 }

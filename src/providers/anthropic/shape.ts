@@ -8,7 +8,8 @@ import { batchEndpoints } from './batches.ts'
 import { complete } from './complete.ts'
 import { anthropicError } from './errors.ts'
 import { anthropicOutputMax } from './output-max.ts'
-import { estimateMessagesInput, prepareMessages, readMessagesRequest } from './request.ts'
+import { estimateRequest } from '../request-text.ts'
+import { prepareMessages, readMessagesRequest } from './request.ts'
 import { withRefusals } from './refusal.ts'
 import { readMessageParts } from './stream.ts'
 
@@ -17,7 +18,8 @@ export const messages: Metered = {
   kind: 'metered',
   readRequest: readMessagesRequest,
   prepare: prepareMessages,
-  estimateInput: estimateMessagesInput,
+  // Claude's own tokenizer is not published: OpenAI's stands in, in what is marked as an estimate anyway.
+  estimateInput: estimateRequest,
   readAnswer: (status, body) => readWhole(withRefusals(readMessageParts()), status, body),
   readStream: () => createSseAnswer(withRefusals(readMessageParts())),
   referencesIn: anthropicReferences,

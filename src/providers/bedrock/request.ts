@@ -2,9 +2,7 @@ import { asObject } from '../answer.ts'
 import { InvalidRequest, type JsonObject, type PathValues, type RequestFacts } from '../provider.ts'
 import { parseObjectBody, toModel } from '../request-body.ts'
 import { countIn, objectIn } from '../request-fields.ts'
-import { countTokens } from '../tokenizer.ts'
 import { isStoredPrompt } from './family.ts'
-import { textIn } from './text.ts'
 
 /** A request as it was read. */
 export interface ReadRequest {
@@ -37,9 +35,4 @@ export function leastOutput(fields: JsonObject): number {
 /** Nova 2 takes no maximum where it thinks as much as it can (https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html). */
 export function refusesMaximum(fields: JsonObject): boolean {
   return asObject(fields['reasoningConfig'])?.['maxReasoningEffort'] === 'high'
-}
-
-/** The models' own tokenizers are not at hand: OpenAI's count stands in, in what is marked as an estimate anyway. */
-export function estimateBedrockInput(json: JsonObject): number {
-  return countTokens(textIn(json))
 }

@@ -8,7 +8,7 @@ import { createEventStreamAnswer } from './event-stream-answer.ts'
 import { readInvokeParts } from './invoke-answer.ts'
 import { prepareInvoke, readInvokeRequest } from './invoke-request.ts'
 import { bedrockOutputMax } from './output-max.ts'
-import { estimateBedrockInput } from './request.ts'
+import { estimateRequest } from '../request-text.ts'
 import { bedrockAuthorizer } from './signature.ts'
 
 function converse(isStream: boolean): Metered {
@@ -16,7 +16,7 @@ function converse(isStream: boolean): Metered {
     kind: 'metered',
     readRequest: readConverseRequest(isStream),
     prepare: prepareConverse,
-    estimateInput: estimateBedrockInput,
+    estimateInput: estimateRequest,
     readAnswer: (status, body) => readWhole(readConverseParts(), status, body),
     readStream: () => createEventStreamAnswer(readConverseParts()),
   }
@@ -27,7 +27,7 @@ function invoke(isStream: boolean): Metered {
     kind: 'metered',
     readRequest: readInvokeRequest(isStream),
     prepare: prepareInvoke,
-    estimateInput: estimateBedrockInput,
+    estimateInput: estimateRequest,
     readAnswer: (status, body, headers) => readWhole(readInvokeParts(headers), status, body),
     readStream: (_, headers) => createEventStreamAnswer(readInvokeParts(headers)),
   }

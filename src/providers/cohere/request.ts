@@ -1,11 +1,9 @@
-import { textOf } from '../answer.ts'
 import { jsonMembers, type Splice, spliceBytes } from '../json-members.ts'
 import type { MemberPath } from '../member-path.ts'
 import type { JsonObject, OutgoingBody, RequestChanges, RequestFacts } from '../provider.ts'
 import { lowerMaxima, outputMaxIn } from '../output-maxima.ts'
 import { parseBody, setMember } from '../request-body.ts'
 import { choicesIn, flagIn } from '../request-fields.ts'
-import { countTokens } from '../tokenizer.ts'
 import { boundChatInput, boundInput } from './input-bound.ts'
 
 interface Read {
@@ -46,9 +44,4 @@ export function prepare(body: Buffer, _facts: RequestFacts, { model, outputMax }
   if (model !== undefined) splices.push(setMember(body, members, 'model', JSON.stringify(model)))
   if (outputMax !== undefined) splices.push(...lowerMaxima(body, members, { own: MAXIMA, max: outputMax }))
   return { body: spliceBytes(body, splices), hidesUsageChunk: false }
-}
-
-export function estimateInput(json: JsonObject): number {
-  const texts = ['preamble', 'chat_history', 'message', 'messages', 'prompt', 'query', 'documents', 'texts', 'inputs', 'tools']
-  return countTokens(texts.map((name) => textOf(json[name])).join(' '))
 }

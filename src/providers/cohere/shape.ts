@@ -6,14 +6,15 @@ import { transcriptions } from '../openai/transcriptions.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
 import { NO_PARAMETERS } from '../query-parameters.ts'
 import { readChatParts, readEmbedParts, readRerankParts } from './answer.ts'
-import { estimateInput, prepare, readChatRequest, readInputRequest } from './request.ts'
+import { estimateRequest } from '../request-text.ts'
+import { prepare, readChatRequest, readInputRequest } from './request.ts'
 
 function metered(readRequest: Metered['readRequest'], parts: () => AnswerParts): Metered {
   return {
     kind: 'metered',
     readRequest,
     prepare,
-    estimateInput,
+    estimateInput: estimateRequest,
     readAnswer: (status, body) => readWhole(parts(), status, body),
     readStream: () => createJsonAnswer(parts()),
     hasJsonStreams: true,

@@ -68,7 +68,7 @@ test('fields and files are as they were, byte by byte', async () => {
     fc.asyncProperty(
       names,
       fc.array(fc.string({ unit: 'grapheme' }), { minLength: 8 }),
-      fc.uint8Array({ maxLength: 3000 }),
+      fc.uint8Array({ maxLength: 3000 }).map((bytes) => bytes.filter((byte) => byte !== 0x42)),
       async (all, texts, bytes) => {
         const file = Buffer.concat([Buffer.from(bytes), Buffer.from('\r\n--'), Buffer.from(bytes)])
         const fields = all.map((name, i) => [`x_${name}`, (texts[i] ?? '').replaceAll('--B', '')] as const)

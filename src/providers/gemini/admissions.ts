@@ -3,13 +3,14 @@ import { createJsonAnswer } from '../json-answer.ts'
 import { geminiReferences } from '../kept.ts'
 import type { Metered } from '../provider.ts'
 import { readEmbedParts, readGenerateParts, readPredictParts } from './answer.ts'
-import { estimateGeminiInput, prepareEmbed, prepareGenerate, readEmbedRequest, readGenerateRequest, readPredictRequest } from './request.ts'
+import { estimateRequest } from '../request-text.ts'
+import { prepareEmbed, prepareGenerate, readEmbedRequest, readGenerateRequest, readPredictRequest } from './request.ts'
 
 function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () => AnswerParts): Metered {
   return {
     kind: 'metered',
     ...request,
-    estimateInput: estimateGeminiInput,
+    estimateInput: estimateRequest,
     referencesIn: geminiReferences,
     readAnswer: (status, body) => readWhole(parts(), status, body),
     readStream: () => createJsonAnswer(parts()),

@@ -11,7 +11,7 @@ import { parseObjectBody, setMember, toModel } from '../request-body.ts'
 import { flagIn } from '../request-fields.ts'
 import { tokenCounts } from '../../domain/usage/token-counts.ts'
 import { boundInteractionInput } from './interaction-input.ts'
-import { estimateGeminiInput } from './request.ts'
+import { estimateRequest } from '../request-text.ts'
 
 /* The Interactions API (https://ai.google.dev/gemini-api/docs/interactions): a model or an agent, whole or in events. */
 
@@ -102,7 +102,7 @@ export const interactions: Metered = {
   kind: 'metered',
   readRequest: readInteractionRequest,
   prepare: prepareInteraction,
-  estimateInput: estimateGeminiInput,
+  estimateInput: estimateRequest,
   referencesIn: geminiReferences,
   keepsAnswer: ({ store }) => store !== false,
   readAnswer,

@@ -1,13 +1,11 @@
 import { toServiceTier } from '../billing.ts'
-import { asObject } from '../answer.ts'
 import { jsonMembers, spliceBytes } from '../json-members.ts'
 import { countAt, literalAt, type MemberPath } from '../member-path.ts'
 import { lowerMaxima, outputMaxIn } from '../output-maxima.ts'
 import { InvalidRequest, type JsonObject, type OutgoingBody, type PathValues, type RequestChanges, type RequestFacts } from '../provider.ts'
 import { boundEmbedInput, boundGenerateInput } from './input-bound.ts'
 import { parseObjectBody, toModel } from '../request-body.ts'
-import { listIn, textIn as stringAt } from '../request-fields.ts'
-import { countTokens } from '../tokenizer.ts'
+import { listIn, textIn } from '../request-fields.ts'
 
 interface Read {
   readonly facts: RequestFacts
@@ -36,7 +34,7 @@ export function readGenerateRequest(isStream: boolean): (body: Buffer, path: Pat
         outputMin: 1,
         canClamp: true,
         choices: Math.max(1, ...choices),
-        tier: toServiceTier(stringAt(json, 'serviceTier') ?? stringAt(json, 'service_tier')),
+        tier: toServiceTier(textIn(json, 'serviceTier') ?? textIn(json, 'service_tier')),
       },
     }
   }
@@ -64,11 +62,6 @@ export function prepareEmbed(body: Buffer): OutgoingBody {
   return { body, hidesUsageChunk: false }
 }
 
-/** What a request's own text counts, for an answer that reports no input. */
-export function estimateGeminiInput(json: JsonObject): number {
-  return countTokens(textIn(json, 0))
-}
-
 function parse(body: Buffer, { model = '' }: PathValues): { readonly json: JsonObject; readonly model: string } {
   return { model: toModel(model, 'the model in the path'), json: parseObjectBody(body) }
 }
@@ -79,25 +72,6 @@ function configIn(json: JsonObject): (typeof CONFIGS)[number] {
   if (present.length > 1) throw new InvalidRequest('the request has both "generationConfig" and "generation_config": send one')
   return present[0] ?? 'generationConfig'
 }
-
-const DEPTH_MAX = 40
-
-/** All strings below `text`, `name`, `description` and the like; data of images is no text. */
-function textIn(value: unknown, depth: number): string {
-  if (typeof value === 'string') return value
-  if (depth > DEPTH_MAX) return ''
-  if (Array.isArray(value)) return value.map((item: unknown) => textIn(item, depth + 1)).join('')
-  const object = asObject(value)
-  if (object === undefined) return ''
-  return Object.entries(object)
-    .map(([name, member]) => (NO_TEXT.has(name) ? '' : textIn(member, depth + 1)))
-    .join('')
-}
-
-const NO_TEXT: ReadonlySet<string> = new Set([
-  'data', 'fileData', 'file_data', 'generationConfig', 'generation_config', 'mimeType', 'mime_type', 'model', 'role', 'safetySettings',
-  'safety_settings', 'taskType', 'thoughtSignature',
-]) // prettier-ignore
 
 /** @throws InvalidRequest where the instances of a prediction are no list */
 export function readPredictRequest(body: Buffer, path: PathValues): Read {

@@ -1,11 +1,9 @@
-import { textOf } from '../answer.ts'
 import { jsonMembers, type Splice, spliceBytes } from '../json-members.ts'
 import type { MemberPath } from '../member-path.ts'
 import type { JsonObject, OutgoingBody, RequestChanges, RequestFacts } from '../provider.ts'
 import { lowerMaxima, MAXIMA_OF_SERVERS, outputMaxIn } from '../output-maxima.ts'
 import { parseBody, setMember } from '../request-body.ts'
 import { flagIn } from '../request-fields.ts'
-import { countTokens } from '../tokenizer.ts'
 import { boundInput } from './input-bound.ts'
 
 interface Read {
@@ -48,8 +46,5 @@ export function prepare(body: Buffer, _facts: RequestFacts, { model, outputMax }
   return { body: spliceBytes(body, splices), hidesUsageChunk: false }
 }
 
-export function estimateInput(json: JsonObject): number {
-  return countTokens(['system', 'prompt', 'messages', 'tools', 'input'].map((name) => textOf(json[name])).join(' '))
-}
-
+/** Only above zero there is an end (https://docs.ollama.com/modelfile#valid-parameters-and-values). */
 const MAXIMA: readonly MemberPath[] = [['options', 'num_predict']]

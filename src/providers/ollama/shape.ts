@@ -5,14 +5,15 @@ import { keyHeader } from '../key-header.ts'
 import type { ApiShape, Endpoint, Metered } from '../provider.ts'
 import { NO_PARAMETERS } from '../query-parameters.ts'
 import { readEmbedParts, readGenerateParts } from './answer.ts'
-import { estimateInput, prepare, readEmbedRequest, readGenerateRequest } from './request.ts'
+import { estimateRequest } from '../request-text.ts'
+import { prepare, readEmbedRequest, readGenerateRequest } from './request.ts'
 
 function metered(readRequest: Metered['readRequest'], parts: () => AnswerParts): Metered {
   return {
     kind: 'metered',
     readRequest,
     prepare,
-    estimateInput,
+    estimateInput: estimateRequest,
     readAnswer: (status, body) => readWhole(parts(), status, body),
     readStream: () => createJsonAnswer(parts()),
     hasJsonStreams: true,

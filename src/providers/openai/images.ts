@@ -5,7 +5,7 @@ import { recodeForm } from '../framing/form-recoding.ts'
 import type { JsonObject, Metered, PathValues, RequestFacts } from '../provider.ts'
 import { parseBody } from '../request-body.ts'
 import { countIn, flagIn } from '../request-fields.ts'
-import { countTokens } from '../tokenizer.ts'
+import { estimateRequest } from '../request-text.ts'
 import { countInForm, flagInForm, prepareForm, readForm } from './form-request.ts'
 import { prepareEmbeddings } from './request.ts'
 import { readMediaUsage } from './usage.ts'
@@ -87,7 +87,7 @@ export const images: Metered = {
   recode: recodeForm,
   readRequest: readImagesRequest,
   prepare: (body, facts, changes) => (isForm(body) ? prepareForm(body, changes) : prepareEmbeddings(body, facts, changes)),
-  estimateInput: (json) => countTokens(textOf(json)),
+  estimateInput: estimateRequest,
   readAnswer: (status, body) => readWhole(readImagesParts(), status, body),
   readStream: () => createSseAnswer(readImagesParts()),
 }

@@ -1,4 +1,4 @@
-import { asList, textOf } from '../answer.ts'
+import { asList } from '../answer.ts'
 import { toServiceTier } from '../billing.ts'
 import { jsonMembers, type Member, spliceBytes, type Splice } from '../json-members.ts'
 import { literalAt, type MemberPath, setAt } from '../member-path.ts'
@@ -198,11 +198,6 @@ function changeSplices(body: Buffer, members: readonly Member[], { model, output
   const ofModel = model === undefined ? [] : [setMember(body, members, 'model', JSON.stringify(model))]
   const ofMaxima = outputMax === undefined ? [] : lowerMaxima(body, members, { ...maxima, others: MAXIMA_OF_SERVERS, max: outputMax })
   return [...ofModel, ...ofMaxima]
-}
-
-/** What a request's own text counts, for an answer that reports no input. */
-export function estimateInput(json: JsonObject): number {
-  return countTokens(textOf(json))
 }
 
 /** Parts that cost otherwise than by their text; in a text of the request the quotes would be escaped. */

@@ -12,7 +12,6 @@ import { openAiError } from './errors.ts'
 import { openAiOutputMax } from './output-max.ts'
 import { showsAll } from './shows-all.ts'
 import {
-  estimateInput,
   prepareChat,
   prepareCompletion,
   prepareEmbeddings,
@@ -25,6 +24,7 @@ import {
   readResponsesRequest,
   refineInputBound,
 } from './request.ts'
+import { estimateRequest } from '../request-text.ts'
 import { images } from './images.ts'
 import { speech } from './speech.ts'
 import { transcriptions } from './transcriptions.ts'
@@ -35,7 +35,7 @@ function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () =>
     kind: 'metered',
     ...request,
     refineInputBound,
-    estimateInput,
+    estimateInput: estimateRequest,
     referencesIn: openAiReferences,
     readAnswer: (status, body) => readWhole(parts(), status, body),
     readStream: (hidesUsageChunk, _headers, isStoppable) =>

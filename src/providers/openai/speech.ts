@@ -1,7 +1,7 @@
-import { type AnswerParts, createSseAnswer, readWhole, ReadingSoFar, stringIn, textOf } from '../answer.ts'
+import { type AnswerParts, createSseAnswer, readWhole, ReadingSoFar, stringIn } from '../answer.ts'
 import type { AnswerHeaders, AnswerStream, JsonObject, Metered, PathValues, RequestFacts } from '../provider.ts'
 import { parseBody } from '../request-body.ts'
-import { countTokens } from '../tokenizer.ts'
+import { estimateRequest } from '../request-text.ts'
 import { prepareEmbeddings } from './request.ts'
 import { readMediaUsage } from './usage.ts'
 
@@ -69,7 +69,7 @@ export const speech: Metered = {
   kind: 'metered',
   readRequest: readSpeechRequest,
   prepare: prepareEmbeddings,
-  estimateInput: (json) => countTokens(textOf(json)),
+  estimateInput: estimateRequest,
   readAnswer: (status, body) => readWhole(readSpeechParts(), status, body),
   readStream,
 }
