@@ -399,7 +399,7 @@ export function describeKnownFailures(topology: Topology): void {
       test('an absurd count from a provider leaves the hold behind, and the budget can not be closed', async () => {
         const url = await start('  - { id: global, name: G, limit: { usd: 1000 }, hard_cap: true }')
         upstream.usage = { input: 9_007_199_254_740_000, output: 60 }
-        expect((await ask(url)).status).toBe(500)
+        expect((await ask(url)).status).toBe(200)
         const row = await statusOf(url, 'global')
         expect(row.held).toBe(0)
         expect(row.used).toBeGreaterThan(0)

@@ -7,6 +7,7 @@ import { toBudgetId, toCallId } from '../../src/domain/ids.ts'
 import type { LedgerRecord } from '../../src/domain/record.ts'
 import type { Attributes } from '../../src/domain/budgets/scope.ts'
 import { type Engine, startEngine } from '../../src/engine/engine.ts'
+import { Failure } from '../../src/engine/failure.ts'
 import type { Catalog, Counters } from '../../src/engine/ports.ts'
 import { createMemoryCounters } from '../../src/stores/memory/counters.ts'
 import { createManualClock, type ManualClock } from './manual-clock.ts'
@@ -167,19 +168,11 @@ class Life {
         if (this.ledger.trouble() === undefined) await this.engine.tick()
         return
       case 'edit':
-        this.definitions = step.budgets
-        await this.engine.reconfigure(this.definitions, { actor: 'test', reason: 'edit' })
-        return
+        return this.#edit(step.budgets)
       case 'drop':
-        this.definitions = this.definitions.filter((_, i) => i !== step.keep)
-        await this.engine.reconfigure(this.definitions, { actor: 'test', reason: 'drop' })
-        return
+        return this.#edit(this.definitions.filter((_, i) => i !== step.keep))
       case 'reset':
-        await this.engine.reset(this.definitions[step.pick % Math.max(1, this.definitions.length)]?.id ?? '', {
-          actor: 'test',
-          reason: 'r',
-        })
-        return
+        return this.#reset(this.definitions[step.pick % Math.max(1, this.definitions.length)]?.id ?? '')
       case 'crash':
         this.ledger.breakDown(undefined)
         this.ledger.crash()
@@ -236,6 +229,28 @@ class Life {
     const needed = budget.nearLimit === 'clamp' ? least[budget.unit] : most[budget.unit]
     expect(budget.isHardCap).toBe(true)
     expect(budget.limit === 0 || used + held + needed > budget.limit).toBe(true)
+  }
+
+  async #edit(definitions: readonly BudgetDefinition[]): Promise<void> {
+    const isDone = await this.#isAcknowledged(this.engine.reconfigure(definitions, { actor: 'test', reason: 'edit' }))
+    if (isDone) this.definitions = definitions
+  }
+
+  async #reset(id: string): Promise<void> {
+    await this.#isAcknowledged(this.engine.reset(id, { actor: 'test', reason: 'r' }))
+  }
+
+  /** A change that can't be written is refused, and changes nothing; only a store that is down refuses one. */
+  async #isAcknowledged(change: Promise<unknown>): Promise<boolean> {
+    const before = this.engine.budgets()
+    try {
+      await change
+      return true
+    } catch (error) {
+      check(error instanceof Failure && error.code === 'store_unavailable' && this.ledger.trouble() !== undefined, () => String(error))
+      expect(this.engine.budgets()).toEqual(before)
+      return false
+    }
   }
 
   async #end(step: Step & { kind: 'end' }): Promise<void> {

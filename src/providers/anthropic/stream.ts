@@ -6,8 +6,8 @@ import { messageTier } from './tier.ts'
 import { AnthropicUsage } from './usage.ts'
 
 /**
- * A message, whole or as events. `message_start` knows the input and a first guess of the output; only `message_delta` has the
- * output, so that a stream which ends before it is not complete.
+ * A message, whole or as events. `message_start` knows the input and a first guess of the output, which is left out; only
+ * `message_delta` has the output, so that a stream which ends before it is not complete.
  */
 export function readMessageParts(): AnswerParts {
   const soFar = new ReadingSoFar()
@@ -29,10 +29,11 @@ export function readMessageParts(): AnswerParts {
   }
   const start = (message: JsonObject | undefined) => {
     soFar.isBy(message?.['model'])
-    usage.merge(message?.['usage'])
-    soFar.bill(readMessageBilling(asObject(message?.['usage'])))
-    const { output: _, ...input } = usage.tokens() ?? {}
-    if (input.input?.total !== undefined) soFar.report(input, false, message?.['usage'])
+    const { output_tokens: _, ...report } = asObject(message?.['usage']) ?? {}
+    usage.merge(report)
+    soFar.bill(readMessageBilling(report))
+    const tokens = usage.tokens()
+    if (tokens?.input?.total !== undefined) soFar.report(tokens, false, message?.['usage'])
   }
   const event = (data: JsonObject) => {
     switch (data['type']) {
