@@ -356,7 +356,8 @@ export interface Ledger {
   readonly call: (id: CallId) => Promise<RecordedCall | undefined>
   /**
    * The price lines of the UTC days that begin in half-open `[from, to)`, oldest first. Their costs add up to those of the calls that
-   * were admitted on these days, to the nano-USD, once no call of an older version is left to be counted.
+   * were admitted on these days, to the nano-USD, once no call of an older version is left to be counted. A day of a large installation
+   * has some ten thousand lines: to be asked for by few days at a time.
    */
   readonly priceLines: (days: { readonly from: EpochMs; readonly to: EpochMs }) => Promise<readonly PriceLineDay[]>
   readonly olderCalls: () => Promise<OlderCalls>
