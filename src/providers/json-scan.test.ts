@@ -49,7 +49,9 @@ const WRAPS = [
   (object: string) => object,
   (object: string) => `{"a":${object}}`,
   (object: string) => `{"a":[1,"x",{"y":{}},${object}]}`,
-  (object: string) => `{"stream_options":${object},"b":[]}`,
+  (object: string) => `{"stream_options":{"a":{"a":1,"a":2}},"b":[${object}]}`,
+  (object: string) => `{"stream_options":1,"b":${object}}`,
+  (object: string) => `{"b":{"stream_options":${object}}}`,
 ]
 
 test('a name that stands twice in one object is refused, at any depth, among any others and however it is escaped', () => {

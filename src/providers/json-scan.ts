@@ -43,6 +43,9 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const SPACE = 0x20
 
+/** A member at the top that Bursar writes anew where it can be read in two ways (openai/stream-options.ts). */
+const STREAM_OPTIONS = '"stream_options"'
+
 /**
  * Checks the bounds of a text, which is linear in its length, and that no object in it has a name twice. What is no valid JSON may
  * pass: the parser refuses it.
@@ -105,6 +108,8 @@ class OpenNames {
   /** True where the next string is a name. */
   #isName = false
   readonly #sets: (Set<string> | undefined)[] = []
+  /** From this depth on names may stand twice: Bursar writes that value itself. */
+  #writtenDepth = Infinity
   /** Strings, objects and lists. */
   values = 0
   /** Objects, lists and members. */
@@ -132,6 +137,7 @@ class OpenNames {
     switch (char) {
       case COMMA:
         this.#isName = IS_OBJECT[this.#depth] === 1
+        if (this.#depth === 1) this.#writtenDepth = Infinity
         return true
       case OPEN_BRACE:
       case OPEN_BRACKET:
@@ -172,6 +178,8 @@ class OpenNames {
    * @throws InvalidRequest where the object has that name already
    */
   #add(start: number, end: number): void {
+    if (this.#depth >= this.#writtenDepth) return
+    if (this.#isWritten(start, end)) this.#writtenDepth = 2
     const begin = BEGINS[this.#depth] ?? 0
     if (this.#sets.length > this.#depth) return this.#addToSet(start, end)
     if (this.#count - begin === COMPARED_MAX || this.#isEscaped(start, end)) {
@@ -185,6 +193,10 @@ class OpenNames {
     STARTS[this.#count] = start
     ENDS[this.#count] = end
     this.#count++
+  }
+
+  #isWritten(start: number, end: number): boolean {
+    return this.#depth === 1 && end - start === STREAM_OPTIONS.length && this.#text.slice(start, end) === STREAM_OPTIONS
   }
 
   #isEscaped(start: number, end: number): boolean {

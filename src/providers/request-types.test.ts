@@ -21,8 +21,8 @@ const OF_OPENAI = [
 ].join(' ')
 
 const APIS: readonly (readonly [api: string, path: string, base: string, counts: string, flags: string, texts: string])[] = [
-  ['openai', '/v1/chat/completions', '"model":"m"', OF_OPENAI, 'stream stream_options.include_usage', 'service_tier'],
-  ['openai', '/v1/completions', '"model":"m","prompt":"a"', OF_OPENAI, 'stream stream_options.include_usage', ''],
+  ['openai', '/v1/chat/completions', '"model":"m"', OF_OPENAI, '', 'service_tier'],
+  ['openai', '/v1/completions', '"model":"m","prompt":"a"', OF_OPENAI, '', ''],
   ['openai', '/v1/responses', '"model":"m"', 'max_output_tokens n n_predict', 'stream background', 'service_tier previous_response_id'],
   ['openai', '/v1/images/generations', '"model":"m"', 'n partial_images', 'stream', ''],
   ['anthropic', '/v1/messages', '"model":"m"', 'max_tokens', 'stream', ''],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { azure } from './azure/shape.ts'
+import { checkJson } from './json-scan.ts'
 import { chat, openAi } from './openai/shape.ts'
 
 /** Most providers report the usage of a stream only where they are asked; some refuse to be asked. */
@@ -13,6 +14,38 @@ describe('a stream is asked for its usage', () => {
     const prepared = chat.prepare(body, facts, {}, {})
     expect(JSON.parse(prepared.body.toString())).toEqual({ ...json, stream_options: { include_usage: true } })
     expect(prepared.hidesUsageChunk).toBe(true)
+  })
+
+  const asked = (members: string) => {
+    const bytes = Buffer.from(`{"model":"gpt-5",${members},"messages":[]}`)
+    const { facts: read } = chat.readRequest(bytes, {}, '')
+    const { body: sent, hidesUsageChunk } = chat.prepare(bytes, read, {}, {})
+    return { sent: sent.toString(), hidesUsageChunk, isStream: read.isStream }
+  }
+
+  test.each([
+    ['"stream":true,"stream_options":{"include_usage":true,"include_usage":false}', true],
+    ['"stream":true,"stream_options":{"include_usage":false,"include_usage":true}', false],
+    ['"stream":true,"stream_options":{"include_usage":true,"include_us\\u0061ge":false}', true],
+    ['"stream":true,"stream_options":{"include_obfuscation":false,"include_usage":1}', true],
+    ['"stream":true,"stream_options":false', true],
+    ['"stream":true,"stream_options":[{"include_usage":true}]', true],
+    ['"stream":true,"stream_options":"x"', true],
+    ['"stream":1', true],
+    ['"stream":1.0,"stream_options":{"include_usage":true}', false],
+  ])('in one way, however the caller wrote it: %s', (members, isHidden) => {
+    const { sent, hidesUsageChunk, isStream } = asked(members)
+    expect(isStream).toBe(true)
+    expect(hidesUsageChunk).toBe(isHidden)
+    expect(JSON.parse(sent)).toMatchObject({ stream: true, stream_options: { include_usage: true } })
+    expect(sent.match(/include_us/g)).toHaveLength(1)
+    expect(() => checkJson(sent)).not.toThrow()
+  })
+
+  test('what is neither true nor false is no stream, nor none', () => {
+    for (const stream of ['2', '"true"', '"on"', '[]', '{}', '""'])
+      expect(() => asked(`"stream":${stream}`)).toThrow('"stream" must be true or false')
+    for (const stream of ['0', 'false', 'null']) expect(asked(`"stream":${stream}`).isStream).toBe(false)
   })
 
   test('but not where its provider refuses to be asked: then nothing is changed, and nothing hidden', () => {

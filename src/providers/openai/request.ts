@@ -1,7 +1,7 @@
 import { asList } from '../answer.ts'
 import { toServiceTier } from '../billing.ts'
 import { jsonMembers, type Member, spliceBytes, type Splice } from '../json-members.ts'
-import { literalAt, type MemberPath, setAt } from '../member-path.ts'
+import { type MemberPath } from '../member-path.ts'
 import { lowerMaxima, type Maxima, MAXIMA_OF_SERVERS, outputMaxIn } from '../output-maxima.ts'
 import { InvalidRequest, type JsonObject, type OutgoingBody, type PathValues, type RequestChanges, type RequestFacts } from '../provider.ts'
 import { otherModelsIn, responsesModelsIn } from '../named-models.ts'
@@ -9,6 +9,7 @@ import { parseBody, setMember } from '../request-body.ts'
 import { choicesIn, flagIn, objectIn, textIn } from '../request-fields.ts'
 import { countTokens } from '../tokenizer.ts'
 import { encodingOf } from './encoding.ts'
+import { isStreamAsked, streamChanges } from './stream-options.ts'
 import { openAiContextMax } from './context-max.ts'
 import { isExplained, isOpenAiModel } from './hidden-input.ts'
 import { boundChatInput, boundCompletionInput, boundEmbeddingInput, boundResponseInput } from './input-bound.ts'
@@ -29,12 +30,11 @@ interface Read {
 
 export function readChatRequest(body: Buffer, path?: PathValues): Read {
   const { json, model } = parseBody(body, path)
-  checkStreamOptions(json)
   return {
     json,
     facts: {
       model,
-      isStream: flagIn(json, 'stream') === true,
+      isStream: isStreamAsked(json),
       ...boundChatInput(json, model, body.length),
       ...otherModelsIn(json, model),
       ...outputMaxIn(json, chatMaxima(model)),
@@ -56,22 +56,15 @@ function chatMaxima(model: string): Maxima {
   return { own: CHAT_MAXIMA, others: MAXIMA_OF_SERVERS, hasEndless: !isOpenAiModel(model) }
 }
 
-/** The options of a stream, in the types that they are documented to have. @throws InvalidRequest */
-function checkStreamOptions(json: JsonObject): void {
-  const options = objectIn(json, 'stream_options')
-  if (options !== undefined) flagIn(options, 'include_usage')
-}
-
 export function readCompletionRequest(body: Buffer, path?: PathValues): Read {
   const { json, model } = parseBody(body, path)
-  checkStreamOptions(json)
   // Servers that imitate OpenAI have other defaults, whatever name the model has: llama.cpp has no end.
   const unwritten = OPENAI_COMPLETIONS.test(model) ? { outputMax: COMPLETION_OUTPUT_DEFAULT } : {}
   return {
     json,
     facts: {
       model,
-      isStream: flagIn(json, 'stream') === true,
+      isStream: isStreamAsked(json),
       ...boundCompletionInput(json, model, body.length),
       ...otherModelsIn(json, model),
       ...unwritten,
@@ -163,14 +156,11 @@ export function prepareCompletion(body: Buffer, facts: RequestFacts, changes: Re
 function prepareText(body: Buffer, { isStream }: RequestFacts, changes: RequestChanges, maxima: WrittenMaxima): OutgoingBody {
   if (!isStream && !hasChanges(changes)) return { body, hidesUsageChunk: false }
   const members = jsonMembers(body)
-  const isAsked = changes.asksForUsage === false || literalAt(body, members, INCLUDE_USAGE) === 'true'
-  const hidesUsageChunk = isStream && !isAsked
   const splices = changeSplices(body, members, changes, maxima)
-  if (hidesUsageChunk) splices.push(setAt(body, members, INCLUDE_USAGE, 'true'))
-  return { body: spliceBytes(body, splices), hidesUsageChunk }
+  if (!isStream) return { body: spliceBytes(body, splices), hidesUsageChunk: false }
+  const stream = streamChanges(body, members, changes.asksForUsage !== false)
+  return { body: spliceBytes(body, [...splices, ...stream.splices]), hidesUsageChunk: !stream.isUsageAsked }
 }
-
-const INCLUDE_USAGE: MemberPath = ['stream_options', 'include_usage']
 
 export function prepareResponses(body: Buffer, _facts: RequestFacts, changes: RequestChanges): OutgoingBody {
   return { body: changed(body, changes, RESPONSES_MAXIMA), hidesUsageChunk: false }
