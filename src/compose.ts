@@ -140,7 +140,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     events: { refused: metrics.refused, ended: metrics.ended, defect: (error) => log('a call ended in an unexpected error', error) },
   })
   const disabled = config.alerts.channels.flatMap((channel) => (channel.kind === 'disabled' ? [channel.name] : []))
-  const health = () => ({ ...healthOf(journal.trouble(), isDraining), warnings: warningsOf([aside.warning(), store.ledgerTrouble()]) })
+  const health = () => healthOf({ store, engine, aside }, isDraining)
   const seen = { distrusts, unknownInputs: () => unknownInputs.all() }
   const api = controlPlaneOf({ store, engine, seen, keys, ids, channels, disabled, health, metrics: metrics.text, log, isAdminToken })
   const port = await openPort({ config, options, gateway: pipeline, controlPlane: getRequestListener(api.fetch) })
@@ -318,11 +318,15 @@ function fileKeys(config: Config, createdAt: number): readonly KeyRow[] {
   }))
 }
 
-function warningsOf(warnings: readonly (string | undefined)[]): readonly string[] {
-  return warnings.filter((warning) => warning !== undefined)
+interface Watched {
+  readonly store: Pick<Store, 'journal' | 'ledgerTrouble'>
+  readonly engine: Pick<Engine, 'clockWarning'>
+  readonly aside: SetAsideWatch
 }
 
-function healthOf(trouble: string | undefined, isDraining: boolean): { ready: boolean; reasons: readonly string[] } {
+function healthOf({ store, engine, aside }: Watched, isDraining: boolean): ReturnType<ApiDeps['health']> {
+  const trouble = store.journal.trouble()
   const reasons = [...(trouble === undefined ? [] : [trouble]), ...(isDraining ? ['shutting down'] : [])]
-  return { ready: reasons.length === 0, reasons }
+  const warnings = [aside.warning(), engine.clockWarning(), store.ledgerTrouble()].filter((warning) => warning !== undefined)
+  return { ready: reasons.length === 0, reasons, warnings }
 }

@@ -182,6 +182,7 @@ function sampleEngine(resets: string[]): Engine {
     closeEnded: () => Promise.resolve({ closed: [CLOSE], waiting: STANDINGS.filter(({ held }) => held > 0) }),
     budgets: () => budgets,
     standings: async () => STANDINGS,
+    clockWarning: () => undefined,
     callsInFlight: () => 0,
   }
 }

@@ -2,6 +2,7 @@ import type { Close } from '../domain/accounts/close.ts'
 import type { AccountKey } from '../domain/ids.ts'
 import type { EpochMs } from '../domain/instant.ts'
 import { accountRef, type BudgetBook } from './budget-book.ts'
+import type { ClockTrust } from './clock-trust.ts'
 import type { Catalog, Clock, Counters, Standing } from './ports.ts'
 
 export interface CloseDeps {
@@ -10,6 +11,7 @@ export interface CloseDeps {
   readonly catalog: Catalog
   readonly clock: Clock
   readonly refresh: () => Promise<void>
+  readonly trust: ClockTrust
 }
 
 /** What closing found: the accounts closed, and those that have ended but wait for calls that began in them. */
@@ -21,11 +23,12 @@ export interface Closing {
 /**
  * Closes every account whose period has ended, each once, in the order in which they ended; an account with calls in flight
  * waits for them, so that they are in its sums. Budgets without `each` are closed for every period, also for those in which
- * nothing was used or Bursar was down.
+ * nothing was used or Bursar was down. Nothing is closed by a clock that is not believed.
  * @param known accounts that were found ended before, whose successors are open
  */
 export async function closeEnded(deps: CloseDeps, known: ReadonlySet<AccountKey> = new Set()): Promise<Closing> {
   const now = deps.clock.now()
+  if (!deps.trust.believes(now)) return { closed: [], waiting: [] }
   if ((await deps.counters.ended(now)).some(({ key }) => !known.has(key))) await openCurrent(deps, now)
   const ended = (await deps.counters.ended(now)).toSorted((a, b) => a.period.endsAt - b.period.endsAt)
   const closed: Close[] = []

@@ -7,6 +7,7 @@ import type { Usage } from '../domain/usage/usage.ts'
 import type { KeyRow } from '../domain/record.ts'
 import { BudgetBook } from './budget-book.ts'
 import { CallMap } from './call-map.ts'
+import { ClockTrust } from './clock-trust.ts'
 import { type CloseDeps, closeEnded, type Closing } from './close.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import type { Catalog, Clock, Counters, Ids, Journal, Prices, SettleRequest, Standing } from './ports.ts'
@@ -25,6 +26,8 @@ export interface EngineDeps {
   readonly prices: Prices
   readonly holdTtlMs: number
   readonly onLost: 'charge' | 'release'
+  /** Milliseconds that only go forward, whatever the clock does; absent: the process's own. */
+  readonly monotonic?: () => number
   /** Hears of the keys whenever another process may have changed them. */
   readonly onKeys?: (keys: readonly KeyRow[]) => void
   /** Hears, in one line, of a key that brings more `each` values into a budget than are kept apart. */
@@ -58,6 +61,8 @@ export interface Engine {
   /** The accounts that are open now; budgets without `each` always have one, also while it is yet to be opened. */
   readonly standings: () => Promise<readonly Standing[]>
   readonly callsInFlight: () => number
+  /** What is wrong with the clock; undefined: nothing. */
+  readonly clockWarning: () => string | undefined
 }
 
 /**
@@ -74,7 +79,8 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
     book.load(state)
     deps.onKeys?.(state.keys)
   }
-  const all = { ...deps, book, line, live, refresh }
+  const trust = new ClockTrust(await lastKnown(deps), deps.monotonic ?? (() => performance.now()))
+  const all = { ...deps, book, line, live, refresh, trust }
   if (!counters.isShared)
     await endLost(
       all,
@@ -124,7 +130,14 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
     budgets: () => book.all(),
     standings: async () => currentStandings(await counters.standings(), book, clock.now()),
     callsInFlight: () => live.size + deferring,
+    clockWarning: () => trust.warning(),
   }
+}
+
+/** When the newest account began: no earlier was the clock believed; where there is none yet, now. */
+async function lastKnown({ counters, clock }: EngineDeps): Promise<EpochMs> {
+  const begun = (await counters.standings()).flatMap(({ period }) => (period.kind === 'total' ? [] : [period.startsAt]))
+  return begun.length === 0 ? clock.now() : begun.reduce((latest, at) => Math.max(latest, at), 0)
 }
 
 /** Closes what has ended; what it finds waiting is not looked at as new again. */

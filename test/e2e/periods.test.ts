@@ -140,3 +140,32 @@ test('an edited limit is in force after a restart, and what was used stays', asy
   })
   await second.close()
 })
+
+test('a clock that jumps by half a century and back loses no call, passes no cap and leaves a ledger that adds up', async () => {
+  const setup = { upstreamUrl: upstream.url, dir, budgets: BUDGETS, store: ', keep: 90d' }
+  const now = Date.parse('2026-11-15T10:00:00Z')
+  const clock = createManualClock(now)
+  const bursar = await startInProcess(setup, clock)
+  await chat(bursar.url, 200)
+  const slow = chat(bursar.url, 777)
+  await expect.poll(() => release.length, { timeout: 10_000 }).toBe(1)
+  clock.jumpTo(Date.parse('2076-11-15T10:00:00Z'))
+  await bursar.engine.tick()
+  expect((await chat(bursar.url, 200)).status).toBe(200)
+  clock.jumpTo(now + 5000)
+  await bursar.engine.tick()
+  release[0]?.()
+  expect((await slow).status).toBe(200)
+  expect((await chat(bursar.url, 200)).status).toBe(200)
+  await bursar.engine.tick()
+  expect(bursar.logged).toEqual([])
+  await expect.poll(async () => (await api<{ differences: unknown[] }>(bursar.url, 'doctor')).differences).toEqual([])
+  const total = (await api<{ rows: { total: number }[] }>(bursar.url, 'usage?from=2026-01-01T00:00:00Z&to=2100-01-01T00:00:00Z')).rows[0]
+    ?.total
+  expect(total).toBeGreaterThanOrEqual(4 * 200)
+  await bursar.close()
+  const again = await startInProcess(setup, clock)
+  expect((await chat(again.url, 200)).status).toBe(200)
+  expect(await api(again.url, 'doctor')).toMatchObject({ differences: [] })
+  await again.close()
+})
