@@ -13,8 +13,6 @@ const PATIENCE_MS = 10_000
 /** How long it waits for one that ends its calls, which gives up earlier; and how long that one waits for who follows to listen. */
 const LEAVING_PATIENCE_MS = 120_000
 const RETRY_MS = 50
-/** How long a process that callers still ask stays for one that may follow: it takes some seconds to start. */
-const LINGER_MS = 5000
 
 /** Holds the id of the process that waits. */
 const SUCCESSOR = 'successor.pid'
@@ -65,16 +63,10 @@ export function announceLeaving(dataDir: string): void {
   writeOwn(join(dataDir, LEAVING))
 }
 
-/**
- * Resolves when the process that waits for this one listens, or has ended. Where none waits yet, one is given time to come as long as
- * callers ask.
- */
-export async function untilSucceeded(dataDir: string, isAsked: () => boolean): Promise<void> {
-  const path = join(dataDir, SUCCESSOR)
-  const startedAt = performance.now()
-  const isWithin = (ms: number) => performance.now() - startedAt < ms
-  while (processIn(path) === undefined && isAsked() && isWithin(LINGER_MS)) await sleep(RETRY_MS / 2)
-  while (processIn(path) !== undefined && isWithin(LEAVING_PATIENCE_MS)) await sleep(RETRY_MS / 2)
+/** Resolves when the process that waits for this one listens, or has ended; at once where none waits. */
+export async function untilSucceeded(dataDir: string): Promise<void> {
+  const giveUpAt = performance.now() + LEAVING_PATIENCE_MS
+  while (processIn(join(dataDir, SUCCESSOR)) !== undefined && performance.now() < giveUpAt) await sleep(RETRY_MS / 2)
   removeOwn(join(dataDir, LEAVING))
 }
 

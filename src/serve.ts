@@ -59,7 +59,7 @@ async function start({ configPath, env, notesOf, print, log }: ServeOptions, fir
     ...app,
     close: () => {
       announceLeaving(dataDir)
-      return app.close((isAsked) => untilSucceeded(dataDir, isAsked))
+      return app.close(() => untilSucceeded(dataDir))
     },
   }
 }

@@ -16,8 +16,8 @@ export interface PortOptions extends ListenOptions {
   readonly failed: (error: unknown) => void
 }
 
-/** Waited for before the port is left; is told how to know whether a caller came within the last second. */
-export type HandOver = (isAsked: () => boolean) => Promise<void>
+/** Waited for before the port is left. */
+export type HandOver = () => Promise<void>
 
 /**
  * The one port of a Bursar. Calls to providers pass no web framework, which would cost more than all of the gateway.
@@ -55,7 +55,7 @@ export class Port {
 
   /** Tells callers to come again until that is no longer wanted, and leaves the port. */
   async leave(handOver: HandOver | undefined): Promise<void> {
-    await handOver?.(() => this.#open.isAsked())
+    await handOver?.()
     await closeListener(this.#listener)
   }
 }

@@ -50,7 +50,7 @@ test('status shows the most used budget first, with a bar of 20 characters and n
   expect(code).toBe(0)
   const lines = stdout.trimEnd().split('\n')
   expect(lines[0]).toMatch(/^Global Cap {3}#{16}-{4} {2}80\.0 % {2} *800 \/ 1,000 tokens {2}WARNING {2}runs out 2026-11-13 12:00 UTC$/)
-  expect(lines[1]).toMatch(/^Geld für KI {2}-{20} {3}0\.0 % .*\$0\.00 \/ \$50\.00 {2}OK/)
+  expect(lines[1]).toMatch(/^Geld für KI {2}-{20} {3}0\.0 % .*\$0\.000435 \/ \$50\.00 {2}OK/)
   expect(stdout).not.toContain('\u001B')
 })
 
