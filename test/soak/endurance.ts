@@ -131,7 +131,7 @@ async function start({ store, isCompiled, nodeOptions = [] }: SoakOptions, later
 }
 
 const KEYS_YAML = `
-  - { name: research, secret: ${KEYS.research}, team: research, project: lab, allow: [user] }
+  - { name: research, objects: all, secret: ${KEYS.research}, team: research, project: lab, allow: [user] }
   - { name: marketing, secret: ${KEYS.marketing}, team: marketing, allow: [user] }
   - { name: tight, secret: ${KEYS.tight}, team: tight, allow: [user] }
   - { name: lent, secret: ${KEYS.lent}, team: lent, allow: [user] }`

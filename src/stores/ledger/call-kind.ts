@@ -1,6 +1,7 @@
 import type { Hold } from '../../domain/call.ts'
 import type { AccountKey } from '../../domain/ids.ts'
 import type { Price } from '../../domain/usage/price.ts'
+import { sharedPrice } from './shared-price.ts'
 import type { Attributes } from '../../domain/budgets/scope.ts'
 import { hasFields } from './row.ts'
 
@@ -98,7 +99,7 @@ function knownKind(ownText: string, accountsText: string): CallKind | undefined 
   const own: unknown = known === undefined ? JSON.parse(ownText) : [known.kind.attributes, known.kind.price ?? null, known.kind.endpoint]
   if (!isOwn(own)) return undefined
   const [attributes, price, endpoint] = own
-  const kind = { attributes, price: price ?? undefined, endpoint, accounts }
+  const kind = { attributes, price: price === null ? undefined : sharedPrice(price), endpoint, accounts }
   if (ownText.length > KNOWN_LENGTH_MAX) return kind
   if (kinds.size >= KNOWN_MAX) kinds.clear()
   kinds.set(ownText, { kind, accountsText })

@@ -1,3 +1,4 @@
+import { sharedPrice } from './shared-price.ts'
 import { type ChargedPart, chargedParts } from '../../domain/call.ts'
 import { type LinesOfCall, priceLinesOf } from '../../domain/usage/price-lines.ts'
 import type { Price } from '../../domain/usage/price.ts'
@@ -21,7 +22,10 @@ export function addCallLines(sums: PriceLineSums, caller: number, { hold, settle
   const { provider, model } = attributes
   const isEstimated = usage.kind === 'estimated'
   const add = (part: PartOfCall) =>
-    sums.add({ caller, admittedAt, provider, model: part.model, price: part.price, isEstimated }, linesOfPart(part))
+    sums.add(
+      { caller, admittedAt, provider, model: part.model, price: part.price && sharedPrice(part.price), isEstimated },
+      linesOfPart(part),
+    )
   if (usage.kind === 'none') add({ model, tokens, costNanoUsd, price, billing: undefined })
   else if (usage.others === undefined) add({ model, tokens, costNanoUsd, price, billing: usage.billing })
   else for (const part of partsOf(usage, { hold, settlement, tokens })) add(part)
