@@ -3,10 +3,14 @@ import { readBilling } from '../billing.ts'
 import { isFormData } from '../framing/form-data.ts'
 import { recodeForm } from '../framing/form-recoding.ts'
 import type { JsonObject, Metered, PathValues, RequestFacts } from '../provider.ts'
+import { fillByUnknown, InputTally } from '../input-tally.ts'
 import { parseBody } from '../request-body.ts'
 import { countIn, flagIn } from '../request-fields.ts'
 import { estimateRequest } from '../request-text.ts'
+import { openAiContextMax } from './context-max.ts'
 import { countInForm, flagInForm, prepareForm, readForm } from './form-request.ts'
+import type { InputFacts } from './input-bound.ts'
+import { IMAGE_OPTIONS } from './known-options.ts'
 import { prepareEmbeddings } from './request.ts'
 import { readMediaUsage } from './usage.ts'
 
@@ -15,11 +19,13 @@ import { readMediaUsage } from './usage.ts'
  * (https://platform.openai.com/docs/guides/image-generation#cost-and-latency); other models are counted by the image.
  */
 
+/** Of high quality; and of any that is not known. */
+const TOKENS_OF_DEAREST = [4160, 6240] as const
 /** Output tokens of a square and of a larger image. */
 const TOKENS_OF_QUALITY: Readonly<Record<string, readonly [square: number, larger: number]>> = {
   low: [272, 408],
   medium: [1056, 1584],
-  high: [4160, 6240],
+  high: TOKENS_OF_DEAREST,
 }
 const SQUARE_PIXELS = 1024 * 1024
 const LARGER_PIXELS = 1024 * 1536
@@ -31,33 +37,42 @@ const INPUT_IMAGE_TOKENS_MAX = 8000
 function readImagesRequest(body: Buffer, path: PathValues, contentType: string): { facts: RequestFacts; json: JsonObject } {
   if (isFormData(contentType)) return readImagesForm(body, path, contentType)
   const { json, model } = parseBody(body, path)
-  const images = [...asList(json['images']), ...asList(json['input_references'])].length + (json['image'] === undefined ? 0 : 1)
-  const inputBound = Math.max(1, (images === 0 ? body.length : Buffer.byteLength(textOf(json))) + images * INPUT_IMAGE_TOKENS_MAX)
-  return { json, facts: factsOf({ json, model, inputBound, count: countIn }, flagIn(json, 'stream') === true) }
+  const single = [json['image'], json['mask']].filter((image) => image !== undefined && image !== null)
+  const images = [...asList(json['images']), ...asList(json['input_references']), ...single].length
+  const input = boundInput(json, model, { images, bytes: images === 0 ? body.length : Buffer.byteLength(textOf(json)) })
+  return { json, facts: factsOf({ json, model, input, count: countIn }, flagIn(json, 'stream') === true) }
 }
 
 function readImagesForm(body: Buffer, path: PathValues, contentType: string): { facts: RequestFacts; json: JsonObject } {
   const { json, model, files } = readForm(body, contentType, path)
-  const inputBound = Math.max(1, Buffer.byteLength(textOf(json)) + files.length * INPUT_IMAGE_TOKENS_MAX)
-  return { json, facts: factsOf({ json, model, inputBound, count: countInForm }, flagInForm(json, 'stream') === true) }
+  const input = boundInput(json, model, { images: files.length, bytes: Buffer.byteLength(textOf(json)) })
+  return { json, facts: factsOf({ json, model, input, count: countInForm }, flagInForm(json, 'stream') === true) }
+}
+
+function boundInput(json: JsonObject, model: string, { images, bytes }: { readonly images: number; readonly bytes: number }): InputFacts {
+  const tally = new InputTally()
+  fillByUnknown(tally, json, IMAGE_OPTIONS, 'option')
+  tally.add(images * INPUT_IMAGE_TOKENS_MAX)
+  return tally.boundOf(bytes, openAiContextMax(model))
 }
 
 interface ReadRequest {
   readonly json: JsonObject
   readonly model: string
-  readonly inputBound: number
+  readonly input: InputFacts
   readonly count: (json: JsonObject, name: string) => number | undefined
 }
 
-function factsOf({ json, model, inputBound, count }: ReadRequest, isStream: boolean): RequestFacts {
+function factsOf({ json, model, input, count }: ReadRequest, isStream: boolean): RequestFacts {
   const partial = (count(json, 'partial_images') ?? 0) * PARTIAL_IMAGE_TOKENS
   const outputMax = tokensOfImage(json) + partial
-  return { model, isStream, inputBound, outputMax, outputMin: outputMax, canClamp: false, choices: Math.max(1, count(json, 'n') ?? 1) }
+  return { model, isStream, ...input, outputMax, outputMin: outputMax, canClamp: false, choices: Math.max(1, count(json, 'n') ?? 1) }
 }
 
 /** The most output tokens that one image of the request can have; what the request leaves to the model is the dearest. */
 function tokensOfImage({ quality, size }: JsonObject): number {
-  const [square, larger] = (typeof quality === 'string' ? TOKENS_OF_QUALITY[quality] : undefined) ?? [4160, 6240]
+  const [square, larger] =
+    (typeof quality === 'string' && Object.hasOwn(TOKENS_OF_QUALITY, quality) ? TOKENS_OF_QUALITY[quality] : undefined) ?? TOKENS_OF_DEAREST
   const [, width, height] = (typeof size === 'string' ? /^(\d{1,5})x(\d{1,5})$/.exec(size) : undefined) ?? []
   const pixels = width === undefined || height === undefined ? LARGER_PIXELS : Number(width) * Number(height)
   return pixels <= SQUARE_PIXELS ? square : Math.ceil(larger * Math.max(1, pixels / LARGER_PIXELS))

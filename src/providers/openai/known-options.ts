@@ -74,6 +74,17 @@ export const EMBEDDING_OPTIONS: ReadonlySet<string> = new Set([
   'truncation', 'user',
 ]) // prettier-ignore
 
+/**
+ * Of images that are made or edited: https://platform.openai.com/docs/api-reference/images, https://docs.x.ai/docs/guides/image-generations,
+ * https://docs.together.ai/reference/post-images-generations. The images are counted by themselves.
+ */
+export const IMAGE_OPTIONS: ReadonlySet<string> = new Set([
+  'aspect_ratio', 'background', 'disable_safety_checker', 'guidance', 'guidance_scale', 'height', 'image', 'image[]', 'images',
+  'input_fidelity', 'input_references', 'mask', 'model', 'moderation', 'n', 'negative_prompt', 'output_compression', 'output_format',
+  'partial_images', 'prompt', 'provider', 'quality', 'resolution', 'response_format', 'seed', 'service_tier', 'size', 'steps', 'stream',
+  'style', 'user', 'watermark', 'width',
+]) // prettier-ignore
+
 /** Options with which a model that hides nothing hides nothing. */
 export const SHOWING_OPTIONS: ReadonlySet<string> = new Set([
   ...SAMPLING, ...FORM, 'cache_control', 'include', 'input', 'instructions', 'max_tool_calls', 'previous_response_id', 'conversation',
