@@ -30,10 +30,11 @@ export class Caller {
     const kept = this.#takeIdle()
     const socket = kept ?? (await open(this.#port))
     if (socket === undefined) return { text: 'no connection', end: 'closed' }
-    const outcome = await exchange(socket, request)
+    const { outcome, isSent } = await exchange(socket, request)
     // The server may close an idle connection at any time: what was then sent was not read.
     if (kept !== undefined && outcome.end === 'closed' && outcome.status === undefined) return this.send(request)
-    if (outcome.end === 'answered' && isReusable(request) && !socket.destroyed) this.#idle = socket
+    // What is answered before all of it is sent would end in the middle of the next request.
+    if (outcome.end === 'answered' && isSent && isReusable(request) && !socket.destroyed) this.#idle = socket
     else socket.destroy()
     return outcome
   }
@@ -60,15 +61,22 @@ function open(port: number): Promise<Socket | undefined> {
   })
 }
 
-function exchange(socket: Socket, request: FuzzRequest): Promise<Outcome> {
+interface Exchanged {
+  readonly outcome: Outcome
+  /** False: the request's own bytes are still being written. */
+  readonly isSent: boolean
+}
+
+function exchange(socket: Socket, request: FuzzRequest): Promise<Exchanged> {
   const { wire, method } = request
+  let isSent = false
   const reader = new AnswerReader(method)
   return new Promise((resolve) => {
     const finish = (end: Outcome['end']) => {
       clearTimeout(deadline)
       socket.removeAllListeners()
       socket.on('error', () => socket.destroy())
-      resolve({ ...reader.seen(), end })
+      resolve({ outcome: { ...reader.seen(), end }, isSent })
     }
     const deadline = setTimeout(() => finish(wire.kind === 'raw' ? 'hung up' : 'late'), wire.kind === 'raw' ? RAW_MS : ANSWER_MS)
     const hangUp = (afterMs: number) => setTimeout(() => finish('hung up'), afterMs)
@@ -78,7 +86,7 @@ function exchange(socket: Socket, request: FuzzRequest): Promise<Outcome> {
     })
     socket.on('close', () => finish(reader.endsWithConnection() ? 'answered' : 'closed'))
     socket.on('error', () => finish('closed'))
-    void write(socket, request, hangUp)
+    void write(socket, request, hangUp).then(() => (isSent = true))
   })
 }
 

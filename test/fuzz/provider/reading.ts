@@ -69,9 +69,13 @@ async function readForm({ headers, answer }: ProviderRequest, body: Buffer, cont
     throw new Rejected(`no form: ${String(headers['content-type'])}`)
   })
   const texts = (name: string) => form.getAll(name).flatMap((value) => (typeof value === 'string' ? [value] : []))
+  // A transcription is of a file (https://platform.openai.com/docs/api-reference/audio).
+  if (answer === 'transcription' && !form.getAll('file').some((value) => typeof value !== 'string')) throw new Rejected('file')
   const models = texts('model')
   const isStream = texts('stream').some((value) => ['true', '1'].includes(value))
-  const choices = Math.max(1, ...texts('n').map((value) => (/^\d{1,3}$/.test(value) ? Number(value) : 1)))
+  // Audio has one transcript.
+  const wanted = answer === 'image' ? texts('n') : []
+  const choices = Math.max(1, ...wanted.map((value) => (/^\d{1,3}$/.test(value) ? Number(value) : 1)))
   return {
     models,
     isStream,
