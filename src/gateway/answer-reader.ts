@@ -29,7 +29,9 @@ export function passThrough(): AnswerStream {
 
 /** A header's value in lower case, also where it is sent twice; '' where it is absent. */
 export function headerOf(headers: IncomingHttpHeaders, name: string): string {
-  return [headers[name] ?? ''].flat().join(',').trim().toLowerCase()
+  const value = headers[name]
+  if (value === undefined) return ''
+  return (typeof value === 'string' ? value : value.join(',')).trim().toLowerCase()
 }
 
 /** True where the answer is relayed as it comes, by what it is called; see `beginningOf` for what it is. */

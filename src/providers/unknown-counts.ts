@@ -33,8 +33,9 @@ export function hasUnknownCounts(usage: unknown): boolean {
 }
 
 function isUnknownBelow(value: unknown, depth: number, left: { members: number }): boolean {
-  if (typeof value !== 'object' || value === null || depth > DEPTH_MAX) return false
-  for (const [name, member] of Object.entries(value)) {
+  if (!isNested(value) || depth > DEPTH_MAX) return false
+  for (const name in value) {
+    const member = value[name]
     if (--left.members < 0) return false
     if (isUnknown(name, member) || isUnknownBelow(member, depth + 1, left)) return true
   }
@@ -43,6 +44,11 @@ function isUnknownBelow(value: unknown, depth: number, left: { members: number }
 
 /** Zero says nothing under any name; an object or a list is looked into. */
 function isUnknown(name: string, value: unknown): boolean {
-  if (value === 0 || value === null || typeof value === 'object' || !COUNT_NAME.test(name)) return false
-  return toCount(value) === undefined || !KNOWN.has(name)
+  if (value === 0 || value === null || typeof value === 'object') return false
+  return KNOWN.has(name) ? toCount(value) === undefined : COUNT_NAME.test(name)
+}
+
+/** An object, or a list. */
+function isNested(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }
