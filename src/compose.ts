@@ -31,7 +31,7 @@ import { UnknownInputs } from './gateway/unknown-inputs.ts'
 import { createUpstream } from './gateway/upstream.ts'
 import { crossOrigin } from './http/cross-origin.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
-import { countableText } from './providers/countable-text.ts'
+import { countableText, isAllText } from './providers/countable-text.ts'
 import { PriceBook } from './providers/prices/price-book.ts'
 import { apiShape, apiShapes } from './providers/registry.ts'
 import { countTokens, loadTokenizer } from './providers/tokenizer.ts'
@@ -130,6 +130,7 @@ async function start(config: Config, options: AppOptions, onFailure: (undo: () =
     clock,
     countTokens,
     countableText,
+    isAllText,
     router: createRouter(apiShapes, new Map(config.providers.map(({ name, api }) => [name, api]))),
     bodies: new BodyReader({ bytesMax: server.bodyBytesMax, bytesInFlightMax: server.bytesInFlightMax }),
     outputMaxOf: (route, model) => route.shape.outputMaxOf(model),

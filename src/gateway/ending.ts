@@ -25,6 +25,8 @@ export type CallEnd =
 export interface Estimates {
   /** What the request's own text counts. */
   readonly input: () => number
+  /** The input that the hold expected, where the request has more of it than text; undefined: it has not. */
+  readonly inputUntold: () => number | undefined
   readonly text: (text: string) => number
   /** The output that the hold expected, in tokens of all choices. */
   readonly outputExpected: () => number
@@ -97,7 +99,8 @@ function usageAfterHangUp(end: CallEnd & { kind: 'client_gone' }, estimates: Est
   if (reading.isComplete && reading.reported !== undefined) return usageOfReading(reading, estimates, '')
   // The provider works on, and bills all of it.
   if (estimates.rules.billsAfterHangUp === true) return 'held'
-  return usageOfReading(estimates.showsAll ? reading : { ...reading, isUnread: true }, estimates, 'the caller hung up')
+  const input = () => estimates.inputUntold() ?? estimates.input()
+  return usageOfReading(estimates.showsAll ? reading : { ...reading, isUnread: true }, { ...estimates, input }, 'the caller hung up')
 }
 
 const NOTHING_READ: AnswerReading = { isComplete: false, produced: '', producedBeyond: 0, isError: false }

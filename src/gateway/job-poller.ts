@@ -109,6 +109,7 @@ export class JobPoller {
   #usageOf(reading: AnswerReading, hold: OpenHold): Usage | 'held' {
     const estimates: Estimates = {
       input: () => hold.input,
+      inputUntold: () => hold.input,
       text: this.#deps.countTokens,
       outputExpected: () => hold.output,
       showsAll: false,

@@ -43,6 +43,8 @@ export interface GatewayDeps extends InputBoundDeps, ObjectsDeps, OutputLimitDep
   readonly router: Router
   readonly clock: Clock
   readonly bodies: BodyReader
+  /** True where a tokenizer can count a request's input; `hiddenTokens` are those of its bound that its bytes do not have. */
+  readonly isAllText: (json: JsonObject, hiddenTokens: number) => boolean
   readonly conversations: Conversations
   readonly unknownInputs: UnknownInputs
   /** True once the process ends its open calls and takes no new ones. */
@@ -309,7 +311,7 @@ function prepare({ metered, body, facts, target, route }: Asked, { outputMax }: 
 }
 
 function readerOf(
-  { onHangUp }: GatewayDeps,
+  deps: GatewayDeps,
   asked: Asked,
   { outgoing, limit }: { readonly outgoing: OutgoingBody; readonly limit: Limit },
 ): AnswerReader {
@@ -317,7 +319,10 @@ function readerOf(
   const { hidesUsageChunk } = outgoing
   const { guard } = limit
   return {
-    readsOn: onHangUp === 'drain' && !showsAllOf(asked),
+    // Decided once a caller hangs up: most never do.
+    get readsOn() {
+      return deps.onHangUp === 'drain' && !(showsAllOf(asked) && isInputCounted(deps, asked))
+    },
     isStream: facts.isStream,
     hidesUsageChunk,
     hasJsonStreams: metered.hasJsonStreams === true,
@@ -332,10 +337,16 @@ function showsAllOf({ showsAll, target }: Asked): boolean {
   return showsAll && target.upstream.shape.endings?.billsAfterHangUp !== true
 }
 
+/** False where the input is more than its text: of that only the end of an answer tells. */
+function isInputCounted({ isAllText }: GatewayDeps, { facts, body, json }: Asked): boolean {
+  return facts.continues === undefined && facts.unknownInput === undefined && isAllText(json(), facts.inputBound - body.length)
+}
+
 function estimatesOf(deps: GatewayDeps, asked: Asked, { outputMax }: Admitted): Estimates {
   const { metered, json, facts, caller, target } = asked
   return {
     input: () => metered.estimateInput(json(), facts),
+    inputUntold: () => (isInputCounted(deps, asked) ? undefined : facts.inputBound + continuedTokens(deps, facts)),
     text: deps.countTokens,
     outputExpected: () => Math.min(outputMax, deps.expectedOutput.of(caller.outputName)) * facts.choices,
     showsAll: showsAllOf(asked),

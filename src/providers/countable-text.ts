@@ -16,7 +16,17 @@ const HIDDEN_TOKENS_MAX = 4096 + TEMPLATE_TOKENS_MAX + 2 * TOOL_PROMPT_TOKENS_MA
  * @returns undefined where it is long, or the input is more than text: media, files, what the provider's tools find
  */
 export function countableText(json: JsonObject, hiddenTokens: number): string | undefined {
+  const text = allText(json, hiddenTokens)
+  return text === undefined || text.length > CHARS_MAX ? undefined : text
+}
+
+/** False where a tokenizer can't tell what the input costs. @param hiddenTokens likewise */
+export function isAllText(json: JsonObject, hiddenTokens: number): boolean {
+  return allText(json, hiddenTokens) !== undefined
+}
+
+function allText(json: JsonObject, hiddenTokens: number): string | undefined {
   if (hiddenTokens < 0 || hiddenTokens > HIDDEN_TOKENS_MAX) return undefined
   const text = JSON.stringify(json)
-  return text.length > CHARS_MAX || MEDIA.test(text) ? undefined : text
+  return MEDIA.test(text) ? undefined : text
 }

@@ -15,7 +15,7 @@ import { createPipeline } from '../../src/gateway/pipeline.ts'
 import { createRouter } from '../../src/gateway/route.ts'
 import { UnknownInputs } from '../../src/gateway/unknown-inputs.ts'
 import { createUpstream } from '../../src/gateway/upstream.ts'
-import { countableText } from '../../src/providers/countable-text.ts'
+import { countableText, isAllText } from '../../src/providers/countable-text.ts'
 import { apiShape, apiShapes } from '../../src/providers/registry.ts'
 import { countTokens } from '../../src/providers/tokenizer.ts'
 import { BodyReader } from '../../src/http/body.ts'
@@ -117,7 +117,7 @@ beforeAll(async () => {
   )
   const key = { id: 'k', name: 'k', hash: hashSecret(KEY), hint: '', attributes: {}, allow: [], models: ['*'], createdAt: 0 }
   const providerApis = new Map(config.providers.map(({ name, api }) => [name, api]))
-  const functions = failing({ countTokens, countableText, outputMaxOf: () => 4000, isDraining: () => false })
+  const functions = failing({ countTokens, countableText, isAllText, outputMaxOf: () => 4000, isDraining: () => false })
   const handle = createPipeline({
     engine: failing(engine),
     keys: failing(new KeyBook([key])),
@@ -128,6 +128,7 @@ beforeAll(async () => {
     bodies: failing(new BodyReader({ bytesMax: 1 << 20, bytesInFlightMax: 1 << 24 })),
     countTokens: functions.countTokens,
     countableText: functions.countableText,
+    isAllText: functions.isAllText,
     outputMaxOf: functions.outputMaxOf,
     isDraining: functions.isDraining,
     expectedOutput: failing(new ExpectedOutput()),

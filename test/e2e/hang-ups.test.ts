@@ -132,6 +132,17 @@ describe('on_hangup: drain', () => {
     expect(used).toBeLessThan(40)
   })
 
+  test('it is read on where the input is more than text, of which only its end tells', async () => {
+    answer = stream
+    const url = await start()
+    const image = { type: 'image_url', image_url: { url: 'https://example.com/a.png' } }
+    const ask = { ...streamed('gpt-4o'), messages: [{ role: 'user', content: [image] }] }
+    await hangUpOnFirstByte(call(url, '/v1/chat/completions', ask))
+    await until(async () => (await statusOf(url, 'global')).held > 0)
+    finish()
+    expect(await charged(url)).toEqual({ used: 3100, isEstimated: false })
+  })
+
   test("where the provider never ends, it is charged what the hold expected, after the provider's timeout", async () => {
     answer = stream
     const url = await start({ timeout: '1s' })
@@ -177,6 +188,17 @@ describe('on_hangup: cancel', () => {
     const { used, isEstimated } = await charged(url)
     expect(isEstimated).toBe(true)
     expect(used).toBeGreaterThan(4000)
+  })
+
+  test('input that is more than text is charged as it was held, though all of the answer is shown', async () => {
+    answer = stream
+    const url = await start({ server: ', on_hangup: cancel' })
+    const image = { type: 'image_url', image_url: { url: 'https://example.com/a.png' } }
+    const ask = { ...streamed('gpt-4o'), messages: [{ role: 'user', content: [image] }] }
+    await hangUpOnFirstByte(call(url, '/v1/chat/completions', ask))
+    const { used, isEstimated } = await charged(url)
+    expect(isEstimated).toBe(true)
+    expect(used).toBeGreaterThan(765)
   })
 
   test('Bedrock bills the whole answer, so the whole hold is charged', async () => {

@@ -139,6 +139,7 @@ describe('the judge', () => {
     used: { input: 10, output: 20 },
     end: 'reported',
     isFault: false,
+    isShown: false,
   }
   const call: LedgerCall = {
     id: 'call_1', admittedAt: 1, user: 'u1', team: 'research', key: 'main', model: 'm', endpoint: 'openai.chat', ending: 'done', usageKind: 'reported',

@@ -70,6 +70,15 @@ function judgeCall(bill: Bill, call: LedgerCall): readonly Violation[] {
   return [{ index, what: `${bill.answer} of ${dialect}: used ${used.input} + ${used.output} (${end}), ${charged}` }]
 }
 
+/** The provider counts names and marks of the JSON too: of a short request that is the most of it. */
+const TEXT_TOKENS_MAX = 1000
+
+/** Where all is shown, the answer is not read on: only input that is no text is sure to be charged. */
+function owedAfterHangUp({ used, isShown }: Bill): number {
+  if (!isShown) return total(used)
+  return used.input > TEXT_TOKENS_MAX ? used.input / 2 : 0
+}
+
 /** Callers that hung up never learnt their call's id: theirs are found by user, one after the other. */
 function judgeRest(bills: readonly Bill[], calls: readonly LedgerCall[], byIndex: ReadonlyMap<number, Sent>): readonly Violation[] {
   const userOf = (bill: Bill) => (bill.index === undefined ? '' : (byIndex.get(bill.index)?.request.user ?? ''))
@@ -77,11 +86,12 @@ function judgeRest(bills: readonly Bill[], calls: readonly LedgerCall[], byIndex
   return [...Map.groupBy(bills, userOf)].flatMap(([user, billed]) => {
     const theirs = callsOf.get(user) ?? []
     const owed = billed.filter(({ end, dialect }) => end === 'reported' || (end === 'cut' && dialect === 'bedrock'))
-    const [used, charged] = [owed, theirs].map((rows) => rows.reduce((sum, row) => sum + total('used' in row ? row.used : row), 0))
+    const used = owed.reduce((sum, bill) => sum + owedAfterHangUp(bill), 0)
+    const charged = theirs.reduce((sum, call) => sum + total(call), 0)
     const indexes = billed.map(({ index }) => index ?? '?').slice(0, 10)
     const what = `callers that hung up (user "${user}", requests ${indexes.join(', ')})`
     const missing = billed.length > theirs.length ? [`${what}: ${billed.length} calls of the provider, ${theirs.length} in the ledger`] : []
-    const short = (charged ?? 0) < (used ?? 0) ? [`${what}: used ${used}, charged ${charged}`] : []
+    const short = charged < used ? [`${what}: used ${used}, charged ${charged}`] : []
     return [...missing, ...short].map((text) => ({ index: billed[0]?.index, what: text }))
   })
 }

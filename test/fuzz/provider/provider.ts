@@ -22,6 +22,8 @@ export interface Bill {
   end: 'reported' | 'cut' | 'broken' | 'unreported'
   /** True where more was produced than the request allowed, which is the provider's fault. */
   readonly isFault: boolean
+  /** True where its stream shows all: whoever hangs up is charged what came of it. */
+  readonly isShown: boolean
 }
 
 export interface Provider {
@@ -161,7 +163,7 @@ function respond(bills: Bill[], { request, response, index, served, reading, ran
   const isShown = reading.isStream && SHOWS_ALL.test(model) && !isFault
   const used = isShown ? { ...whole, output: Math.min(whole.output, SHOWN_TOKENS_MAX) } : whole
   const written = WRITERS[served.answer]({ used, model, path: url, isStream: reading.isStream, isUsageShown: reading.isUsageShown })
-  const bill: Bill = { index, ...served, model, used, isFault, end: form === 'cut' ? 'broken' : 'cut' }
+  const bill: Bill = { index, ...served, model, used, isFault, isShown, end: form === 'cut' ? 'broken' : 'cut' }
   bills.push(bill)
   const isEncodable = request.headers['accept-encoding']?.includes('gzip') === true
   response.once('finish', () => {
