@@ -105,9 +105,11 @@ describe('a provider reads a request as its server does', () => {
   })
 
   test('a form as undici reads it, an encoded body as it is decoded', async () => {
-    const form = '--B\r\nContent-Disposition: form-data; name="z"; name="model"\r\n\r\ndear\r\n--B--\r\n'
+    const model = '--B\r\nContent-Disposition: form-data; name="z"; name="model"\r\n\r\ndear\r\n'
+    const form = `${model}--B\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF\r\n--B--\r\n`
     const headers = { 'content-type': 'multipart/form-data; boundary=B' }
     expect(await reading(form, { answer: 'transcription', headers })).toMatchObject({ models: ['dear'] })
+    await expect(reading(`${model}--B--\r\n`, { answer: 'transcription', headers })).rejects.toThrow('file')
     const body = zlib.zstdCompressSync(Buffer.from('{"model":"m","max_tokens":4}'))
     expect(await reading('', { body, headers: { 'content-encoding': 'zstd' } })).toMatchObject({ outputMax: 4 })
   })
