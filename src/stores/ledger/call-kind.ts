@@ -1,7 +1,7 @@
 import type { Hold } from '../../domain/call.ts'
 import type { AccountKey } from '../../domain/ids.ts'
 import type { Price } from '../../domain/usage/price.ts'
-import { sharedPrice } from './shared-price.ts'
+import { sharedPrice } from './price-by-text.ts'
 import type { Attributes } from '../../domain/budgets/scope.ts'
 import { hasFields } from './row.ts'
 

@@ -1,4 +1,4 @@
-import { sharedPrice } from './shared-price.ts'
+import { sharedPrice } from './price-by-text.ts'
 import { type ChargedPart, chargedParts } from '../../domain/call.ts'
 import { type LinesOfCall, priceLinesOf } from '../../domain/usage/price-lines.ts'
 import type { Price } from '../../domain/usage/price.ts'

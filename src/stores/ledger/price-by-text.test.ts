@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sharedPrice } from './shared-price.ts'
+import { sharedPrice } from './price-by-text.ts'
 
 test('prices that say the same are one object, wherever they were read', () => {
   const price = { inputPico: 1, cachedInputPico: 2, cacheWritePico: 3, outputPico: 4 }
