@@ -7,7 +7,9 @@ const FAR = Date.UTC(2076, 10, 15)
 
 function trustAt(lastKnown: number) {
   let monotonic = 0
-  return { trust: new ClockTrust(lastKnown, () => monotonic), pass: (ms: number) => (monotonic += ms) }
+  const clock = new ClockTrust(() => monotonic)
+  const trust = { believes: (now: number) => clock.believes(now, lastKnown), warning: () => clock.warning() }
+  return { trust, pass: (ms: number) => (monotonic += ms) }
 }
 
 test('a clock that goes on, stands, goes back or jumps by a year is believed', () => {

@@ -12,20 +12,20 @@ const DOUBT_MS = DAY_MS
  */
 export class ClockTrust {
   readonly #monotonic: () => number
-  #last: EpochMs
+  #last: EpochMs | undefined
   #doubtedSince: number | undefined
 
-  /**
-   * @param lastKnown the latest instant that is known from before
-   * @param monotonic milliseconds that only go forward, whatever the clock does
-   */
-  constructor(lastKnown: EpochMs, monotonic: () => number) {
-    this.#last = lastKnown
+  /** @param monotonic milliseconds that only go forward, whatever the clock does */
+  constructor(monotonic: () => number) {
     this.#monotonic = monotonic
   }
 
-  /** True where that instant may be acted on for good; to be asked about every second. */
-  believes(now: EpochMs): boolean {
+  /**
+   * True where that instant may be acted on for good; to be asked about every second.
+   * @param lastKnown what the clock certainly was once, for the first time that it is asked
+   */
+  believes(now: EpochMs, lastKnown: EpochMs): boolean {
+    this.#last ??= lastKnown
     if (now - this.#last > JUMP_MAX_MS) {
       this.#doubtedSince ??= this.#monotonic()
       if (this.#monotonic() - this.#doubtedSince < DOUBT_MS) return false
@@ -37,7 +37,7 @@ export class ClockTrust {
 
   /** What an operator should hear of; undefined: nothing. */
   warning(): string | undefined {
-    if (this.#doubtedSince === undefined) return undefined
+    if (this.#doubtedSince === undefined || this.#last === undefined) return undefined
     return `the clock went ahead by more than a year at once, so no period is closed before it has stayed so for a day: set the clock right (last believed: ${new Date(this.#last).toISOString()})`
   }
 }

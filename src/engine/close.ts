@@ -28,8 +28,9 @@ export interface Closing {
  */
 export async function closeEnded(deps: CloseDeps, known: ReadonlySet<AccountKey> = new Set()): Promise<Closing> {
   const now = deps.clock.now()
-  if (!deps.trust.believes(now)) return { closed: [], waiting: [] }
-  if ((await deps.counters.ended(now)).some(({ key }) => !known.has(key))) await openCurrent(deps, now)
+  const found = await deps.counters.ended(now)
+  if (!deps.trust.believes(now, newestOf(found, now))) return { closed: [], waiting: [] }
+  if (found.some(({ key }) => !known.has(key))) await openCurrent(deps, now)
   const ended = (await deps.counters.ended(now)).toSorted((a, b) => a.period.endsAt - b.period.endsAt)
   const closed: Close[] = []
   for (const account of ended.filter(({ callsInFlight }) => callsInFlight === 0)) {
@@ -38,6 +39,11 @@ export async function closeEnded(deps: CloseDeps, known: ReadonlySet<AccountKey>
     if (close !== undefined) closed.push(close)
   }
   return { closed, waiting: ended.filter(({ callsInFlight }) => callsInFlight > 0) }
+}
+
+/** When the newest of these accounts began, which was a right time once; `now` where there is none. */
+function newestOf(ended: readonly Standing[], now: EpochMs): EpochMs {
+  return ended.length === 0 ? now : ended.reduce((newest, { period }) => Math.max(newest, period.startsAt), 0)
 }
 
 /** Opens each budget's accounts from the last one that is open up to the one of `now`: no period is skipped. */

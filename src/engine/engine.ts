@@ -79,7 +79,7 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
     book.load(state)
     deps.onKeys?.(state.keys)
   }
-  const trust = new ClockTrust(await lastKnown(deps), deps.monotonic ?? (() => performance.now()))
+  const trust = new ClockTrust(deps.monotonic ?? (() => performance.now()))
   const all = { ...deps, book, line, live, refresh, trust }
   if (!counters.isShared)
     await endLost(
@@ -132,12 +132,6 @@ export async function startEngine(deps: EngineDeps, definitions: readonly Budget
     callsInFlight: () => live.size + deferring,
     clockWarning: () => trust.warning(),
   }
-}
-
-/** When the newest account began: no earlier was the clock believed; where there is none yet, now. */
-async function lastKnown({ counters, clock }: EngineDeps): Promise<EpochMs> {
-  const begun = (await counters.standings()).flatMap(({ period }) => (period.kind === 'total' ? [] : [period.startsAt]))
-  return begun.length === 0 ? clock.now() : begun.reduce((latest, at) => Math.max(latest, at), 0)
 }
 
 /** Closes what has ended; what it finds waiting is not looked at as new again. */
