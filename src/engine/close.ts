@@ -41,9 +41,9 @@ export async function closeEnded(deps: CloseDeps, known: ReadonlySet<AccountKey>
   return { closed, waiting: ended.filter(({ callsInFlight }) => callsInFlight > 0) }
 }
 
-/** When the newest of these accounts began, which was a right time once; `now` where there is none. */
+/** When the last of these accounts ended, which is a right time or near one; `now` where there is none. */
 function newestOf(ended: readonly Standing[], now: EpochMs): EpochMs {
-  return ended.length === 0 ? now : ended.reduce((newest, { period }) => Math.max(newest, period.startsAt), 0)
+  return ended.length === 0 ? now : ended.reduce((newest, { period }) => Math.max(newest, period.endsAt), 0)
 }
 
 /** Opens each budget's accounts from the last one that is open up to the one of `now`: no period is skipped. */
