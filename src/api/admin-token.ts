@@ -75,7 +75,7 @@ function hashPathIn(dataDir: string): string {
   return join(dataDir, 'admin-token.sha256')
 }
 
-/** The hash in that file as it is now; undefined while there is none. */
+/** Reads the hash in that file, anew when the file has changed; undefined while there is no file. */
 function createHashFile(path: string): () => string | undefined {
   let readAtMs = -1
   let value: string | undefined

@@ -15,7 +15,7 @@ const WAITING_MAX = 200
 const FORGET_MS = 900_000
 
 /**
- * Slows down whoever tries admin tokens, and says so in the log. Only refusals wait: the right token is let in at once from every
+ * Slows down callers who try admin tokens, and says so in the log. Only refusals wait: the right token is let in at once from every
  * address, so that nobody who shares a proxy with somebody who guesses is locked out.
  */
 export class FailedTokens {

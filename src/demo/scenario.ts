@@ -19,9 +19,9 @@ export interface Pace {
 /** How long the acts of the story take, and how large its hard cap is. */
 export interface Plan {
   readonly dayMs: number
-  /** So many refusals are shown, then it is morning. */
+  /** The night ends after this many refusals. */
   readonly refusalsMax: number
-  /** So many calls without a refusal end the night too: the cap did not hold. */
+  /** The night also ends after this many calls, for a cap that does not hold. */
   readonly callsMax: number
   readonly loop: Pace
   /** The limit of the team whose experiment it is. */

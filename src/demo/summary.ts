@@ -40,7 +40,7 @@ export function summaryLines(night: Night): readonly string[] {
   ]
 }
 
-/** What whoever saw the demo may do then. */
+/** What to do after the demo. */
 export function nextSteps(): readonly string[] {
   return [
     'Next: "npm start" writes a bursar.yaml and shows your first call; docs/tutorial.md sets a budget, step by step;',

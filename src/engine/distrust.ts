@@ -2,7 +2,7 @@ import type { Distrust } from '../domain/record.ts'
 import type { Clock, Ids, Journal, Ledger } from './ports.ts'
 import type { Change } from './reconfigure.ts'
 
-/** Beyond so many models a provider is distrusted as a whole: callers may invent names of models. */
+/** Callers may invent names of models, so a provider with more distrusted models is distrusted as a whole. */
 export const DISTRUSTS_MAX = 1000
 
 /** Stands for all models of a provider. */

@@ -74,7 +74,7 @@ function issue(row: Omit<KeyRow, 'hash' | 'hint'>): IssuedKey {
   return { secret, row: { ...row, hash: hashSecret(secret), hint: secret.slice(0, 8) } }
 }
 
-/** Where it can't be written, the key is refused here all the same: whoever revokes a stolen key must not wait for a disk. */
+/** A revocation that can't be written still refuses the key here: a stolen key must not stay good until the disk is back. */
 async function storeRevoked(deps: KeysDeps, row: KeyRow, change: Change): Promise<void> {
   try {
     await store(deps, row, { ...change, action: 'key.revoke' })

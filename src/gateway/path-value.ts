@@ -1,4 +1,4 @@
-/** What the ids and models of all providers are made of, and no server takes for a part of a path's structure; `<` and `>` of a placeholder too. */
+/** The characters of all providers' ids and models. No server reads a path's structure from them. `<` and `>` stand in templates that were not filled in. */
 const SEGMENT = /^[A-Za-z0-9._:~@+=<>-]+$/
 /** Resolved by servers and proxies: a path would climb out of its endpoint. */
 const DOTS = /^\.+$/

@@ -54,7 +54,7 @@ describe('what a receiver repeats of a secret is never shown', () => {
     )
   })
 
-  test('nor what stands percent-encoded in the URL and comes back without', () => {
+  test('a secret that is percent-encoded in the URL is left out when it comes back decoded', () => {
     expect(quotable('no hook a/b c!d', ['a%2Fb%20c!d'])).toBe('no hook [...]')
   })
 
