@@ -23,7 +23,7 @@ export function authenticate(keys: KeyBook, headers: IncomingHttpHeaders, now: E
   const message =
     secrets.length === 0
       ? 'no API key: send your Bursar key as "Authorization: Bearer bsr_…" or x-api-key'
-      : 'this API key is unknown, revoked or expired: ask whoever runs Bursar for a new one'
+      : 'this API key is unknown, revoked or expired: ask your Bursar administrator for a new one'
   throw new GatewayError('invalid_api_key', message)
 }
 
