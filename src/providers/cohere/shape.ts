@@ -16,7 +16,7 @@ function metered(readRequest: Metered['readRequest'], parts: () => AnswerParts):
     prepare,
     estimateInput: estimateRequest,
     readAnswer: (status, body) => readWhole(parts(), status, body),
-    readStream: () => createJsonAnswer(parts()),
+    readStream: (_hides, headers) => createJsonAnswer(parts, headers),
     hasJsonStreams: true,
   }
 }

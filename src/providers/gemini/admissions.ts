@@ -13,7 +13,7 @@ function metered(request: Pick<Metered, 'readRequest' | 'prepare'>, parts: () =>
     estimateInput: estimateRequest,
     referencesIn: geminiReferences,
     readAnswer: (status, body) => readWhole(parts(), status, body),
-    readStream: () => createJsonAnswer(parts()),
+    readStream: (_hides, headers) => createJsonAnswer(parts, headers),
     hasJsonStreams: true,
   }
 }
